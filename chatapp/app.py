@@ -1,0 +1,147 @@
+"""Build the application: connect its parts, start what runs in the background, stop it all in good order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+
+import aiohttp_jinja2
+from aiohttp import web
+
+from chatapp import passwords, render, resources
+from chatapp.clock import Stamper
+from chatapp.hub import Hub, control
+from chatapp.images import Images
+from chatapp.journal import Journal
+from chatapp.lock import DatabaseLock
+from chatapp.messaging import Messaging
+from chatapp.presence import Presence
+from chatapp.render import Render
+from chatapp.settings import Settings
+from chatapp.store import Busy, Store, Unwritable
+from chatapp.unread import Unread
+from chatapp.web import guard, health, keys, limits, routes, sessions, static
+
+log = logging.getLogger("chatapp")
+
+_FLUSH_PATIENCE = 3.0  # seconds at the stop for what is not saved yet; then it is retracted
+_SWEEP_PAUSE = 600.0  # seconds between two looks for what nobody needs any more
+_COSTS = {"owasp": passwords.OWASP, "cheapest": passwords.CHEAPEST}
+
+
+def create_app(settings: Settings) -> web.Application:
+    """Return an application that opens its database when it starts. Starting raises CannotStart."""
+    storage = sessions.CookieStorage(settings)
+    app = web.Application(middlewares=guard.middlewares(storage))
+    app[keys.settings] = settings
+    app[keys.limits] = limits.Limits(settings)
+    app[static.key] = static.Static(resources.folder("static"), settings.base_path)
+    app[keys.hub] = Hub(buffer_limit=settings.write_buffer)
+    env = aiohttp_jinja2.setup(app, **render.options(resources.folder("templates")))
+    render.configure(env, base_path=settings.base_path, server_name=settings.name, static=app[static.key].url)
+    app.add_routes(routes.table(settings.base_path))
+    if settings.base_path:
+        app.router.add_get("/", _to_base)
+    app.on_response_prepare.append(guard.seal)
+    app.on_shutdown.append(_say_goodbye)
+    app.cleanup_ctx.extend([_workers, _storage, partial(_delivery, cookies=storage), _background])
+    return app
+
+
+async def _to_base(request: web.Request) -> web.StreamResponse:
+    raise web.HTTPFound(request.app[keys.settings].base_path + "/")
+
+
+async def _workers(app: web.Application) -> AsyncIterator[None]:
+    app[keys.passwords] = passwords.Passwords(_COSTS[app[keys.settings].password_cost])
+    app[keys.images] = Images()
+    yield
+    await app[keys.images].close()
+    app[keys.passwords].close()
+
+
+async def _storage(app: web.Application) -> AsyncIterator[None]:
+    path = app[keys.settings].database
+    with DatabaseLock(path):
+        app[keys.store] = await Store.open(path, app[keys.images].prepare)
+        try:
+            yield
+        finally:
+            await app[keys.store].close()
+
+
+async def _delivery(app: web.Application, cookies: sessions.CookieStorage) -> AsyncIterator[None]:
+    settings, store, hub = app[keys.settings], app[keys.store], app[keys.hub]
+    facts = await store.meta.facts()
+    cookies.unlock(facts.cookie_key)
+    stamper = app[keys.stamper] = Stamper(facts.ceiling)
+    await store.meta.reserve(stamper.reserve())
+    journal = app[keys.journal] = Journal(
+        store.messages.save,
+        store.probe,
+        stamper,
+        watermark=facts.watermark,
+        hold=settings.hold_seconds,
+        rows_limit=settings.queue_messages,
+        bytes_limit=settings.queue_bytes,
+    )
+    frames = Render(aiohttp_jinja2.get_env(app))
+    app[keys.presence] = Presence(hub, frames)
+    app[keys.unread] = Unread(store, journal, hub, frames)
+    app[keys.messaging] = Messaging(store, stamper, frames, hub, journal, app[keys.unread], epoch=facts.epoch)
+    app[health.key] = health.Readiness(store.probe, lambda: journal.healthy and not journal.full)
+    async with _running(journal.run()):
+        yield
+
+
+async def _background(app: web.Application) -> AsyncIterator[None]:
+    async with _running(_beat(app)), _running(_sweep(app)):
+        yield
+
+
+@asynccontextmanager
+async def _running(loop: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """Run a background loop; should it end by itself, stop the server: one that no longer saves must not look alive."""
+    task = asyncio.create_task(loop)
+    task.add_done_callback(_stop_if_dead)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+def _stop_if_dead(task: asyncio.Task[None]) -> None:
+    if not task.cancelled():
+        log.critical("a background loop ended; stopping the server", exc_info=task.exception())
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+async def _beat(app: web.Application) -> None:
+    """Let every page hear something often enough to know that its connection lives."""
+    while True:
+        await asyncio.sleep(app[keys.settings].beat_seconds)
+        app[keys.hub].publish_everywhere(control("beat"))
+
+
+async def _sweep(app: web.Application) -> None:
+    settings, store = app[keys.settings], app[keys.store]
+    while True:
+        try:
+            await store.pictures.sweep()
+            await store.accounts.sweep_sessions(idle_days=settings.session_idle_days, days=settings.session_days)
+        except (Busy, Unwritable) as error:
+            log.warning("sweeping has to wait: %s", error)
+        await asyncio.sleep(_SWEEP_PAUSE)
+
+
+async def _say_goodbye(app: web.Application) -> None:
+    """Save what was accepted, then tell every page to come back soon."""
+    await app[keys.messaging].close(_FLUSH_PATIENCE)
+    app[keys.hub].close_all()

@@ -1,0 +1,107 @@
+"""What the operator reads at start: the server's addresses, a QR code for phones, and how to stop."""
+
+from __future__ import annotations
+
+import io
+import ipaddress
+import socket
+import sys
+
+import segno
+
+from chatapp import __version__
+from chatapp.settings import Settings
+
+_LOCAL = frozenset({"", "0.0.0.0", "::", "localhost", "127.0.0.1", "::1"})  # noqa: S104 - compared, never bound
+# Addresses set aside for documentation (RFC 5737, RFC 3849): routed like the rest of the internet, owned by nobody.
+_FAR = ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1"))
+
+# Here and not in the catalogue: nobody's browser is asked, and a start must not fail for want of a catalogue.
+_WORDS = {
+    "en": {
+        "local": "On this computer:",
+        "network": "On your network:",
+        "alone": "only this computer can reach it",
+        "nothing": "no network found",
+        "database": "Database:",
+        "scan": "Scan with a phone on the same network:",
+        "trust": "Plain HTTP: what people write can be read on this network. Use one you trust.",
+        "stop": "Press Ctrl+C to stop.",
+    },
+    "vi": {
+        "local": "Trên máy này:",
+        "network": "Trong mạng của bạn:",
+        "alone": "chỉ máy này truy cập được",
+        "nothing": "không tìm thấy mạng nào",
+        "database": "Cơ sở dữ liệu:",
+        "scan": "Quét bằng điện thoại trong cùng mạng:",
+        "trust": "HTTP thường: người trong mạng có thể đọc được nội dung. Hãy dùng mạng bạn tin cậy.",
+        "stop": "Nhấn Ctrl+C để dừng.",
+    },
+}
+
+
+def lan_address(host: str) -> str | None:
+    """Return the address under which others on the network reach a server bound to ``host``; None: they cannot."""
+    if host not in ("", "0.0.0.0", "::"):  # noqa: S104 - compared, never bound
+        return None if _loopback(host) else host
+    for family, far in _FAR:
+        if host != "::" or family == socket.AF_INET6:
+            try:
+                with socket.socket(family, socket.SOCK_DGRAM) as probe:
+                    probe.connect((far, 9))  # UDP: chooses the route and the interface, sends nothing
+                    return str(probe.getsockname()[0])
+            except OSError:
+                continue
+    return _by_name()
+
+
+def banner(settings: Settings, lan: str | None, tty: bool) -> str:
+    """Return the block to print once the server listens; ``tty``: the output can show a QR code."""
+    words = _WORDS[settings.language]
+    name = "" if settings.name == "chatapp" else f"{settings.name} - "
+    network = _url(settings, lan) if lan else words["alone" if _loopback(settings.host) else "nothing"]
+    rows = [
+        (words["local"], _url(settings, "localhost" if settings.host in _LOCAL else settings.host)),
+        (words["network"], network),
+        (words["database"], str(settings.database.absolute())),
+    ]
+    width = max(len(label) for label, _ in rows)
+    lines = [f"{name}chatapp {__version__}", "", *(f"{label:<{width}}  {value}" for label, value in rows), ""]
+    if lan and tty:
+        lines += [words["scan"], "", *_qr(_url(settings, lan)), ""]
+    if lan:
+        lines.append(words["trust"])
+    lines.append(words["stop"])
+    return "\n" + "".join(f"  {line}".rstrip() + "\n" for line in lines)
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _url(settings: Settings, host: str) -> str:
+    port = "" if settings.port == 80 else f":{settings.port}"
+    return f"http://{f'[{host}]' if ':' in host else host}{port}{settings.base_path}"
+
+
+def _qr(url: str) -> list[str]:
+    out = io.StringIO()
+    segno.make(url, micro=False).terminal(out, border=2, compact=True)
+    lines = out.getvalue().splitlines()
+    if sys.platform == "win32":
+        return lines  # its older consoles print escape codes as they are
+    # White on black by force: on a light terminal the code would come out inverted, which some phones cannot read.
+    return [f"\x1b[97;40m{line}\x1b[0m" for line in lines]
+
+
+def _by_name() -> str | None:
+    # A network without a way out has no route to anywhere; the computer's own name may still know its address.
+    try:
+        addresses = socket.gethostbyname_ex(socket.gethostname())[2]
+    except OSError:
+        return None
+    return next((address for address in addresses if not _loopback(address)), None)

@@ -1,0 +1,165 @@
+"""Start the server from the command line, keep it running, and stop it in good order."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import io
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from aiohttp import web
+
+from chatapp import logs
+from chatapp.app import create_app
+from chatapp.banner import banner, lan_address
+from chatapp.settings import CannotStart, Settings
+
+if sys.platform != "win32":
+    import resource
+
+BACKLOG = 1024  # connections that may wait: every tab comes back at the same moment after a restart
+HANDLER_SECONDS = 2.0  # for requests under way at the stop; sockets are closed before
+GIVE_UP_SECONDS = 8.0  # for everything at the stop; a supervisor kills after ten. What is saved stays saved
+DESCRIPTORS = 65_536  # open files asked for; one socket takes one, and 1,024 is a common default
+
+# Errors that say a family of addresses does not exist on this machine, as IPv6 often does not.
+_ABSENT = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT})
+
+log = logging.getLogger(__name__)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Serve until told to stop. Return the exit status: 0 after a stop, 1 when the server could not start."""
+    settings = Settings.read(argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a console of another alphabet must not stop the server
+    logs.configure(settings.log_format)
+    _allow_many_sockets()
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(serve(settings))
+    except CannotStart as reason:
+        print(f"chatapp: {reason}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        pass  # Ctrl+C on Windows: serve() has cleaned up on its way out
+    return 0
+
+
+async def serve(settings: Settings) -> None:
+    """Run the application until SIGTERM or Ctrl+C. Raise CannotStart with a sentence for the operator."""
+    stop = asyncio.Event()
+    _stop_on_signals(stop)
+    runner = web.AppRunner(create_app(settings), access_log=None, shutdown_timeout=HANDLER_SECONDS)
+    try:
+        try:
+            await runner.setup()
+        except OSError as error:
+            raise CannotStart(f"Cannot start: {error}.") from error
+        sockets = listen(settings.host, settings.port)
+        for each in sockets:
+            await web.SockSite(runner, each, backlog=BACKLOG).start()
+        running = replace(settings, port=sockets[0].getsockname()[1])
+        print(banner(running, lan_address(running.host), _shows_blocks()), flush=True)
+        await stop.wait()
+    finally:
+        await _clean_up(runner)
+
+
+def listen(host: str, port: int) -> list[socket.socket]:
+    """Return sockets listening on every address of ``host`` ("" means all there are), all on one port.
+
+    Two sockets and not one for both families, so that IPv4 peers keep their IPv4 addresses.
+    """
+    sockets: list[socket.socket] = []
+    for family, address in _addresses(host, port):
+        bound = sockets[0].getsockname()[1] if sockets else port
+        try:
+            sockets.append(socket.create_server((address[0], bound, *address[2:]), family=family, backlog=BACKLOG))
+        except OSError as error:
+            if sockets and error.errno in _ABSENT:
+                continue
+            for each in sockets:
+                each.close()
+            raise CannotStart(_why_not(error, host, port)) from error
+    return sockets
+
+
+def _addresses(host: str, port: int) -> list[tuple[int, tuple[Any, ...]]]:
+    if not host:
+        return [(socket.AF_INET, ("0.0.0.0", port)), (socket.AF_INET6, ("::", port))]  # noqa: S104 - the purpose
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError as error:
+        raise CannotStart(f"The address {host} is not known here. Choose another with --host.") from error
+    return list(dict.fromkeys((family, address) for family, _, _, _, address in found))
+
+
+def _why_not(error: OSError, host: str, port: int) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"Port {port} is already in use. Stop the program that uses it, or choose another port with --port."
+    if error.errno == errno.EACCES:
+        return f"Not allowed to listen on port {port}. Choose a port above 1023 with --port."
+    if error.errno in _ABSENT:
+        return f"The address {host} does not belong to this computer. Choose another with --host."
+    return f"Cannot listen on port {port}: {error.strerror}."
+
+
+def _stop_on_signals(stop: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+
+    def interrupt() -> None:
+        stop.set()
+        # The next Ctrl+C goes to the kernel: it ends the process even when the loop is stuck.
+        loop.remove_signal_handler(signal.SIGINT)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    try:
+        loop.add_signal_handler(signal.SIGTERM, stop.set)
+        loop.add_signal_handler(signal.SIGINT, interrupt)
+    except NotImplementedError:
+        pass  # Windows: Ctrl+C cancels serve() and rises as KeyboardInterrupt
+
+
+async def _clean_up(runner: web.AppRunner) -> None:
+    try:
+        async with asyncio.timeout(GIVE_UP_SECONDS):
+            await runner.cleanup()
+    except TimeoutError:
+        log.critical("the stop took too long; ending without it", extra={"seconds": GIVE_UP_SECONDS})
+        logging.shutdown()
+        os._exit(1)  # sys.exit would wait for the very threads that hang
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop  # noqa: PLC0415 - there is none for Windows
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
+def _allow_many_sockets() -> None:
+    if sys.platform != "win32":
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(DESCRIPTORS, hard)
+        if soft != resource.RLIM_INFINITY and soft < wanted:
+            try:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            except (OSError, ValueError):
+                log.warning("cannot raise the number of open files", extra={"limit": soft})
+
+
+def _shows_blocks() -> bool:
+    try:
+        "\u2580\u2584\u2588".encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return False
+    return sys.stdout.isatty()

@@ -1,0 +1,226 @@
+"""Group commit: whatever waits is written in one transaction, in the order in which it was accepted."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from chatapp import clock
+from chatapp.clock import Stamper
+from chatapp.records import Message
+from chatapp.store import Busy, Unwritable
+
+log = logging.getLogger("chatapp.journal")
+
+_BATCH_ROWS = 256  # of one transaction: past this a row costs no less, and the first one waits longer
+_BATCH_BYTES = 256 * 1024
+_BUSY_PAUSE = 0.1  # seconds between two tries while another program holds the lock
+_LATELY = 4_000  # entries: more than the fullest queue can save while one query runs
+_PROBE_PAUSE = 1.0  # seconds between two looks at a disk that could not be written
+
+
+class Save(Protocol):
+    """Commit a batch, all or nothing: ``store.messages.save``."""
+
+    def __call__(
+        self, batch: Sequence[Message], *, watermark: int, ceiling: int, undo: Sequence[int]
+    ) -> Awaitable[None]: ...
+
+
+@dataclass(slots=True, eq=False)
+class Entry:
+    """A message on its way to the disk. ``saved`` becomes True when it is there, False when it was given up."""
+
+    message: Message
+    saved: asyncio.Future[bool]
+    size: int
+    appended: float  # monotonic seconds
+    language: str  # of the author, in case they must be told that it was given up
+
+
+class Journal:
+    """Take messages in stamp order and make them durable in that order.
+
+    ``on_saved`` is called with each committed batch, ``on_lost`` with entries that were given up, both before
+    the entries' futures complete, and both synchronously.
+    """
+
+    def __init__(  # noqa: PLR0913 - what it needs, named
+        self,
+        save: Save,
+        probe: Callable[[], Awaitable[None]],
+        stamper: Stamper,
+        *,
+        watermark: int = 0,
+        hold: float = 30.0,
+        rows_limit: int = 2_000,
+        bytes_limit: int = 8 * 2**20,
+    ) -> None:
+        self._save = save
+        self._probe = probe
+        self._stamper = stamper
+        self._hold = hold
+        self._rows_limit = rows_limit
+        self._bytes_limit = bytes_limit
+        self._waiting: list[Entry] = []
+        self._writing: list[Entry] = []
+        self._bytes = 0
+        # What was saved lately: a query that began before the commit does not know it yet.
+        self._lately: deque[Entry] = deque(maxlen=_LATELY)
+        self._undo: list[int] = []  # given up, but their commit may have happened all the same
+        self._wake = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self.watermark = watermark
+        self.healthy = True
+        self.on_saved: Callable[[Sequence[Entry]], None] = lambda entries: None
+        self.on_lost: Callable[[Sequence[Entry]], None] = lambda entries: None
+        self.on_health: Callable[[bool], None] = lambda healthy: None
+
+    @property
+    def full(self) -> bool:
+        """Tell whether no more messages should be accepted for now."""
+        queued = len(self._waiting) + len(self._writing)
+        return queued >= self._rows_limit > 0 or self._bytes >= self._bytes_limit > 0
+
+    @property
+    def pending(self) -> list[Entry]:
+        """Return what was accepted and is neither saved nor given up, in order."""
+        return self._writing + self._waiting
+
+    def recent(self, after: int) -> list[Entry]:
+        """Return what was accepted above a number and is not given up: pending, or saved a moment ago."""
+        lately: list[Entry] = []
+        for entry in reversed(self._lately):
+            if entry.message.id <= after:
+                break
+            lately.append(entry)
+        return lately[::-1] + [entry for entry in self.pending if entry.message.id > after]
+
+    def given_up(self, message_id: int) -> bool:
+        """Tell whether a row that can be read is one that is about to be deleted again."""
+        return message_id in self._undo
+
+    def append(self, message: Message, language: str = "en") -> Entry:
+        """Queue a message; must be called in stamp order. Return the entry whose ``saved`` completes."""
+        size = len(message.content) * 4 + 200  # an upper bound of its row; exact bytes are not worth an encode
+        entry = Entry(message, asyncio.get_running_loop().create_future(), size, clock.monotonic(), language)
+        self._waiting.append(entry)
+        self._bytes += size
+        self._idle.clear()
+        self._wake.set()
+        return entry
+
+    async def flush(self) -> None:
+        """Wait until everything appended so far is saved or given up."""
+        await self._idle.wait()
+
+    async def run(self) -> None:
+        """Commit what waits, for ever."""
+        while True:
+            await self._wake.wait()
+            self._writing = self._take()
+            await self._commit(list(self._writing))
+            if not self._waiting:
+                self._wake.clear()
+                self._idle.set()
+
+    def give_up(self) -> None:
+        """Retract everything that is not saved yet: the end of a flush that had to be cut short."""
+        self._lose(self.pending)
+        self._waiting = []
+        self._idle.set()
+
+    def _take(self) -> list[Entry]:
+        count, size = 0, 0
+        for entry in self._waiting[:_BATCH_ROWS]:
+            if count and size + entry.size > _BATCH_BYTES:
+                break
+            count, size = count + 1, size + entry.size
+        batch, self._waiting = self._waiting[:count], self._waiting[count:]
+        return batch
+
+    async def _commit(self, batch: list[Entry]) -> None:
+        """Save a batch, holding on while the database is locked and halving while single rows fail."""
+        while batch:
+            undo = list(self._undo)
+            try:
+                await self._save(
+                    [entry.message for entry in batch],
+                    watermark=batch[-1].message.id,
+                    ceiling=self._stamper.reserve(),
+                    undo=undo,
+                )
+            except Busy:
+                batch = self._let_go_of_old(batch)
+                await asyncio.sleep(_BUSY_PAUSE)
+            except Unwritable as error:
+                await self._endure(error, batch)
+                return
+            except Exception as error:
+                if len(batch) == 1:
+                    log.exception("message %d could not be written and was retracted", batch[0].message.id)
+                    self._lose(batch)
+                    return
+                log.warning("a batch of %d failed (%s); looking for the row", len(batch), error)
+                await self._commit(batch[: len(batch) // 2])
+                batch = batch[len(batch) // 2 :]
+            else:
+                self._undo = [gone for gone in self._undo if gone not in undo]
+                self._keep(batch)
+                return
+
+    def _let_go_of_old(self, batch: list[Entry]) -> list[Entry]:
+        deadline = clock.monotonic() - self._hold
+        old = [entry for entry in batch if entry.appended < deadline]
+        if old:
+            self._lose(old)
+        return batch[len(old) :]
+
+    async def _endure(self, error: Exception, batch: list[Entry]) -> None:
+        """Give up what waits, say so, and look every second whether the disk can be written again."""
+        log.error("the database cannot be written: %s", error)
+        self.healthy = False
+        self.on_health(False)
+        self._lose(batch + self._waiting)
+        self._waiting = []
+        self._idle.set()
+        while True:
+            await asyncio.sleep(_PROBE_PAUSE)
+            try:
+                await self._probe()
+            except (Busy, Unwritable):
+                continue
+            break
+        log.warning("the database can be written again")
+        self.healthy = True
+        self.on_health(True)
+
+    def _keep(self, batch: Sequence[Entry]) -> None:
+        self.watermark = max(self.watermark, batch[-1].message.id)
+        self._bytes -= sum(entry.size for entry in batch)
+        del self._writing[: len(batch)]  # a batch is always the front of what is being written
+        self._lately.extend(batch)
+        self.on_saved(batch)
+        _complete(batch, saved=True)
+
+    def _lose(self, entries: Sequence[Entry]) -> None:
+        if not entries:
+            return
+        # Whether the failed COMMIT reached the disk is unknown: the next transaction deletes these ids first.
+        self._undo.extend(entry.message.id for entry in entries)
+        self.watermark = max(self.watermark, entries[-1].message.id)
+        self._bytes -= sum(entry.size for entry in entries)
+        del self._writing[: len(entries)]
+        self.on_lost(entries)
+        _complete(entries, saved=False)
+
+
+def _complete(entries: Sequence[Entry], *, saved: bool) -> None:
+    for entry in entries:
+        if not entry.saved.done():  # whoever waited may be gone
+            entry.saved.set_result(saved)

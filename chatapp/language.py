@@ -1,0 +1,129 @@
+"""The language and the time zone of whoever is being answered: choosing them, and speaking and dating in them."""
+
+from __future__ import annotations
+
+import gettext as catalogs
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, date, datetime, tzinfo
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from chatapp.records import Rejected, sentence
+
+LANGUAGES: Final = ("vi", "en")
+NATIVE_NAMES: Final = {"vi": "Tiếng Việt", "en": "English"}  # each in its own words, so that its speakers find it
+SOURCE: Final = "en"  # the language of the sentences in code and templates
+LOCALE = Path(__file__).parent / "locale"
+
+current: ContextVar[str] = ContextVar("language", default=SOURCE)
+zone: ContextVar[str] = ContextVar("zone", default="UTC")
+
+_NEAR_DAYS = (sentence("Today"), sentence("Yesterday"))
+_WEEKDAYS = (
+    sentence("Monday"),
+    sentence("Tuesday"),
+    sentence("Wednesday"),
+    sentence("Thursday"),
+    sentence("Friday"),
+    sentence("Saturday"),
+    sentence("Sunday"),
+)
+_MONTHS = (
+    sentence("January"),
+    sentence("February"),
+    sentence("March"),
+    sentence("April"),
+    sentence("May"),
+    sentence("June"),
+    sentence("July"),
+    sentence("August"),
+    sentence("September"),
+    sentence("October"),
+    sentence("November"),
+    sentence("December"),
+)
+
+
+def choose(accept_language: str | None, preferred: str | None, default: str | None) -> str:
+    """Return the language to answer in: what the person chose, else the browser's, else the operator's, else English."""
+    if preferred in LANGUAGES:
+        return preferred
+    for tag in _by_preference(accept_language or ""):
+        if tag in LANGUAGES:
+            return tag
+    return default if default in LANGUAGES else SOURCE
+
+
+def _by_preference(header: str) -> list[str]:
+    """Return the primary tags of an Accept-Language header (RFC 9110, 12.5.4), the most wanted first."""
+    wanted = []
+    for item in header[:1000].split(","):
+        tag, _, weight = item.partition(";")
+        try:
+            quality = float(weight.strip().removeprefix("q=") or 1)
+        except ValueError:
+            continue
+        if quality > 0:
+            wanted.append((quality, tag.strip().partition("-")[0].lower()))
+    return [tag for _, tag in sorted(wanted, key=lambda pair: -pair[0])]
+
+
+@cache
+def _catalog(language: str) -> catalogs.NullTranslations:
+    if language == SOURCE:
+        return catalogs.NullTranslations()
+    return catalogs.translation("chatapp", LOCALE, languages=[language])
+
+
+def gettext(text: str) -> str:
+    """Return an English sentence in the current language."""
+    return _catalog(current.get()).gettext(text)
+
+
+def ngettext(one: str, many: str, n: int) -> str:
+    """Return the sentence that fits the number ``n`` in the current language."""
+    return _catalog(current.get()).ngettext(one, many, n)
+
+
+def explain(refusal: Rejected) -> str:
+    """Return the reason of a refusal in the current language, its values filled in."""
+    return gettext(refusal.reason).format(**refusal.values)
+
+
+@contextmanager
+def spoken(language: str) -> Iterator[None]:
+    """Make ``language`` the current one inside the block."""
+    token = current.set(language)
+    try:
+        yield
+    finally:
+        current.reset(token)
+
+
+@lru_cache(maxsize=256)
+def time_zone(name: str) -> tzinfo:
+    """Return the time zone of that IANA name; UTC when there is none, for the name comes from a browser."""
+    try:
+        return ZoneInfo(name)
+    except (OSError, ValueError, KeyError):  # no such zone, no zone data on this machine, not a name at all
+        return UTC
+
+
+def local(moment: str) -> datetime:
+    """Return an ISO 8601 moment as the current zone's clock shows it."""
+    return datetime.fromisoformat(moment).astimezone(time_zone(zone.get()))
+
+
+def day_name(day: date, today: date) -> str:
+    """Name a day as a reader of the current language would; the strings are those of browsers (ICU)."""
+    distance = (today - day).days
+    if 0 <= distance < len(_NEAR_DAYS):
+        return gettext(_NEAR_DAYS[distance])
+    form = gettext("{weekday}, {month} {day}") if day.year == today.year else gettext("{weekday}, {month} {day}, {year}")
+    return form.format(
+        weekday=gettext(_WEEKDAYS[day.weekday()]), month=gettext(_MONTHS[day.month - 1]), day=day.day, year=day.year
+    )

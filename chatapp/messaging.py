@@ -1,0 +1,249 @@
+"""The path of a message: accepted, stamped, rendered once, published, written; and how a page catches up."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from dataclasses import replace
+
+from chatapp import clock, hub, language
+from chatapp.hub import Hub, Listener
+from chatapp.journal import Entry, Journal
+from chatapp.pace import Pace
+from chatapp.records import (
+    CONTENT_LIMIT,
+    PICTURE_BYTES,
+    PICTURES_LIMIT,
+    Conversation,
+    Draft,
+    Message,
+    Rejected,
+    User,
+    sentence,
+)
+from chatapp.render import Render
+from chatapp.store import Store
+from chatapp.store.messages import Page
+from chatapp.unread import Unread
+
+_MISSED_LIMIT = 500  # messages that a page catches up with; with more it is quicker to fetch the list again
+_CHUNK = 100  # messages of one catch-up frame
+_SAVED_PACE = 0.25  # seconds between two saved marks for those who are not the author
+_KEYS_REMEMBERED = 10_000  # saved messages whose keys are known without asking the database
+_GIVEN_UP = sentence("This message could not be saved and was taken back. It will be sent again.")
+
+
+class Messaging:
+    """Accept messages and see them through to everybody's page and to the disk."""
+
+    def __init__(  # noqa: PLR0913 - the parts of the path, in its order
+        self,
+        store: Store,
+        stamper: clock.Stamper,
+        render: Render,
+        hub: Hub,
+        journal: Journal,
+        unread: Unread,
+        *,
+        epoch: str = "",
+    ) -> None:
+        self._store = store
+        self._stamper = stamper
+        self._render = render
+        self._hub = hub
+        self._journal = journal
+        self._unread = unread
+        self._known: OrderedDict[tuple[int, str], Entry] = OrderedDict()
+        self._mark_saved = Pace(_SAVED_PACE, self._publish_saved)
+        self._chores: set[asyncio.Task[None]] = set()
+        self.boot = secrets.token_urlsafe(6)  # tells pages that the server was restarted
+        self.epoch = epoch  # of the database: cursors of another one mean nothing here
+        self.closing = False
+        journal.on_saved, journal.on_lost, journal.on_health = self._saved, self._lost, self._health
+
+    # --- a message comes in -----------------------------------------------------------------------------------------
+
+    async def post(
+        self, author: User, conversation: Conversation, draft: Draft, other: User | None = None
+    ) -> tuple[Entry, bool]:
+        """Accept a draft: publish it at once, save it right after. Return its entry and whether it is a retry.
+
+        ``other`` is the receiver in a direct conversation. Raise Rejected before anybody has seen anything.
+        """
+        entry = self._known.get((author.id, draft.key)) or await self._find(author.id, draft.key)
+        entry = entry or self._known.get((author.id, draft.key))  # it may have come in while we were looking
+        if entry is not None:
+            if not entry.message.same_as(draft) or entry.message.conversation != conversation:
+                raise Rejected("key_conflict", sentence("Another message was sent under this key."))
+            return entry, True
+        if not all(picture.id for picture in draft.pictures):  # taken for a retry, but the message is gone
+            raise Rejected("gone", sentence("Please send these pictures again."), retry=True, retry_after=1)
+        self._refuse_when_unable()
+        return self._accept(author, conversation, draft, other), False
+
+    def _accept(self, author: User, conversation: Conversation, draft: Draft, other: User | None) -> Entry:
+        """Stamp, render once, publish, append: without an await, so that all of them see one order."""
+        number = self._stamper.next()
+        message = Message(
+            id=number,
+            rev=number,
+            conversation=conversation,
+            author_id=author.id,
+            author=author.username,
+            content=draft.content,
+            created_at=clock.timestamp(),
+            key=draft.key,
+            pictures=draft.pictures,
+        )
+        frame = hub.frame(self._render.messages([message]))
+        self._hub.tell(self._hub.of_user(author.id), hub.control("sent", key=draft.key, id=number))
+        self._hub.publish(conversation.key, frame)
+        entry = self._journal.append(message, language.current.get())
+        self._known[author.id, draft.key] = entry
+        self._unread.note(message, (author, other) if other else ())
+        return entry
+
+    def _refuse_when_unable(self) -> None:
+        if self.closing:
+            raise Rejected("restarting", sentence("The server is restarting."), retry=True, retry_after=2)
+        if not self._journal.healthy:
+            reason = sentence("The server cannot save messages right now; its disk may be full.")
+            raise Rejected("storage", reason, retry=True, retry_after=2)
+        if self._journal.full:
+            raise Rejected("busy", sentence("The server is busy."), retry=True, retry_after=1)
+
+    @property
+    def watermark(self) -> int:
+        """Return the number at or below which everything is on disk or retracted."""
+        return self._journal.watermark
+
+    @property
+    def newest(self) -> int:
+        """Return the largest number handed out."""
+        return self._stamper.last
+
+    async def knows(self, author_id: int, key: str) -> bool:
+        """Tell whether an author has posted under a key: what comes now under it is a retry."""
+        return (author_id, key) in self._known or await self._find(author_id, key) is not None
+
+    async def _find(self, author_id: int, key: str) -> Entry | None:
+        """Return the saved message that an author posted under a key before this server remembers."""
+        message = await self._store.messages.keyed(author_id, key)
+        if message is None or self._journal.given_up(message.id):
+            return None
+        saved: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        saved.set_result(True)
+        return Entry(replace(message, key=key), saved, 0, 0.0, language.current.get())
+
+    # --- what became of it ------------------------------------------------------------------------------------------
+
+    def _saved(self, entries: Sequence[Entry]) -> None:
+        keys: dict[int, list[str]] = {}
+        for entry in entries:
+            keys.setdefault(entry.message.author_id, []).append(entry.message.key)
+            self._known.move_to_end((entry.message.author_id, entry.message.key))
+        for author_id, mine in keys.items():
+            mark = hub.control("saved", keys=mine, upto=self._journal.watermark)
+            self._hub.tell(self._hub.of_user(author_id), mark)
+        for conversation in {entry.message.conversation.key for entry in entries}:
+            self._mark_saved(conversation)
+        while len(self._known) > _KEYS_REMEMBERED and next(iter(self._known.values())).saved.done():
+            self._known.popitem(last=False)
+
+    def _publish_saved(self, conversation: Hashable) -> None:
+        self._hub.publish(str(conversation), hub.control("saved", upto=self._journal.watermark))
+
+    def _lost(self, entries: Sequence[Entry]) -> None:
+        """Take back what everybody has seen and nobody will find on the disk."""
+        gone: dict[str, list[int]] = {}
+        for entry in entries:
+            message = entry.message
+            self._known.pop((message.author_id, message.key), None)
+            gone.setdefault(message.conversation.key, []).append(message.id)
+            with language.spoken(entry.language):
+                reason = language.gettext(_GIVEN_UP)
+            failed = hub.control("failed", key=message.key, id=message.id, reason=reason, retry=True)
+            self._hub.tell(self._hub.of_user(message.author_id), failed)
+        for conversation, ids in gone.items():
+            self._hub.publish(conversation, hub.frame(self._render.removed(ids)))
+        self._do(self._unread.tell_everybody())
+
+    def _health(self, healthy: bool) -> None:  # noqa: FBT001 - a callback with one fact
+        self._hub.publish_everywhere(hub.control("storage", healthy=healthy))
+
+    def _do(self, chore: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(chore)
+        self._chores.add(task)
+        task.add_done_callback(self._chores.discard)
+
+    # --- a page comes (back) ----------------------------------------------------------------------------------------
+
+    async def catch_up(
+        self,
+        listener: Listener,
+        conversation: Conversation | None,
+        since: int | None,
+        epoch: str | None,
+        send: Callable[[str], Awaitable[None]],
+    ) -> None:
+        """Bring a connection from its cursor to now, and let it go on live: the only way to connect.
+
+        ``send`` writes a text frame and waits for the connection to take it. All of what was missed, or nothing of it
+        (``recovered`` false): never part of a gap.
+        """
+        key = conversation.key if conversation else None
+        self._hub.join(listener, key)  # from here on its live frames gather
+        pending = [entry.message for entry in self._journal.pending if entry.message.conversation == conversation]
+        missed = await self._missed(conversation, since, epoch)
+        await send(self._hello(key, recovered=missed is not None))
+        rows = missed or []
+        for start in range(0, len(rows), _CHUNK):
+            await send(self._render.messages(rows[start : start + _CHUNK]))
+        # A message may be saved between the copy of the pending ones and the query, or after it: what is in
+        # neither the rows nor the gathered frames is in the copy.
+        seen = {message.id for message in rows}
+        rest = [message for message in pending if message.id not in seen]
+        first = hub.frame(self._render.messages(rest)) if rest else b""
+        self._hub.go_live(listener, first, hub.control("ready", conversation=key, upto=self._journal.watermark))
+
+    async def _missed(
+        self, conversation: Conversation | None, since: int | None, epoch: str | None
+    ) -> list[Message] | None:
+        if conversation is None or since is None:
+            return []
+        if epoch != self.epoch or since > self._stamper.last:
+            return None
+        rows = await self._store.messages.changes(conversation, since, _MISSED_LIMIT)
+        if len(rows) > _MISSED_LIMIT:
+            return None
+        return [message for message in rows if not self._journal.given_up(message.id)]
+
+    def _hello(self, conversation: str | None, *, recovered: bool) -> str:
+        limits = {"content": CONTENT_LIMIT, "pictures": PICTURES_LIMIT, "picture_bytes": PICTURE_BYTES}
+        return hub.note(
+            "hello",
+            conversation=conversation,
+            epoch=self.epoch,
+            boot=self.boot,
+            recovered=recovered,
+            healthy=self._journal.healthy,
+            limits=limits,
+        )
+
+    async def history(
+        self, conversation: Conversation, *, before: int | None = None, after: int | None = None
+    ) -> Page:
+        """Return a page of what is saved: the newest messages, or those before or after an id."""
+        page = await self._store.messages.page(conversation, before=before, after=after)
+        kept = [message for message in page.messages if not self._journal.given_up(message.id)]
+        return replace(page, messages=kept)
+
+    async def close(self, patience: float) -> None:
+        """Accept nothing more and flush; after ``patience`` seconds retract what is not saved."""
+        self.closing = True
+        try:
+            await asyncio.wait_for(self._journal.flush(), patience)
+        except TimeoutError:
+            self._journal.give_up()

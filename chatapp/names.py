@@ -1,0 +1,84 @@
+"""Usernames: which are allowed, which are the same, and what stands for them where there is no picture."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from chatapp.records import Rejected, sentence
+
+LIMIT = 32  # characters; fits beside a message on a phone
+MARKS_LIMIT = 3  # combining marks in a row: enough for any language, too few to climb over other lines
+HUES = 12
+
+# Characters without a look of their own that Unicode counts as letters, marks or symbols: fillers, inherent
+# vowels, variation selectors, blanks. They make two names look alike, or a name look empty.
+_BLANK = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0"
+    "\U00016fe4\U0001d159\U000e0100-\U000e01ef]"
+)
+_SCRIPTS = ("LATIN ", "GREEK ", "CYRILLIC ")  # their letters have twins in one another: Cyrillic а, Latin a
+_SKIN_TONES = frozenset("\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff")
+
+
+def check(name: str) -> str:
+    """Return a new username in NFC. Raise Rejected with the reason why it cannot be one."""
+    name = unicodedata.normalize("NFC", name)
+    if not name.strip():
+        raise Rejected("name_empty", sentence("Please choose a name."))
+    if len(name) > LIMIT:
+        raise Rejected("name_too_long", sentence("A name can have at most {limit} characters."), limit=LIMIT)
+    _check_characters(name)
+    _check_scripts(name)
+    return name
+
+
+def _check_characters(name: str) -> None:
+    categories = [unicodedata.category(character) for character in name]
+    kinds = "".join(category[0] for category in categories)
+    if "C" in kinds or "Zl" in categories or "Zp" in categories or _BLANK.search(name):
+        raise Rejected("name_invisible", sentence("A name cannot contain invisible or control characters."))
+    if name != name.strip():
+        raise Rejected("name_spaces", sentence("A name cannot begin or end with a space."))
+    if "ZZ" in kinds or kinds.count("Z") != name.count(" "):
+        raise Rejected("name_spaces", sentence("The words of a name must be separated by single ordinary spaces."))
+    if kinds.startswith("M") or "ZM" in kinds or "M" * (MARKS_LIMIT + 1) in kinds:
+        raise Rejected("name_marks", sentence("A name cannot contain loose or piled up accents."))
+    # Names are parts of addresses: /direct/NAME. Browsers take these away or read them as folders.
+    if "/" in name or "\\" in name or key(name) in (".", ".."):
+        raise Rejected("name_slash", sentence("A name cannot contain a slash or consist of dots."))
+
+
+def _check_scripts(name: str) -> None:
+    titles = [unicodedata.name(character, "") for character in name]
+    if sum(any(title.startswith(script) for title in titles) for script in _SCRIPTS) > 1:
+        raise Rejected("name_scripts", sentence("A name cannot mix Latin, Greek and Cyrillic letters."))
+
+
+def key(name: str) -> str:
+    """Return what the spellings of one name have in common: compatibility forms and case are folded."""
+    folded, last = unicodedata.normalize("NFKC", name).casefold(), None
+    while folded != last:
+        folded, last = unicodedata.normalize("NFKC", folded).casefold(), folded
+    return unicodedata.normalize("NFC", folded)
+
+
+def initials(name: str) -> str:
+    """Return one or two capitals that stand for a name, of its first and of its last word."""
+    words = unicodedata.normalize("NFC", name).split()
+    return "".join(_initial(word) for word in (words if len(words) < 2 else (words[0], words[-1])))
+
+
+def _initial(word: str) -> str:
+    start = next((place for place, character in enumerate(word) if character.isalnum()), 0)
+    end = start + 1
+    while end < len(word) and (unicodedata.combining(word[end]) or word[end] in _SKIN_TONES):
+        end += 1
+    letter = word[start:end]
+    capital = unicodedata.normalize("NFC", letter.upper())
+    return capital if len(capital) == len(letter) else letter  # "ß" would become two letters
+
+
+def hue(user_id: int) -> int:
+    """Return the colour, 0 to 11, that stands for a user; users who joined together get unlike ones."""
+    return user_id * 5 % HUES

@@ -1,0 +1,53 @@
+"""Who is here and who is typing: fleeting frames that nobody misses when they are lost."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+from chatapp import clock, hub
+from chatapp.hub import Hub, Listener
+from chatapp.pace import Pace
+from chatapp.records import User
+from chatapp.render import Render
+
+_PACE = 1.0  # seconds between two lists of comings and goings
+_TYPING = 2.0  # seconds between two notes that one person is typing; pages send one every three
+
+
+class Presence:
+    """Tell everybody who came and left, and a conversation who is typing."""
+
+    def __init__(self, hub: Hub, render: Render) -> None:
+        self._hub = hub
+        self._render = render
+        self._shown: set[int] = set()  # who everybody was last told is here
+        self._typed: dict[tuple[int, str], float] = {}
+        self.changed = Pace(_PACE, self._publish)
+
+    @property
+    def online(self) -> set[int]:
+        """Return the ids of everybody who has a connection."""
+        return self._hub.users()
+
+    def greeting(self) -> bytes:
+        """Return the frame that tells a new connection who is here."""
+        return hub.frame(self._render.presence(online=sorted(self.online)))
+
+    def typing(self, listener: Listener, user: User) -> None:
+        """Tell the listener's conversation that its person is typing, now and then."""
+        if listener.conversation is None:
+            return
+        now, key = clock.monotonic(), (user.id, listener.conversation)
+        if now - self._typed.get(key, -_TYPING) < _TYPING:
+            return
+        if len(self._typed) > 10_000:  # noqa: PLR2004 - a bound on memory, not a rule
+            self._typed.clear()
+        self._typed[key] = now
+        self._hub.publish(listener.conversation, hub.frame(self._render.typing(user)), fleeting=True)
+
+    def _publish(self, _: Hashable) -> None:
+        online = self.online
+        came, left = sorted(online - self._shown), sorted(self._shown - online)
+        if came or left:
+            self._shown = online
+            self._hub.publish_everywhere(hub.frame(self._render.presence(came=came, left=left)), fleeting=True)

@@ -1,0 +1,170 @@
+"""What the chat is about: users, conversations, drafts, messages, pictures, and what may be refused."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass, field
+from typing import Any
+
+CONTENT_LIMIT = 4_000  # characters of one message; a screenful of prose, small enough to render on every page
+CONTENT_BYTES = 16_000  # UTF-8 bytes of it: four bytes a character is all that UTF-8 can need
+PICTURES_LIMIT = 10  # pictures of one message
+PICTURE_BYTES = 10 * 2**20  # bytes of one picture as uploaded
+ID_LIMIT = 2**53  # ids stay exact in JavaScript's numbers below this
+
+_KEY = re.compile(r"[A-Za-z0-9_-]{16,64}")
+# Kept in messages: a line break and a tab. Every other control character has no look of its own and can
+# disturb terminals, logs and the layout of a page.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+
+
+def sentence(text: str) -> str:
+    """Mark a sentence for translation; it is translated where it is shown."""
+    return text
+
+
+class Rejected(Exception):  # noqa: N818 - an answer to a person, not a failure of the program
+    """Say no to what a person asked, with a reason that may be shown to them.
+
+    ``code`` is for programs, ``reason`` an English sentence to translate and to fill with ``values``.
+    ``retry`` says whether the same request can succeed later, ``retry_after`` (seconds) when.
+    """
+
+    def __init__(
+        self, code: str, reason: str, *, retry: bool = False, retry_after: float | None = None, **values: Any
+    ) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+        self.retry = retry
+        self.retry_after = retry_after
+        self.values = values
+
+
+class NotFound(Exception):  # noqa: N818 - an answer to a person, not a failure of the program
+    """Say that a thing is not there, or not there for the person who asks."""
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Somebody with an account."""
+
+    id: int
+    username: str
+    role: str = "user"
+    language: str | None = None  # "vi", "en"; None follows the browser
+    theme: str | None = None  # "light", "dark"; None follows the system
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One log-in of a user on one browser. ``id`` is the hash that the database holds, not the cookie's value."""
+
+    id: str
+    user: User
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """A conversation open to every user. ``name`` is None for the three rooms whose names are translated."""
+
+    id: str
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """Where messages go: a room, or the pair of users (smaller id first) of a direct conversation."""
+
+    room: str | None = None
+    pair: tuple[int, int] | None = None
+
+    @classmethod
+    def direct(cls, one: int, other: int) -> Conversation:
+        """Return the conversation of two users, the same for both of them."""
+        return cls(pair=(min(one, other), max(one, other)))
+
+    @property
+    def key(self) -> str:
+        """Name the conversation in frames, pages and the database: a room's id, or ``@3-7``."""
+        return self.room if self.room is not None else "@{}-{}".format(*self.pair or ())
+
+    def other(self, user_id: int) -> int:
+        """Return the id of the other user of a direct conversation."""
+        assert self.pair is not None, "a room has no other user"
+        return self.pair[1] if self.pair[0] == user_id else self.pair[0]
+
+    def admits(self, user_id: int) -> bool:
+        """Tell whether a user may read and write here."""
+        return self.pair is None or user_id in self.pair
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A stored picture of a message; sizes in pixels, as shown (turned upright)."""
+
+    id: str
+    name: str
+    width: int
+    height: int
+    thumb_width: int
+    thumb_height: int
+    digest: str = ""  # SHA-256 of the uploaded bytes, hex: tells a retry from another picture under one key
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What an author wants to post, checked: everything that can be refused was refused in ``parse``."""
+
+    content: str
+    key: str
+    pictures: tuple[Picture, ...] = ()
+
+    @classmethod
+    def parse(cls, content: object, key: object, pictures: tuple[Picture, ...] = ()) -> Draft:
+        """Check and trim what came in. Raise Rejected with a sentence for the author."""
+        if not isinstance(content, str):
+            raise Rejected("content_type", sentence("A message must be text."))
+        if not isinstance(key, str) or not _KEY.fullmatch(key):
+            raise Rejected("key", sentence("The message key must be 16 to 64 letters, digits, hyphens or underscores."))
+        return cls(clean(content, empty_is_fine=bool(pictures)), key, pictures)
+
+
+def clean(content: str, *, empty_is_fine: bool = False) -> str:
+    """Return the text of a message in NFC, trimmed, without control characters. Raise Rejected."""
+    if _SURROGATE.search(content):
+        raise Rejected("content_encoding", sentence("This text holds half a character. Please type it again."))
+    text = content.replace("\r\n", "\n").replace("\r", "\n")
+    text = unicodedata.normalize("NFC", _CONTROL.sub("", text)).strip()
+    if not text and not empty_is_fine:
+        raise Rejected("empty", sentence("A message cannot be empty."))
+    if len(text) > CONTENT_LIMIT:
+        raise Rejected(
+            "too_long",
+            sentence("A message can have at most {limit} characters; this one has {length}."),
+            limit=CONTENT_LIMIT,
+            length=len(text),
+        )
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message that was accepted. ``rev`` is the number of its latest change, at first its id."""
+
+    id: int
+    rev: int
+    conversation: Conversation
+    author_id: int
+    author: str  # the author's username
+    content: str
+    created_at: str  # UTC, ISO 8601 with milliseconds and "Z"; for display only, ids carry the order
+    key: str = ""
+    pictures: tuple[Picture, ...] = field(default=())
+
+    def same_as(self, draft: Draft) -> bool:
+        """Tell whether a draft under the same key is a retry of this message."""
+        mine = [picture.digest for picture in self.pictures]
+        return self.content == draft.content and mine == [picture.digest for picture in draft.pictures]

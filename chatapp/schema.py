@@ -1,0 +1,377 @@
+"""The ordered list of migrations; the first one is the schema of the original program's ``chat.db``."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import secrets
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Protocol
+
+import aiosqlite
+from cryptography.fernet import Fernet
+
+from chatapp import clock, names
+from chatapp.records import Conversation, Rejected
+
+DEFAULT_ROOMS = ("general", "tech", "game")
+LOCKED = "!"  # stored as the password of a name that wrote messages but never had an account
+# What the original program may have stored as the room of a message, in either language.
+_ROOM_NAMES = {
+    "general": "general",
+    "phòng chung": "general",
+    "chung": "general",
+    "tech": "tech",
+    "phòng công nghệ": "tech",
+    "công nghệ": "tech",
+    "game": "game",
+    "phòng game": "game",
+}
+_UNREADABLE = "[Ảnh không đọc được · This picture cannot be read]"
+_DATA_URL = re.compile(r"data:image/[a-z0-9.+-]+;base64,", re.IGNORECASE)
+
+
+class Prepared(Protocol):
+    """A picture as ``images.Images.prepare`` returns it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def mime(self) -> str: ...
+    @property
+    def data(self) -> bytes: ...
+    @property
+    def width(self) -> int: ...
+    @property
+    def height(self) -> int: ...
+    @property
+    def thumb_mime(self) -> str: ...
+    @property
+    def thumb(self) -> bytes: ...
+    @property
+    def thumb_width(self) -> int: ...
+    @property
+    def thumb_height(self) -> int: ...
+    @property
+    def digest(self) -> str: ...
+
+
+Prepare = Callable[[bytes, str], Awaitable[Prepared]]
+
+_ORIGINAL = """
+CREATE TABLE IF NOT EXISTS users (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    username TEXT UNIQUE NOT NULL,
+    password TEXT NOT NULL,
+    role TEXT DEFAULT 'user',
+    created_at TEXT DEFAULT CURRENT_TIMESTAMP
+);
+CREATE TABLE IF NOT EXISTS messages (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    room TEXT NOT NULL,
+    sender TEXT NOT NULL,
+    message TEXT NOT NULL,
+    msg_type TEXT DEFAULT 'text',
+    created_at TEXT DEFAULT CURRENT_TIMESTAMP
+);
+CREATE TABLE IF NOT EXISTS private_messages (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    sender TEXT NOT NULL,
+    receiver TEXT NOT NULL,
+    message TEXT NOT NULL,
+    created_at TEXT DEFAULT CURRENT_TIMESTAMP
+);
+"""
+
+_COLUMNS = {
+    "users": {
+        "role": "TEXT DEFAULT 'user'",
+        "created_at": "TEXT",
+        "name_key": "TEXT",
+        "language": "TEXT",
+        "theme": "TEXT",
+        "last_conversation": "TEXT",
+    },
+    "messages": {"msg_type": "TEXT DEFAULT 'text'", "created_at": "TEXT", "rev": "INTEGER", "author_id": "INTEGER"},
+    "private_messages": {
+        "created_at": "TEXT",
+        "msg_type": "TEXT DEFAULT 'text'",
+        "rev": "INTEGER",
+        "sender_id": "INTEGER",
+        "receiver_id": "INTEGER",
+        "conversation": "TEXT",
+    },
+}
+
+_TABLES = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE rooms (id TEXT PRIMARY KEY, name TEXT, position INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE sessions (
+    id TEXT PRIMARY KEY,
+    user_id INTEGER NOT NULL REFERENCES users(id) ON DELETE CASCADE,
+    user_agent TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    seen_at INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX sessions_user ON sessions(user_id);
+CREATE TABLE message_keys (
+    author_id INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    conversation TEXT NOT NULL,
+    message_id INTEGER NOT NULL,
+    PRIMARY KEY (author_id, key)
+) WITHOUT ROWID;
+CREATE INDEX message_keys_message ON message_keys(message_id);
+CREATE TABLE pictures (
+    id TEXT PRIMARY KEY,
+    owner_id INTEGER NOT NULL,
+    conversation TEXT NOT NULL,
+    message_id INTEGER,
+    position INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    mime TEXT NOT NULL,
+    width INTEGER NOT NULL,
+    height INTEGER NOT NULL,
+    thumb_mime TEXT NOT NULL,
+    thumb_width INTEGER NOT NULL,
+    thumb_height INTEGER NOT NULL,
+    digest TEXT NOT NULL,
+    created_at INTEGER NOT NULL
+);
+CREATE INDEX pictures_message ON pictures(conversation, message_id);
+CREATE INDEX pictures_orphan ON pictures(created_at) WHERE message_id IS NULL;
+CREATE TABLE picture_bytes (
+    picture_id TEXT NOT NULL REFERENCES pictures(id) ON DELETE CASCADE,
+    size TEXT NOT NULL CHECK (size IN ('full', 'thumbnail')),
+    bytes BLOB NOT NULL
+);
+CREATE UNIQUE INDEX picture_bytes_picture ON picture_bytes(picture_id, size);
+CREATE TABLE unreadable_pictures (conversation TEXT NOT NULL, message_id INTEGER NOT NULL, original TEXT NOT NULL);
+CREATE TABLE read_marks (
+    user_id INTEGER NOT NULL,
+    conversation TEXT NOT NULL,
+    message_id INTEGER NOT NULL,
+    PRIMARY KEY (user_id, conversation)
+) WITHOUT ROWID;
+CREATE TABLE directs (
+    user_id INTEGER NOT NULL,
+    conversation TEXT NOT NULL,
+    other_id INTEGER NOT NULL,
+    latest_id INTEGER NOT NULL,
+    PRIMARY KEY (user_id, conversation)
+) WITHOUT ROWID;
+"""
+
+_INDEXES = """
+CREATE UNIQUE INDEX users_name_key ON users(name_key);
+CREATE INDEX messages_room ON messages(room, id, author_id);
+CREATE INDEX messages_change ON messages(room, rev);
+CREATE INDEX private_messages_conversation ON private_messages(conversation, id, sender_id);
+CREATE INDEX private_messages_change ON private_messages(conversation, rev);
+"""
+
+
+async def _script(db: aiosqlite.Connection, script: str) -> None:
+    # executescript() would commit the transaction that surrounds the migration.
+    for statement in script.split(";\n"):
+        if statement.strip():
+            await db.execute(statement)
+
+
+async def original(db: aiosqlite.Connection, prepare: Prepare) -> None:
+    """Create what the original program had; where it ran before, everything is there already."""
+    await _script(db, _ORIGINAL)
+
+
+async def conversations(db: aiosqlite.Connection, prepare: Prepare) -> None:
+    """Add rooms, sessions, pictures, read marks and numbered changes; give every old row its place in them."""
+    for table, columns in _COLUMNS.items():
+        present = {row[1] for row in await db.execute_fetchall(f"PRAGMA table_info({table})")}
+        for name, kind in columns.items():
+            if name not in present:
+                await db.execute(f"ALTER TABLE {table} ADD COLUMN {name} {kind}")
+    await _script(db, _TABLES)
+    await _adopt_users(db)
+    await _adopt_rooms(db)
+    await _adopt_directs(db)
+    await _script(db, _INDEXES)
+    await _set_meta(db)
+    await _mark_everything_read(db)
+
+
+async def _adopt_users(db: aiosqlite.Connection) -> None:
+    """Give every user a name key, and every name that wrote or received without an account a locked row."""
+    await db.execute(
+        "INSERT INTO users (username, password, role)"
+        " SELECT DISTINCT name, ?, 'user' FROM (SELECT sender AS name FROM messages"
+        " UNION SELECT sender FROM private_messages UNION SELECT receiver FROM private_messages)"
+        " WHERE name NOT IN (SELECT username FROM users)",
+        (LOCKED,),
+    )
+    taken: set[str] = set()
+    for user_id, username in list(await db.execute_fetchall("SELECT id, username FROM users ORDER BY id")):
+        key = names.key(str(username))
+        if key in taken:  # "An" and "an" were two people in the original program; both keep their own name
+            key = f"{key}\x00{user_id}"
+        taken.add(key)
+        await db.execute("UPDATE users SET name_key = ? WHERE id = ?", (key, user_id))
+    await _normalise_times(db, "users")
+
+
+async def _adopt_rooms(db: aiosqlite.Connection) -> None:
+    """Point every room message at a room's id, making rooms for names that we do not know."""
+    for position, room in enumerate(DEFAULT_ROOMS):
+        await db.execute("INSERT INTO rooms VALUES (?, NULL, ?)", (room, position))
+    ids = dict(_ROOM_NAMES)
+    for [name] in list(await db.execute_fetchall("SELECT DISTINCT room FROM messages ORDER BY room")):
+        folded = str(name).strip().casefold()
+        if folded not in ids:
+            ids[folded] = _slug(name, set(ids.values()))
+            await db.execute("INSERT INTO rooms VALUES (?, ?, ?)", (ids[folded], name.strip() or name, len(ids)))
+        # The mark in front keeps a room that was moved from being moved again under its new id.
+        await db.execute("UPDATE messages SET room = ? WHERE room = ?", (f"\x01{ids[folded]}", name))
+    await db.execute("UPDATE messages SET room = substr(room, 2) WHERE substr(room, 1, 1) = char(1)")
+    await db.execute(
+        "UPDATE messages SET rev = id, author_id = (SELECT id FROM users WHERE username = messages.sender)"
+    )
+    await _normalise_times(db, "messages")
+
+
+def _slug(name: str, taken: set[str]) -> str:
+    slug = re.sub(r"[^a-z0-9]+", "-", names.key(name).encode("ascii", "ignore").decode()).strip("-") or "room"
+    number, free = 2, slug
+    while free in taken:
+        free, number = f"{slug}-{number}", number + 1
+    return free
+
+
+async def _adopt_directs(db: aiosqlite.Connection) -> None:
+    rows = await db.execute_fetchall(
+        "SELECT p.id, s.id, r.id FROM private_messages p JOIN users s ON s.username = p.sender"
+        " JOIN users r ON r.username = p.receiver ORDER BY p.id"
+    )
+    for message_id, sender, receiver in list(rows):
+        conversation = Conversation.direct(sender, receiver).key
+        await db.execute(
+            "UPDATE private_messages SET rev = id, sender_id = ?, receiver_id = ?, conversation = ? WHERE id = ?",
+            (sender, receiver, conversation, message_id),
+        )
+        for user, other in {(sender, receiver), (receiver, sender)}:
+            await db.execute(
+                "INSERT OR REPLACE INTO directs VALUES (?, ?, ?, ?)", (user, conversation, other, message_id)
+            )
+    await _normalise_times(db, "private_messages")
+
+
+async def _normalise_times(db: aiosqlite.Connection, table: str) -> None:
+    now = clock.timestamp()
+    for row_id, moment in list(await db.execute_fetchall(f"SELECT id, created_at FROM {table}")):  # noqa: S608
+        await db.execute(f"UPDATE {table} SET created_at = ? WHERE id = ?", (_iso(moment) or now, row_id))  # noqa: S608
+
+
+def _iso(moment: object) -> str | None:
+    """Return the original program's time (UTC text, or seconds) as ours; None if it is neither."""
+    try:
+        if isinstance(moment, int | float):
+            return clock.timestamp(datetime.fromtimestamp(moment, UTC))
+        parsed = datetime.fromisoformat(str(moment).strip())
+        return clock.timestamp(parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC))
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+async def _set_meta(db: aiosqlite.Connection) -> None:
+    [(newest,)] = await db.execute_fetchall(
+        "SELECT max(coalesce((SELECT max(id) FROM messages), 0), coalesce((SELECT max(id) FROM private_messages), 0))"
+    )
+    values = {
+        "epoch": secrets.token_urlsafe(9),
+        "cookie_key": Fernet.generate_key().decode(),
+        "watermark": newest,
+        "ceiling": newest,
+    }
+    await db.executemany("INSERT INTO meta VALUES (?, ?)", list(values.items()))
+
+
+async def _mark_everything_read(db: aiosqlite.Connection) -> None:
+    """Start everybody at the newest message: years of old history are not unread news."""
+    await db.execute(
+        "INSERT INTO read_marks SELECT u.id, r.id, coalesce((SELECT max(id) FROM messages WHERE room = r.id), 0)"
+        " FROM users u, rooms r"
+    )
+    await db.execute("INSERT INTO read_marks SELECT user_id, conversation, latest_id FROM directs")
+
+
+async def embedded_pictures(db: aiosqlite.Connection, prepare: Prepare) -> None:
+    """Turn pictures that the original program kept as base64 text into pictures; keep what cannot be read aside."""
+    for table, place, author in (("messages", "room", "author_id"), ("private_messages", "conversation", "sender_id")):
+        rows = await db.execute_fetchall(
+            f"SELECT id, {place}, {author} FROM {table}"  # noqa: S608
+            " WHERE msg_type = 'image' OR substr(message, 1, 11) = 'data:image/'"
+        )
+        for message_id, conversation, author_id in list(rows):
+            [(text,)] = await db.execute_fetchall(f"SELECT message FROM {table} WHERE id = ?", (message_id,))  # noqa: S608
+            try:
+                picture = await prepare(_decoded(text), f"picture-{message_id}")
+            except Rejected:
+                await db.execute("INSERT INTO unreadable_pictures VALUES (?, ?, ?)", (conversation, message_id, text))
+                kind, caption = "text", _UNREADABLE
+            else:
+                await insert_picture(
+                    db, secrets.token_urlsafe(16), picture, author_id, conversation, message_id=message_id
+                )
+                kind, caption = "image", ""
+            await db.execute(
+                f"UPDATE {table} SET msg_type = ?, message = ? WHERE id = ?",  # noqa: S608
+                (kind, caption, message_id),
+            )
+
+
+def _decoded(text: object) -> bytes:
+    try:
+        return base64.b64decode(_DATA_URL.sub("", str(text), count=1), validate=False)
+    except (binascii.Error, ValueError) as error:
+        raise Rejected("damaged", "This picture is damaged.") from error
+
+
+async def insert_picture(  # noqa: PLR0913 - one row, its parts side by side
+    db: aiosqlite.Connection,
+    picture_id: str,
+    picture: Prepared,
+    owner_id: int,
+    conversation: str,
+    *,
+    message_id: int | None = None,
+    position: int = 0,
+) -> None:
+    """Add one picture with its two sizes inside the caller's transaction."""
+    await db.execute(
+        "INSERT INTO pictures VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            picture_id,
+            owner_id,
+            conversation,
+            message_id,
+            position,
+            picture.name,
+            picture.mime,
+            picture.width,
+            picture.height,
+            picture.thumb_mime,
+            picture.thumb_width,
+            picture.thumb_height,
+            picture.digest,
+            clock.unix_time(),
+        ),
+    )
+    await db.execute("INSERT INTO picture_bytes VALUES (?, 'full', ?)", (picture_id, picture.data))
+    await db.execute("INSERT INTO picture_bytes VALUES (?, 'thumbnail', ?)", (picture_id, picture.thumb))
+
+
+MIGRATIONS: tuple[Callable[[aiosqlite.Connection, Prepare], Awaitable[None]], ...] = (
+    original,
+    conversations,
+    embedded_pictures,
+)

@@ -1,0 +1,40 @@
+"""Every SQL statement, split by noun; records in, records out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from chatapp.schema import Prepare
+from chatapp.store.accounts import Accounts
+from chatapp.store.database import Busy, Database, Unwritable
+from chatapp.store.marks import Marks
+from chatapp.store.messages import Messages
+from chatapp.store.meta import Meta
+from chatapp.store.pictures import Pictures
+
+__all__ = ["Busy", "Store", "Unwritable"]
+
+
+class Store:
+    """The chat's memory. Reads see what is committed; a write that returns is on disk."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.meta = Meta(database)
+        self.accounts = Accounts(database)
+        self.messages = Messages(database)
+        self.pictures = Pictures(database)
+        self.marks = Marks(database)
+
+    @classmethod
+    async def open(cls, path: Path, prepare: Prepare) -> Store:
+        """Open or create the file and bring it up to date. Raise CannotStart with a sentence for the operator."""
+        return cls(await Database.open(path, prepare))
+
+    async def close(self) -> None:
+        """Close every connection; the file is then complete without its write-ahead log."""
+        await self._database.close()
+
+    async def probe(self) -> None:
+        """Write and commit something harmless. Raise Busy or Unwritable."""
+        await self.meta.probe()

@@ -1,0 +1,130 @@
+"""Users and their sessions."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from chatapp import clock
+from chatapp.records import Rejected, Session, User, sentence
+from chatapp.schema import LOCKED
+from chatapp.store.database import Database, Row
+
+_USER = "users.id, users.username, users.role, users.language, users.theme"
+_DAY = 86_400  # seconds
+
+
+def _user(row: Row) -> User:
+    return User(row[0], row[1], row[2] or "user", row[3], row[4])
+
+
+class Accounts:
+    """Keep who may log in, and who is logged in where."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def create(self, username: str, name_key: str, password: str, *, read_up_to: int = 0) -> User:
+        """Add a user who has read every room up to a message id. Raise Rejected if the name is taken."""
+        try:
+            async with self._database.transaction() as db:
+                cursor = await db.execute(
+                    "INSERT INTO users (username, name_key, password, role, created_at) VALUES (?, ?, ?, 'user', ?)",
+                    (username, name_key, password, clock.timestamp()),
+                )
+                await db.execute("INSERT INTO read_marks SELECT ?, id, ? FROM rooms", (cursor.lastrowid, read_up_to))
+        except sqlite3.IntegrityError as error:
+            raise Rejected("name_taken", sentence("This name is taken. Please choose another one.")) from error
+        assert cursor.lastrowid is not None, "an insert has a row id"
+        return User(cursor.lastrowid, username)
+
+    async def credentials(self, username: str, name_key: str) -> tuple[User, str] | None:
+        """Return a user, found by the exact name or else by its key, and the stored password."""
+        row = await self._database.row(
+            f"SELECT {_USER}, password FROM users WHERE (username = ? OR name_key = ?) AND password <> ?"  # noqa: S608
+            " ORDER BY username = ? DESC LIMIT 1",
+            (username, name_key, LOCKED, username),
+        )
+        return (_user(row), row[5]) if row else None
+
+    async def user(self, user_id: int) -> User | None:
+        """Return a user, also one who never had an account of their own."""
+        row = await self._database.row(f"SELECT {_USER} FROM users WHERE id = ?", (user_id,))  # noqa: S608
+        return _user(row) if row else None
+
+    async def named(self, username: str, name_key: str) -> User | None:
+        """Return the user of that name, also one who never had an account of their own."""
+        row = await self._database.row(
+            f"SELECT {_USER} FROM users WHERE username = ? OR name_key = ? ORDER BY username = ? DESC LIMIT 1",  # noqa: S608
+            (username, name_key, username),
+        )
+        return _user(row) if row else None
+
+    async def people(self) -> list[User]:
+        """Return everybody with an account, by name."""
+        rows = await self._database.rows(
+            f"SELECT {_USER} FROM users WHERE password <> ? ORDER BY name_key",  # noqa: S608
+            (LOCKED,),
+        )
+        return [_user(row) for row in rows]
+
+    async def set_password(self, user_id: int, password: str) -> None:
+        """Replace the stored password."""
+        await self._set(user_id, "password", password)
+
+    async def set_language(self, user_id: int, language: str | None) -> None:
+        """Remember the language; None follows the browser."""
+        await self._set(user_id, "language", language)
+
+    async def set_theme(self, user_id: int, theme: str | None) -> None:
+        """Remember the theme; None follows the system."""
+        await self._set(user_id, "theme", theme)
+
+    async def set_last_conversation(self, user_id: int, conversation: str) -> None:
+        """Remember where the user was, for the next log-in."""
+        await self._set(user_id, "last_conversation", conversation)
+
+    async def last_conversation(self, user_id: int) -> str | None:
+        """Return the key of the conversation the user was in last."""
+        row = await self._database.row("SELECT last_conversation FROM users WHERE id = ?", (user_id,))
+        return row[0] if row else None
+
+    async def _set(self, user_id: int, column: str, value: str | None) -> None:
+        async with self._database.transaction() as db:
+            await db.execute(f"UPDATE users SET {column} = ? WHERE id = ?", (value, user_id))  # noqa: S608
+
+    async def open_session(self, session_id: str, user_id: int, user_agent: str) -> None:
+        """Remember a log-in."""
+        now = clock.unix_time()
+        async with self._database.transaction() as db:
+            await db.execute(
+                "INSERT INTO sessions VALUES (?, ?, ?, ?, ?)", (session_id, user_id, user_agent[:300], now, now)
+            )
+
+    async def session(self, session_id: str, *, idle_days: float, days: float) -> tuple[Session, int] | None:
+        """Return a live session and when (seconds since 1970) it was last seen; None if unknown or too old."""
+        now = clock.unix_time()
+        row = await self._database.row(
+            f"SELECT {_USER}, sessions.seen_at FROM sessions JOIN users ON users.id = sessions.user_id"  # noqa: S608
+            " WHERE sessions.id = ? AND sessions.seen_at > ? AND sessions.created_at > ?",
+            (session_id, now - idle_days * _DAY, now - days * _DAY),
+        )
+        return (Session(session_id, _user(row)), row[5]) if row else None
+
+    async def touch_session(self, session_id: str) -> None:
+        """Note that the session was used now."""
+        async with self._database.transaction() as db:
+            await db.execute("UPDATE sessions SET seen_at = ? WHERE id = ?", (clock.unix_time(), session_id))
+
+    async def close_session(self, session_id: str) -> None:
+        """End a session for good."""
+        async with self._database.transaction() as db:
+            await db.execute("DELETE FROM sessions WHERE id = ?", (session_id,))
+
+    async def sweep_sessions(self, *, idle_days: float, days: float) -> None:
+        """Forget sessions that are too old to be accepted."""
+        now = clock.unix_time()
+        async with self._database.transaction() as db:
+            await db.execute(
+                "DELETE FROM sessions WHERE seen_at <= ? OR created_at <= ?",
+                (now - idle_days * _DAY, now - days * _DAY),
+            )

@@ -1,0 +1,39 @@
+"""What the database knows of itself: its epoch, its key, how far it is written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from chatapp.store.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is read once at start."""
+
+    epoch: str  # changes when the database is created or restored
+    cookie_key: bytes
+    watermark: int  # every number at or below it is on disk or was retracted
+    ceiling: int  # no number above it was ever handed out
+
+
+class Meta:
+    """Keep the database's few facts."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def facts(self) -> Facts:
+        """Return the facts as committed."""
+        values = {row[0]: row[1] for row in await self._database.rows("SELECT name, value FROM meta")}
+        return Facts(values["epoch"], values["cookie_key"].encode(), values["watermark"], values["ceiling"])
+
+    async def reserve(self, ceiling: int) -> None:
+        """Promise that no number above ``ceiling`` is handed out before this is called again."""
+        async with self._database.transaction() as db:
+            await db.execute("UPDATE meta SET value = ? WHERE name = 'ceiling'", (ceiling,))
+
+    async def probe(self) -> None:
+        """Write and commit something harmless. Raise Busy or Unwritable."""
+        async with self._database.transaction() as db:
+            await db.execute("INSERT OR REPLACE INTO meta VALUES ('probe', hex(randomblob(8)))")

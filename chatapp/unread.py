@@ -1,0 +1,118 @@
+"""News for those who are elsewhere: exact counts on request, and every message that adds to them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Hashable
+from urllib.parse import quote
+
+from chatapp import hub
+from chatapp.hub import Hub, Listener
+from chatapp.journal import Journal
+from chatapp.pace import Pace
+from chatapp.records import Conversation, Message, User
+from chatapp.render import Render
+from chatapp.store import Busy, Store, Unwritable
+from chatapp.views import Link
+
+_PACE = 0.25  # seconds between two pieces of news of one conversation
+_STORE_PACE = 0.5  # seconds between two transactions that store read marks
+
+log = logging.getLogger("chatapp.unread")
+
+
+class Unread:
+    """Keep the counts in everybody's list right."""
+
+    def __init__(self, store: Store, journal: Journal, hub: Hub, render: Render) -> None:
+        self._store = store
+        self._journal = journal
+        self._hub = hub
+        self._render = render
+        self._news: dict[str, list[Message]] = {}
+        self._announce = Pace(_PACE, self._publish)
+        self._read: dict[tuple[int, str], int] = {}  # marks that moved and are not stored yet
+        self._store_reads = Pace(_STORE_PACE, self._begin_storing)
+        self._storing: asyncio.Future[None] | None = None  # kept, or the task could be collected while it runs
+        # The two people of each direct conversation that had news, to show one the other in their list.
+        self._names: dict[int, User] = {}
+
+    def note(self, message: Message, people: tuple[User, ...] = ()) -> None:
+        """Announce a message to those who may read it and do not show its conversation."""
+        for person in people:
+            self._names[person.id] = person
+        self._news.setdefault(message.conversation.key, []).append(message)
+        self._announce(message.conversation)
+
+    def _publish(self, conversation: Hashable) -> None:
+        assert isinstance(conversation, Conversation), "news are announced by conversation"
+        news = self._news.pop(conversation.key, [])
+        pairs = [(message.id, message.author_id) for message in news]
+        if conversation.pair is None:
+            self._hub.publish_elsewhere(conversation.key, hub.frame(self._render.unread(conversation.key, pairs)))
+            return
+        for person in set(conversation.pair):
+            elsewhere = [
+                listener for listener in self._hub.of_user(person) if listener.conversation != conversation.key
+            ]
+            if elsewhere:
+                link = self._link(conversation, person)
+                self._hub.tell(elsewhere, hub.frame(self._render.unread(conversation.key, pairs, link)))
+
+    def _link(self, conversation: Conversation, reader: int) -> Link | None:
+        other = self._names.get(conversation.other(reader))
+        if other is None:
+            return None
+        path = f"/direct/{quote(other.username, safe='')}"
+        online = other.id in self._hub.users()
+        return Link(conversation.key, path, other.username, user=other, online=online)
+
+    def read(self, listener: Listener, message_id: int) -> None:
+        """Note that a listener's person has seen its conversation up to a message; stored within a second."""
+        if listener.conversation is None:
+            return
+        place = (listener.user_id, listener.conversation)
+        if message_id > self._read.get(place, 0):
+            self._read[place] = message_id
+            self._store_reads()
+
+    def _begin_storing(self, _: Hashable) -> None:
+        self._storing = asyncio.ensure_future(self._store_marks())
+
+    async def _store_marks(self) -> None:
+        """Write the marks that moved; tell those people's other connections, which did not see it happen."""
+        marks, self._read = self._read, {}
+        try:
+            await self._store.marks.move((user_id, key, mark) for (user_id, key), mark in marks.items())
+        except (Busy, Unwritable) as error:
+            log.warning("read marks were not stored: %s", error)  # the pages send them again with the next message
+            return
+        for user_id in {user_id for user_id, _ in marks}:
+            if len(self._hub.of_user(user_id)) > 1:
+                await self.tell(user_id)
+
+    async def counts(self, user_id: int) -> bytes:
+        """Return the control frame with a person's exact counts, messages included that are not on disk yet."""
+        counts = await self._store.marks.counts(user_id)
+        unread, last = dict(counts.unread), counts.watermark
+        for entry in self._journal.recent(counts.watermark):
+            message, key = entry.message, entry.message.conversation.key
+            last = max(last, message.id)
+            if message.author_id != user_id and message.conversation.admits(user_id):
+                if message.id > counts.reads.get(key, 0):
+                    unread[key] = unread.get(key, 0) + 1
+        return hub.control("unread", counts=unread, reads=counts.reads, upto=last)
+
+    async def tell(self, user_id: int) -> None:
+        """Send a person's exact counts to all of their connections."""
+        self._hub.tell(self._hub.of_user(user_id), await self.counts(user_id))
+
+    async def tell_everybody(self) -> None:
+        """Send everybody their exact counts: after messages that had been announced were given up."""
+        for user_id in self._hub.users():
+            await self.tell(user_id)
+
+    async def greet(self, listener: Listener) -> None:
+        """Send a new connection its person's exact counts."""
+        self._hub.tell([listener], await self.counts(listener.user_id))

@@ -1,0 +1,112 @@
+"""What pages show: records arranged for one reader."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Final
+
+from chatapp import language
+from chatapp.records import Message, Room, User, sentence
+
+RUN_PAUSE: Final = timedelta(minutes=5)  # the pause that ends a run in Campfire, Element, Mattermost and Rocket.Chat
+_ROOM_NAMES = {"general": sentence("General"), "tech": sentence("Tech"), "game": sentence("Game")}
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A conversation in the side list of one person. ``user`` is the other person of a direct conversation."""
+
+    key: str
+    path: str  # without the base path: "/rooms/tech", "/direct/An"; percent-encoded where a link needs it
+    title: str
+    count: int = 0  # unread messages
+    current: bool = False
+    user: User | None = None
+    online: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """The side list of one person."""
+
+    rooms: Sequence[Link]
+    directs: Sequence[Link]
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody in a list of people."""
+
+    user: User
+    online: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A message in a page: how it stands among its neighbours, and what is drawn above it."""
+
+    message: Message
+    first: bool  # of a run: one author without a long pause
+    last: bool
+    own: bool
+    day: date | None = None  # draw a line with this day above
+    new: bool = False  # draw the line of new messages above
+
+    @property
+    def marks(self) -> str:
+        """Return the classes of the entry, each with a space before it."""
+        names = (("first", self.first), ("last", self.last), ("own", self.own))
+        return "".join(f" {name}" for name, holds in names if holds)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A stretch of a conversation, oldest entry first, with the ids where older and newer ones begin."""
+
+    entries: Sequence[Entry]
+    older: int | None = None
+    newer: int | None = None
+
+    @property
+    def at_newest(self) -> bool:
+        """Tell whether the page ends with the newest message."""
+        return self.newer is None
+
+
+def room_title(room: Room) -> str:
+    """Return the name of a room in the current language."""
+    return room.name if room.name is not None else language.gettext(_ROOM_NAMES.get(room.id, room.id))
+
+
+def entries(messages: Sequence[Message], *, me_id: int, zone: str, read: int | None = None) -> list[Entry]:
+    """Arrange messages for a reader: runs, days of their zone, and one line above the first that they have not read.
+
+    ``read`` is the id up to which they have read; None draws no such line.
+    """
+    where = language.time_zone(zone)
+    moments = [datetime.fromisoformat(message.created_at).astimezone(where) for message in messages]
+    unread = (n for n, message in enumerate(messages) if read is not None and read < message.id)
+    line = next((n for n in unread if messages[n].author_id != me_id), None)
+    starts = [n == line or _starts_run(messages, moments, n) for n in range(len(messages))] + [True]
+    return [
+        Entry(
+            message,
+            first=starts[n],
+            last=starts[n + 1],
+            own=message.author_id == me_id,
+            day=moments[n].date() if n == 0 or moments[n].date() != moments[n - 1].date() else None,
+            new=n == line,
+        )
+        for n, message in enumerate(messages)
+    ]
+
+
+def _starts_run(messages: Sequence[Message], moments: Sequence[datetime], n: int) -> bool:
+    return (
+        n == 0
+        or messages[n].author_id != messages[n - 1].author_id
+        or moments[n].date() != moments[n - 1].date()
+        or moments[n] - moments[n - 1] >= RUN_PAUSE
+    )

@@ -1,0 +1,169 @@
+"""The way in and out: the landing page, registering, logging in and out."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Mapping
+from urllib.parse import quote
+
+from aiohttp import web
+
+from chatapp import language, names, passwords
+from chatapp.language import gettext
+from chatapp.records import Rejected, User, sentence
+from chatapp.store.messages import conversation_of
+from chatapp.web import keys, limits, pages, sessions
+
+log = logging.getLogger("chatapp.accounts")
+
+_FIRST_ROOM = "/rooms/general"
+_NAME_LIMIT = 200  # characters of a name that is looked up; longer ones cannot be anybody's
+_WRONG = sentence("The name or the password is wrong.")
+_WAIT = sentence("Too many tries. Please wait {wait} and try again.")
+
+
+async def home(request: web.Request) -> web.StreamResponse:
+    """Show a stranger what this is; bring a user to the conversation they were in last."""
+    if session := request[keys.session]:
+        return pages.redirect(request, await _last_path(request, session.user))
+    return pages.page(request, "accounts/landing.html", {})
+
+
+async def _last_path(request: web.Request, user: User) -> str:
+    accounts = request.app[keys.store].accounts
+    key = await accounts.last_conversation(user.id)
+    if not key:
+        return _FIRST_ROOM
+    conversation = conversation_of(key)
+    if conversation.room is not None:
+        return f"/rooms/{quote(conversation.room, safe='')}"
+    other = await accounts.user(conversation.other(user.id))
+    return f"/direct/{quote(other.username, safe='')}" if other else _FIRST_ROOM
+
+
+async def register_form(request: web.Request) -> web.StreamResponse:
+    """Show the form of a new account."""
+    return _go_on(request, request.query) if request[keys.session] else _form(request, "register", request.query)
+
+
+async def register(request: web.Request) -> web.StreamResponse:
+    """Make an account and log its owner in."""
+    fields = await pages.form(request)
+    username, password = fields.get("username", ""), fields.get("password", "")
+    errors: dict[str, str] = {}
+    try:
+        username = names.check(username)
+    except Rejected as refusal:
+        errors["username"] = language.explain(refusal)
+    try:
+        passwords.check_new(password)
+    except Rejected as refusal:
+        errors["password"] = language.explain(refusal)
+    if errors:
+        return _form(request, "register", fields, errors)
+    if wait := request.app[keys.limits].registrations.take(limits.neighbourhood(request.remote)):
+        return _later(request, "register", fields, wait)
+    try:
+        user = await _create(request, username, password)
+    except Rejected as refusal:
+        if refusal.code == "name_taken":
+            return _form(request, "register", fields, {"username": language.explain(refusal)})
+        return _refused(request, "register", fields, refusal)
+    log.info("registered", extra={"user": user.id, "address": request.remote})
+    await sessions.log_in(request, user)
+    return _go_on(request, fields)
+
+
+async def _create(request: web.Request, username: str, password: str) -> User:
+    stored = await request.app[keys.passwords].hash(password)
+    newest = request.app[keys.stamper].last  # what was said before somebody came is history to them, not news
+    return await request.app[keys.store].accounts.create(username, names.key(username), stored, read_up_to=newest)
+
+
+async def login_form(request: web.Request) -> web.StreamResponse:
+    """Show the form to log in."""
+    return _go_on(request, request.query) if request[keys.session] else _form(request, "login", request.query)
+
+
+async def login(request: web.Request) -> web.StreamResponse:
+    """Log in with name and password; one answer, in equal time, for a wrong name and a wrong password."""
+    fields = await pages.form(request)
+    username, password = fields.get("username", "")[:_NAME_LIMIT], fields.get("password", "")
+    if errors := _missing(username, password):
+        return _form(request, "login", fields, errors)
+    name_key, address = names.key(username.strip()), limits.neighbourhood(request.remote)
+    if wait := request.app[keys.limits].log_in(name_key, address):
+        log.warning("log-in held off", extra={"address": request.remote})
+        return _later(request, "login", fields, wait)
+    try:
+        user = await _verified(request, username, password)
+    except Rejected as refusal:
+        return _refused(request, "login", fields, refusal)
+    if user is None:
+        log.warning("log-in failed", extra={"address": request.remote})
+        return _form(request, "login", fields, {"form": gettext(_WRONG)})
+    request.app[keys.limits].logged_in(name_key, address)
+    log.info("logged in", extra={"user": user.id, "address": request.remote})
+    await sessions.log_in(request, user)
+    return _go_on(request, fields)
+
+
+def _missing(username: str, password: str) -> dict[str, str]:
+    errors = {}
+    if not username.strip():
+        errors["username"] = gettext("Please enter your name.")
+    if not password:
+        errors["password"] = gettext("Please enter your password.")
+    return errors
+
+
+async def _verified(request: web.Request, username: str, password: str) -> User | None:
+    accounts, hasher = request.app[keys.store].accounts, request.app[keys.passwords]
+    found = await accounts.credentials(username, names.key(username.strip()))
+    user, stored = found or (None, None)
+    if not await hasher.verify(password, stored) or user is None or stored is None:
+        return None
+    if hasher.needs_rehash(stored):
+        try:
+            await accounts.set_password(user.id, await hasher.hash(password))
+        except Rejected:
+            log.info("password kept as it was, too many are waiting", extra={"user": user.id})
+    return user
+
+
+async def logout(request: web.Request) -> web.StreamResponse:
+    """End the session and go back to the start."""
+    if session := request[keys.session]:
+        log.info("logged out", extra={"user": session.user.id, "address": request.remote})
+    await sessions.log_out(request)
+    return pages.redirect(request, "/")
+
+
+def _go_on(request: web.Request, fields: Mapping[str, str]) -> web.Response:
+    """Go to where the person wanted to go before they were asked to log in."""
+    wanted = pages.safe_next(fields.get("next"), request.app[keys.settings].base_path)
+    return pages.go(wanted) if wanted else pages.redirect(request, "/")
+
+
+def _form(
+    request: web.Request, name: str, fields: Mapping[str, str], errors: dict[str, str] | None = None, status: int = 422
+) -> web.Response:
+    wanted = pages.safe_next(fields.get("next"), request.app[keys.settings].base_path)
+    context = {"form": {"username": fields.get("username", "")}, "errors": errors or {}, "next": wanted or ""}
+    return pages.page(request, f"accounts/{name}.html", context, status if errors else 200)
+
+
+def _later(request: web.Request, name: str, fields: Mapping[str, str], wait: float) -> web.Response:
+    text = gettext(_WAIT).format(wait=pages.wait_in_words(wait))
+    response = _form(request, name, fields, {"form": text}, 429)
+    response.headers["Retry-After"] = str(math.ceil(wait))
+    return response
+
+
+def _refused(request: web.Request, name: str, fields: Mapping[str, str], refusal: Rejected) -> web.Response:
+    """Show a refusal above the form: there are too many at once, or the disk is full."""
+    response = _form(request, name, fields, {"form": language.explain(refusal)}, pages.status_of(refusal))
+    if refusal.retry_after is not None:
+        response.headers["Retry-After"] = str(math.ceil(refusal.retry_after))
+    return response

@@ -1,0 +1,235 @@
+"""What every request passes before its handler, and every response before it leaves."""
+
+from __future__ import annotations
+
+import functools
+import ipaddress
+import logging
+import re
+import secrets
+from collections.abc import Iterable
+from http import HTTPStatus
+from urllib.parse import unquote, urlsplit
+
+import aiohttp_session
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from chatapp import clock, language
+from chatapp.records import NotFound, Rejected, Session
+from chatapp.settings import Network
+from chatapp.store import Busy, Unwritable
+from chatapp.web import keys, pages, sessions
+
+access = logging.getLogger("chatapp.access")
+log = logging.getLogger("chatapp.web")
+
+_UNSAFE = {"POST", "PUT", "PATCH", "DELETE", "CONNECT"}  # all that RFC 9110, 9.2.1 does not call safe
+_PROBES = {"/healthz", "/readyz"}
+_IMPERSONAL = ("/static/", "/healthz", "/readyz", "/favicon.ico")  # the same for everybody: no session is read
+_CLIENT_LEFT = 499  # nginx's number for a request whose client did not wait for the answer
+_BUSY_SECONDS = 5
+_ZONE_LIMIT = 64  # characters of the name of a time zone
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_HOST = re.compile(r"[A-Za-z0-9.:\[\]-]+")
+
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "X-Frame-Options": "DENY",
+}
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; font-src 'self'; "
+    "connect-src 'self'{sockets}; manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+def middlewares(storage: sessions.CookieStorage) -> list[Middleware]:
+    """Return the middlewares in their order, the outermost first."""
+    cookies: Middleware = aiohttp_session.session_middleware(storage)
+    return [identify, believe_proxies, answer_errors, cookies, recognise, same_origin]
+
+
+@web.middleware
+async def identify(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Give the request a number, and the log one line without its query, which may hold what is private."""
+    request[keys.request_id] = secrets.token_hex(6)
+    began = clock.monotonic()
+    status = _CLIENT_LEFT
+    try:
+        response = await handler(request)
+        status = response.status
+        return response
+    except web.HTTPException as answer:
+        status = answer.status
+        raise
+    finally:
+        if _own_path(request) not in _PROBES:
+            fields = {"method": request.method, "path": request.rel_url.raw_path, "status": status}
+            fields |= {"ms": round((clock.monotonic() - began) * 1000, 1), "request": request[keys.request_id]}
+            access.info("request", extra=fields)
+
+
+@web.middleware
+async def believe_proxies(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Take the client's address and scheme from X-Forwarded-* if a proxy that the operator trusts says so."""
+    trusted = request.app[keys.settings].trusted_proxies
+    if trusted and _is_trusted(request.remote, trusted):
+        hops = _listed(request, "X-Forwarded-For")
+        schemes = [scheme for scheme in _listed(request, "X-Forwarded-Proto")[-1:] if scheme in _DEFAULT_PORTS]
+        client = client_address(request.remote or "", hops, trusted)
+        request = request.clone(remote=client, scheme=schemes[0] if schemes else request.scheme)
+    return await handler(request)
+
+
+def client_address(peer: str, hops: Iterable[str], trusted: Iterable[Network]) -> str:
+    """Return the right-most address that is no trusted proxy; what stands left of it, the client could invent."""
+    address = peer
+    for hop in reversed([*hops]):
+        if not _is_trusted(address, trusted) or _parsed(hop) is None:
+            break
+        address = hop
+    return address
+
+
+def _listed(request: web.Request, header: str) -> list[str]:
+    return [part.strip() for line in request.headers.getall(header, ()) for part in line.split(",")]
+
+
+def _is_trusted(address: str | None, trusted: Iterable[Network]) -> bool:
+    parsed = _parsed(address or "")
+    return parsed is not None and any(parsed in network for network in trusted)
+
+
+def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return None
+    return getattr(parsed, "ipv4_mapped", None) or parsed  # an IPv6 socket sees IPv4 peers as ::ffff:192.0.2.1
+
+
+@web.middleware
+async def answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn whatever a handler raises into an answer that says no more than the asker may know."""
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        kept = {name: error.headers[name] for name in ("Allow", "Retry-After") if name in error.headers}
+        return pages.refuse(request, error.status, headers=kept)
+    except NotFound:
+        return pages.refuse(request, 404)
+    except Rejected as refusal:
+        return pages.rejected(request, refusal)
+    except (Busy, Unwritable):
+        return pages.refuse(request, 503, code="storage", retry=True, retry_after=_BUSY_SECONDS)
+    except ConnectionError:
+        raise  # the client is gone
+    except Exception:
+        log.exception("request failed", extra={"request": request[keys.request_id]})
+        if request.writer.output_size:  # a socket, or half an answer: nothing can be said any more
+            raise
+        return pages.refuse(request, 500)
+
+
+@web.middleware
+async def recognise(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Find out who asks, in which language and time zone."""
+    request[keys.session] = session = None
+    try:
+        if not _own_path(request).startswith(_IMPERSONAL):
+            request[keys.session] = session = await sessions.current(request)
+    finally:  # an error page speaks the reader's language too
+        _listen_to(request, session)
+    return await handler(request)
+
+
+def _listen_to(request: web.Request, session: Session | None) -> None:
+    wish = (session and session.user.language) or request.cookies.get("language")
+    default = request.app[keys.settings].language
+    language.current.set(language.choose(request.headers.get("Accept-Language"), wish, default))
+    zone = unquote(request.cookies.get("zone", ""))[:_ZONE_LIMIT]
+    language.zone.set(str(language.time_zone(zone)))
+
+
+@web.middleware
+async def same_origin(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuse what another site makes a browser do here: changes, and sockets."""
+    handshake = pages.is_handshake(request)
+    if (handshake or request.method in _UNSAFE) and not _is_ours(request, handshake=handshake):
+        return pages.refuse(request, 403, code="origin")
+    return await handler(request)
+
+
+def _is_ours(request: web.Request, *, handshake: bool) -> bool:
+    """Browsers name the page that asks in Origin; those that leave it out of a form name it in the other two."""
+    fetched = request.headers.get("Sec-Fetch-Site")
+    if fetched not in (None, "same-origin", "none"):  # same-site is a stranger too: another port, a sister host
+        return False
+    if "Origin" in request.headers:
+        return is_same_origin(request.headers["Origin"], request.host, secure=request.secure)
+    if handshake:  # every browser sends it here
+        return False
+    return fetched is not None or _host_of(request.headers.get("Referer", "")) == _host_of(f"http://{request.host}")
+
+
+def is_same_origin(origin: str, host: str, *, secure: bool) -> bool:
+    """Tell whether an Origin header names the host (and port) of a Host header.
+
+    A plain connection may have been an HTTPS one until some proxy, so only ``secure`` fixes the scheme.
+    """
+    scheme, separator, authority = origin.partition("://")
+    if not separator or scheme not in _DEFAULT_PORTS or (secure and scheme != "https"):
+        return False
+    return _HOST.fullmatch(authority) is not None and _host_of(origin) == _host_of(f"{scheme}://{host}")
+
+
+def _host_of(address: str) -> tuple[str, int | None] | None:
+    try:
+        parts = urlsplit(address)
+        port = parts.port or _DEFAULT_PORTS.get(parts.scheme)
+    except ValueError:
+        return None
+    return (parts.hostname, port) if parts.hostname else None
+
+
+def login_required(handler: Handler) -> Handler:
+    """Let only users in; others are sent to the log-in, programs told 401."""
+
+    @functools.wraps(handler)
+    async def guarded(request: web.Request) -> web.StreamResponse:
+        return pages.log_in_first(request) if request[keys.session] is None else await handler(request)
+
+    return guarded
+
+
+async def seal(request: web.Request, response: web.StreamResponse) -> None:
+    """Put on what every response wears; connect it to ``on_response_prepare``."""
+    headers = response.headers
+    headers.pop("Server", None)  # names exact versions
+    if response.status == HTTPStatus.SWITCHING_PROTOCOLS:
+        return
+    for name, value in _HEADERS.items():
+        headers.setdefault(name, value)
+    headers.setdefault("Content-Security-Policy", _policy(request.host))
+    if keys.request_id in request:
+        headers["X-Request-Id"] = request[keys.request_id]
+    if "Cache-Control" not in headers:
+        headers["Cache-Control"] = "private, no-cache"
+        headers["Vary"] = "Cookie, HX-Request, Accept, Accept-Language"
+
+
+@functools.lru_cache(maxsize=64)
+def _policy(host: str) -> str:
+    # Safari before 15.4 does not count a WebSocket of the same host as 'self'. Both schemes, because a proxy
+    # may have taken the TLS off; a page that came by HTTPS cannot open a plain socket anyway.
+    sockets = f" ws://{host} wss://{host}" if _HOST.fullmatch(host) else ""
+    return _POLICY.format(sockets=sockets)
+
+
+def _own_path(request: web.Request) -> str:
+    return request.path.removeprefix(request.app[keys.settings].base_path)

@@ -1,0 +1,36 @@
+"""The typed names under which the application and a request carry things."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+if TYPE_CHECKING:
+    from chatapp.clock import Stamper
+    from chatapp.hub import Hub
+    from chatapp.images import Images
+    from chatapp.journal import Journal
+    from chatapp.messaging import Messaging
+    from chatapp.passwords import Passwords
+    from chatapp.presence import Presence
+    from chatapp.records import Session
+    from chatapp.settings import Settings
+    from chatapp.store import Store
+    from chatapp.unread import Unread
+    from chatapp.web.limits import Limits
+
+settings: web.AppKey[Settings] = web.AppKey("settings")
+store: web.AppKey[Store] = web.AppKey("store")
+passwords: web.AppKey[Passwords] = web.AppKey("passwords")
+images: web.AppKey[Images] = web.AppKey("images")
+stamper: web.AppKey[Stamper] = web.AppKey("stamper")
+journal: web.AppKey[Journal] = web.AppKey("journal")
+hub: web.AppKey[Hub] = web.AppKey("hub")
+presence: web.AppKey[Presence] = web.AppKey("presence")
+messaging: web.AppKey[Messaging] = web.AppKey("messaging")
+unread: web.AppKey[Unread] = web.AppKey("unread")
+limits: web.AppKey[Limits] = web.AppKey("limits")
+
+session: web.RequestKey[Session | None] = web.RequestKey("session")
+request_id: web.RequestKey[str] = web.RequestKey("request_id")

@@ -1,0 +1,125 @@
+"""How often somebody may do something: kept in memory, bounded, and told the time by the caller."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import OrderedDict, deque
+from collections.abc import Callable, Hashable
+from typing import TypeVar
+
+from chatapp import clock
+from chatapp.settings import Settings
+
+T = TypeVar("T")
+Now = Callable[[], float]
+
+# Keys remembered by one limit. A stranger who invents more only pushes out the ones unused for longest.
+KEYS = 10_000
+ACCOUNT_SECONDS = 15 * 60  # OWASP ASVS 5.0 6.3.1 asks for a limit; the figures are those of Campfire's log-in
+ADDRESS_SECONDS = 3 * 60
+
+
+class _Recent(OrderedDict[Hashable, T]):
+    """Remember the values set last, one for each key, and forget the rest."""
+
+    def remember(self, key: Hashable, value: T) -> None:
+        self[key] = value
+        self.move_to_end(key)
+        while len(self) > KEYS:
+            self.popitem(last=False)
+
+
+class Tries:
+    """Allow ``count`` tries of each key within any ``seconds``. A count of 0 allows everything."""
+
+    def __init__(self, count: int, seconds: float, now: Now = clock.monotonic) -> None:
+        self._count = count
+        self._seconds = seconds
+        self._now = now
+        self._times: _Recent[deque[float]] = _Recent()
+
+    def take(self, key: Hashable) -> float:
+        """Count one try and return 0, or count nothing and return the seconds to wait for the next one."""
+        if self._count <= 0:
+            return 0
+        now = self._now()
+        times = self._times.get(key) or deque()
+        while times and times[0] <= now - self._seconds:
+            times.popleft()
+        if len(times) >= self._count:
+            return times[0] + self._seconds - now
+        times.append(now)
+        self._times.remember(key, times)
+        return 0
+
+    def give_back(self, key: Hashable) -> None:
+        """Take back the newest try of a key: it was a good one."""
+        if times := self._times.get(key):
+            times.pop()
+
+    def forget(self, key: Hashable) -> None:
+        """Take back every try of a key."""
+        self._times.pop(key, None)
+
+
+class Bucket:
+    """Allow each key ``rate`` acts a second on average and ``burst`` at once. A 0 in either allows everything."""
+
+    def __init__(self, rate: float, burst: float, now: Now = clock.monotonic) -> None:
+        self._rate = rate
+        self._burst = burst
+        self._now = now
+        self._levels: _Recent[tuple[float, float]] = _Recent()  # tokens left, and when that was true
+
+    def take(self, key: Hashable) -> float:
+        """Take one token and return 0, or take nothing and return the seconds to wait for one."""
+        if self._rate <= 0 or self._burst <= 0:
+            return 0
+        now = self._now()
+        tokens, since = self._levels.get(key, (self._burst, now))
+        tokens = min(self._burst, tokens + (now - since) * self._rate)
+        if tokens < 1:
+            return (1 - tokens) / self._rate
+        self._levels.remember(key, (tokens - 1, now))
+        return 0
+
+
+class Limits:
+    """The limits of one server, as its settings want them."""
+
+    def __init__(self, settings: Settings, now: Now = clock.monotonic) -> None:
+        self._accounts = Tries(settings.login_tries, ACCOUNT_SECONDS, now)
+        self._addresses = Tries(settings.address_tries, ADDRESS_SECONDS, now)
+        self.registrations = Tries(settings.registrations, ADDRESS_SECONDS, now)
+        self.messages = Bucket(settings.messages_per_second, settings.message_burst, now)
+        self.uploads = Bucket(settings.uploads_per_minute / 60, settings.uploads_per_minute, now)
+
+    def log_in(self, name_key: str, address: str) -> float:
+        """Count a try to log in before its password is looked at, and return 0 or the seconds to wait.
+
+        A name is counted for each address, so a stranger's tries do not lock its owner out.
+        """
+        if wait := self._addresses.take(address):
+            return wait
+        if wait := self._accounts.take((name_key, address)):
+            self._addresses.give_back(address)
+            return wait
+        return 0
+
+    def logged_in(self, name_key: str, address: str) -> None:
+        """Take back a try that succeeded: a whole class may log in from behind one address."""
+        self._addresses.give_back(address)
+        self._accounts.forget((name_key, address))
+
+
+def neighbourhood(address: str | None) -> str:
+    """Return what limits count as one address: an IPv6 client owns the 2**64 addresses of its network."""
+    try:
+        parsed = ipaddress.ip_address(address or "")
+    except ValueError:
+        return address or ""
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return str(parsed)
+    if parsed.ipv4_mapped:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.ip_network((parsed, 64), strict=False))

@@ -1,0 +1,215 @@
+"""How a request is answered: a page, a way on, or a refusal that a person or a program can read."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import aiohttp_jinja2
+from aiohttp import web
+from yarl import URL
+
+from chatapp import language
+from chatapp.language import gettext, ngettext
+from chatapp.records import Rejected, sentence
+from chatapp.web import keys
+
+log = logging.getLogger("chatapp.web")
+
+_NEXT_LIMIT = 2_000  # characters of an address to go on to
+_SECONDS_LIMIT = 90  # waits up to this many seconds are told in seconds, longer ones in minutes
+
+_NOT_UNDERSTOOD = (sentence("That did not work"), sentence("The server did not understand this request."))
+_TEXTS = {
+    401: (sentence("Please log in"), sentence("You are not logged in, or not any more.")),
+    403: (sentence("Not allowed"), sentence("This request did not come from a page of this chat, so it was refused.")),
+    404: (sentence("Not found"), sentence("There is nothing at this address, or it is not for you to see.")),
+    405: (sentence("That did not work"), sentence("This address cannot be used in this way.")),
+    413: (sentence("Too large"), sentence("This is more than the server accepts at once.")),
+    422: (sentence("That did not work"), sentence("The server cannot accept this.")),
+    429: (sentence("Too fast"), sentence("That was too often in a short time. Please wait a moment and try again.")),
+    500: (
+        sentence("Something went wrong"),
+        sentence("This is the server's fault, not yours. Please try again. If it stays, tell the operator: {request}."),
+    ),
+    503: (sentence("Not just now"), sentence("The server cannot do this at the moment. Please try again soon.")),
+}
+
+
+def page(request: web.Request, template: str, context: Mapping[str, Any], status: int = 200) -> web.Response:
+    """Answer with a whole page, in the reader's language and theme."""
+    session = request.get(keys.session)
+    me = session.user if session else None
+    everywhere = {"me": me, "lang": language.current.get(), "theme": me.theme if me else None}
+    return aiohttp_jinja2.render_template(template, request, {**everywhere, **context}, status=status)
+
+
+def url(request: web.Request, path: str) -> str:
+    """Return the address of one of our own paths."""
+    return request.app[keys.settings].base_path + path
+
+
+def redirect(request: web.Request, path: str) -> web.Response:
+    """Send the browser on with a GET to one of our own paths."""
+    return go(url(request, path))
+
+
+def go(address: str) -> web.Response:
+    """Send the browser on with a GET to an address of this site that includes the base path."""
+    return web.Response(status=303, headers={"Location": str(URL(address))})
+
+
+def back(request: web.Request, default: str) -> web.Response:
+    """Send the browser back to the page it came from if that was one of ours, else to one of our own paths."""
+    return go(_referring(request) or url(request, default))
+
+
+def _referring(request: web.Request) -> str | None:
+    """Return the address, without scheme and host, of the page of ours that a request came from."""
+    try:
+        page = urlsplit(request.headers.get("HX-Current-URL", request.headers.get("Referer", "")))
+    except ValueError:
+        return None
+    if page.netloc.lower() != request.host.lower():
+        return None
+    path = f"{page.path}?{page.query}" if page.query else page.path
+    return safe_next(path, request.app[keys.settings].base_path)
+
+
+def safe_next(address: str | None, base: str = "") -> str | None:
+    """Return an address if it surely stays on this site and below its base path; otherwise None.
+
+    Browsers drop tabs and line breaks, and read a backslash as a slash, before they look for ``//host``.
+    """
+    if not address or len(address) > _NEXT_LIMIT or not address.startswith("/") or address.startswith("//"):
+        return None
+    if "\\" in address or any(ord(character) < 0x20 or ord(character) == 0x7F for character in address):
+        return None
+    path = address.partition("?")[0].partition("#")[0]
+    if ".." in path.split("/") or not (path == base or path.startswith(f"{base}/")):
+        return None
+    try:
+        return str(URL(address))
+    except ValueError:
+        return None
+
+
+def log_in_first(request: web.Request) -> web.StreamResponse:
+    """Send a person to the log-in and back afterwards; tell a program that it is not logged in."""
+    partial = "HX-Request" in request.headers
+    if not partial and _is_program(request):
+        return refuse(request, 401)
+    wanted = request.path_qs if request.method in ("GET", "HEAD") and not partial else _referring(request)
+    address = url(request, f"/login?next={quote(wanted, safe='/')}" if wanted else "/login")
+    if partial:  # followed by the browser itself: a redirect would put the log-in page into a corner of this one
+        return web.Response(status=401, headers={"HX-Redirect": address})
+    return go(address)
+
+
+def _is_program(request: web.Request) -> bool:
+    asked_by = request.headers.get("Sec-Fetch-Dest", "document")  # pictures and fetch() name themselves here
+    return wants_json(request) or is_handshake(request) or asked_by not in ("document", "iframe")
+
+
+def wants_json(request: web.Request) -> bool:
+    """Tell whether the answer is for a program."""
+    return "application/json" in request.headers.get("Accept", "")
+
+
+def is_handshake(request: web.Request) -> bool:
+    """Tell whether the request wants to become a WebSocket."""
+    return request.headers.get("Upgrade", "").lower() == "websocket"
+
+
+async def form(request: web.Request) -> dict[str, str]:
+    """Return the text fields of a posted form, the first of each name. Raise HTTPBadRequest if it is none."""
+    try:
+        fields = await request.post()
+    except (ValueError, LookupError) as error:  # a broken body, an unknown charset
+        raise web.HTTPBadRequest from error
+    found: dict[str, str] = {}
+    for name, value in fields.items():
+        if isinstance(value, str):
+            found.setdefault(name, value)
+    return found
+
+
+def reason(refusal: Rejected) -> str:
+    """Return the reason of a refusal in the reader's language."""
+    return language.explain(refusal)
+
+
+def wait_in_words(seconds: float) -> str:
+    """Return a wait in the reader's language, rounded up."""
+    if seconds <= _SECONDS_LIMIT:
+        number = max(1, math.ceil(seconds))
+        return ngettext("{number} second", "{number} seconds", number).format(number=number)
+    number = math.ceil(seconds / 60)
+    return ngettext("{number} minute", "{number} minutes", number).format(number=number)
+
+
+def rejected(request: web.Request, refusal: Rejected) -> web.Response:
+    """Answer with a refusal that no page took upon itself to show."""
+    text, retry, later = language.explain(refusal), refusal.retry, refusal.retry_after
+    return refuse(request, status_of(refusal), code=refusal.code, text=text, retry=retry, retry_after=later)
+
+
+def status_of(refusal: Rejected) -> int:
+    """Return the status that says the same as a refusal: a fault in the request, too often, or not just now."""
+    if not refusal.retry:
+        return 422
+    return 429 if refusal.code == "rate_limited" else 503
+
+
+def refuse(
+    request: web.Request,
+    status: int,
+    *,
+    code: str | None = None,
+    text: str | None = None,
+    retry: bool = False,
+    retry_after: float | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> web.Response:
+    """Answer with a status and a sentence: as a page, as JSON, or as bare text before a WebSocket."""
+    title, standard = _TEXTS.get(status, _TEXTS[500] if status > 500 else _NOT_UNDERSTOOD)
+    text = text or gettext(standard).format(request=request[keys.request_id])
+    if is_handshake(request):
+        response = web.Response(text=text, status=status)
+    elif wants_json(request):
+        told = {"code": code or str(status), "reason": text, "retry": retry, "retry_after": retry_after}
+        response = web.json_response(told | {"request": request[keys.request_id]}, status=status, dumps=_dumps)
+    else:
+        response = _error_page(request, status, gettext(title), text)
+    response.headers.update(headers or {})
+    if retry_after is not None:
+        response.headers["Retry-After"] = str(math.ceil(retry_after))
+    return response
+
+
+def _dumps(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _error_page(request: web.Request, status: int, title: str, text: str) -> web.Response:
+    context = {
+        "status": status,
+        "title": title,
+        "text": text,
+        "action_url": url(request, "/"),
+        "action_text": gettext("Back to the chat"),
+        "request_id": request[keys.request_id],
+    }
+    try:
+        response = page(request, "errors/error.html", context, status)
+    except Exception:
+        log.exception("the error page of request %s cannot be rendered", request[keys.request_id])
+        return web.Response(text=f"{title}\n\n{text}\n", status=status)
+    if "HX-Request" in request.headers:
+        # Whatever small part of the page was asked for, the answer stands where a page stands.
+        response.headers.update({"HX-Retarget": "#main", "HX-Reselect": "#main", "HX-Reswap": "outerHTML"})
+    return response

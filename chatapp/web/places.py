@@ -1,0 +1,73 @@
+"""Which conversation an address or a frame means, and how it appears in a person's list."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from aiohttp import web
+
+from chatapp import names
+from chatapp.records import Conversation, NotFound, Room, User
+from chatapp.views import Link, Side, room_title
+from chatapp.web import keys
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A conversation as one person sees it. ``person`` is the other user of a direct conversation."""
+
+    conversation: Conversation
+    path: str  # without the base path
+    title: str
+    person: User | None = None
+
+
+async def find(request: web.Request, me: User, names_given: Mapping[str, object]) -> Place:
+    """Return the place that ``room`` or ``direct`` names. Raise NotFound."""
+    room, direct = names_given.get("room"), names_given.get("direct")
+    if isinstance(room, str):
+        for known in await request.app[keys.store].messages.rooms():
+            if known.id == room:
+                return of_room(known)
+    elif isinstance(direct, str):
+        person = await request.app[keys.store].accounts.named(direct, names.key(direct))
+        if person is not None:
+            return of_person(me, person)
+    raise NotFound
+
+
+def of_room(room: Room) -> Place:
+    """Return the place of a room."""
+    return Place(Conversation(room=room.id), f"/rooms/{quote(room.id, safe='')}", room_title(room))
+
+
+def of_person(me: User, person: User) -> Place:
+    """Return the place where two people talk."""
+    path = f"/direct/{quote(person.username, safe='')}"
+    return Place(Conversation.direct(me.id, person.id), path, person.username, person)
+
+
+async def side(request: web.Request, me: User, current: Place | None = None) -> Side:
+    """Return the list of a person's conversations with what they have not read."""
+    store, online = request.app[keys.store], request.app[keys.hub].users()
+    counts = (await store.marks.counts(me.id)).unread
+    rooms = [of_room(room) for room in await store.messages.rooms()]
+    directs = [of_person(me, person) for _, person in await store.marks.directs(me.id)]
+    if current is not None and current.person is not None and current not in directs:
+        directs.insert(0, current)  # a conversation that is about to begin
+
+    def link(place: Place) -> Link:
+        key = place.conversation.key
+        return Link(
+            key=key,
+            path=place.path,
+            title=place.title,
+            count=counts.get(key, 0),
+            current=current is not None and place.conversation == current.conversation,
+            user=place.person,
+            online=place.person is not None and place.person.id in online,
+        )
+
+    return Side([link(place) for place in rooms], [link(place) for place in directs])

@@ -1,0 +1,141 @@
+"""Sending by form: text, pictures, or both; answered when the message is on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass, field
+
+from aiohttp import BodyPartReader, web
+
+from chatapp.records import PICTURE_BYTES, PICTURES_LIMIT, Draft, Picture, Rejected, User, sentence
+from chatapp.web import conversations, keys, pages, places, sessions
+from chatapp.web.places import Place
+
+_FIELD_BYTES = 64 * 1024  # of a text field: a message and its line breaks fit several times
+_BODY_BYTES = PICTURES_LIMIT * PICTURE_BYTES + 2**20  # past this a request is not even read to its end
+_PARTS = 2 * PICTURES_LIMIT + 10  # parts of one form, useful or not
+_STATUS = {"rate_limited": 429, "storage": 503, "busy": 503, "restarting": 503, "picture_busy": 503}
+
+
+@dataclass(slots=True)
+class Form:
+    """What a form held, as far as it was read. ``refusal`` is the first thing that was wrong with it."""
+
+    content: str = ""
+    key: str = ""
+    pictures: list[Picture] = field(default_factory=list)
+    refusal: Rejected | None = None
+    size: int = 0
+
+
+async def post(request: web.Request) -> web.StreamResponse:
+    """Post a message and answer once it is saved; nothing typed is lost when it is refused."""
+    me = sessions.me(request)
+    place = await places.find(request, me, request.match_info)
+    form = Form()
+    try:
+        await _read(request, me, place, form)
+        if form.refusal is not None:
+            raise form.refusal
+        draft = Draft.parse(form.content, form.key or secrets.token_urlsafe(16), tuple(form.pictures))
+        take_turn(request, me)
+        entry, _ = await request.app[keys.messaging].post(me, place.conversation, draft, place.person)
+        if not await entry.saved:
+            raise Rejected("storage", sentence("The message could not be saved."), retry=True, retry_after=2)
+    except Rejected as refusal:
+        return await _refuse(request, place, form, refusal)
+    if pages.wants_json(request):
+        return web.json_response({"key": draft.key, "id": entry.message.id})
+    return pages.redirect(request, f"{place.path}#m-{entry.message.id}")
+
+
+def take_turn(request: web.Request, me: User) -> None:
+    """Count one message of a person. Raise Rejected when there were too many."""
+    wait = request.app[keys.limits].messages.take(me.id)
+    if wait:
+        reason = sentence("You are sending too fast. This goes out in a moment.")
+        raise Rejected("rate_limited", reason, retry=True, retry_after=round(wait + 0.05, 2))
+
+
+async def _refuse(request: web.Request, place: Place, form: Form, refusal: Rejected) -> web.StreamResponse:
+    if pages.wants_json(request):
+        return pages.rejected(request, refusal)
+    page = await request.app[keys.messaging].history(place.conversation)
+    status = _STATUS.get(refusal.code, 422)
+    return await conversations.show(
+        request, place, page, content=form.content, error=pages.reason(refusal), status=status
+    )
+
+
+async def _read(request: web.Request, me: User, place: Place, form: Form) -> None:
+    if not request.content_type.startswith("multipart/"):
+        fields = await pages.form(request)
+        form.content, form.key = fields.get("content", ""), fields.get("key", "")
+        return
+    try:
+        reader = await request.multipart()
+        for _ in range(_PARTS):
+            part = await reader.next()
+            if part is None:
+                return
+            if isinstance(part, BodyPartReader):
+                await _take(request, me, place, form, part)
+    except (ValueError, AssertionError) as error:  # a broken body; aiohttp asserts on some
+        raise web.HTTPBadRequest from error
+    raise Rejected("too_many_parts", sentence("This form has too many parts."))
+
+
+async def _take(request: web.Request, me: User, place: Place, form: Form, part: BodyPartReader) -> None:
+    if part.name in ("content", "key"):
+        text = (await _bytes(part, form, _FIELD_BYTES) or b"").decode("utf-8", "replace")
+        setattr(form, part.name, text)
+        return
+    if part.name != "pictures" or not part.filename:
+        await _bytes(part, form, 0)
+        return
+    data = await _bytes(part, form, PICTURE_BYTES)
+    if form.refusal is None:
+        try:
+            form.pictures.append(await _picture(request, me, place, form, data, part.filename))
+        except Rejected as refusal:
+            form.refusal = refusal  # the rest is read all the same: the caption may come last
+
+
+async def _picture(  # noqa: PLR0913 - one picture and where it belongs
+    request: web.Request, me: User, place: Place, form: Form, data: bytes | None, name: str
+) -> Picture:
+    if len(form.pictures) >= PICTURES_LIMIT:
+        raise Rejected(
+            "too_many_pictures", sentence("A message can have at most {limit} pictures."), limit=PICTURES_LIMIT
+        )
+    if data is None:
+        reason = sentence("“{name}” is larger than {limit} MB.")
+        raise Rejected("picture_too_big", reason, name=name, limit=PICTURE_BYTES // 2**20)
+    if form.key and await request.app[keys.messaging].knows(me.id, form.key):
+        # A retry: it is enough to see that it is the same picture.
+        return Picture("", name, 0, 0, 0, 0, hashlib.sha256(data).hexdigest())
+    return await keep_picture(request, me, place, data, name)
+
+
+async def keep_picture(request: web.Request, me: User, place: Place, data: bytes, name: str) -> Picture:
+    """Check, re-encode and store a picture that its person may now post. Raise Rejected."""
+    wait = request.app[keys.limits].uploads.take(me.id)
+    if wait:
+        reason = sentence("You have sent many pictures. Please wait a moment.")
+        raise Rejected("rate_limited", reason, retry=True, retry_after=round(wait + 0.5, 1))
+    prepared = await request.app[keys.images].prepare(data, name)
+    return await request.app[keys.store].pictures.add(me.id, place.conversation, prepared)
+
+
+async def _bytes(part: BodyPartReader, form: Form, limit: int) -> bytes | None:
+    """Return the bytes of a part, or None if there are more than ``limit``; the part is read to its end."""
+    data, whole = bytearray(), True
+    while chunk := await part.read_chunk(2**16):
+        form.size += len(chunk)
+        if form.size > _BODY_BYTES:
+            raise web.HTTPRequestEntityTooLarge(_BODY_BYTES, form.size)
+        whole = whole and len(data) + len(chunk) <= limit
+        if whole:
+            data += chunk
+    return bytes(data) if whole else None

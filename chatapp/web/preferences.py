@@ -1,0 +1,57 @@
+"""How a person wants the chat to look and speak."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from chatapp.language import LANGUAGES
+from chatapp.records import Rejected, sentence
+from chatapp.web import keys, pages
+from chatapp.web.guard import login_required
+from chatapp.web.sessions import me
+
+_AUTO = "auto"
+_THEMES = ("light", "dark")
+_YEAR = 365 * 86_400  # seconds
+
+
+@login_required
+async def show(request: web.Request) -> web.StreamResponse:
+    """Show the settings, and whether they were just saved."""
+    return pages.page(request, "accounts/settings.html", {"saved": "saved" in request.query})
+
+
+@login_required
+async def save(request: web.Request) -> web.StreamResponse:
+    """Keep the settings of a person, the same on all their devices."""
+    fields = await pages.form(request)
+    language, theme = _choice(fields, "language", LANGUAGES), _choice(fields, "theme", _THEMES)
+    accounts = request.app[keys.store].accounts
+    await accounts.set_language(me(request).id, language)
+    await accounts.set_theme(me(request).id, theme)
+    return pages.redirect(request, "/settings?saved=1")
+
+
+async def switch_language(request: web.Request) -> web.StreamResponse:
+    """Speak another language from now on: on this browser, and to a user everywhere."""
+    fields = await pages.form(request)
+    language = _choice(fields, "language", LANGUAGES)
+    if session := request[keys.session]:
+        await request.app[keys.store].accounts.set_language(session.user.id, language)
+    base = request.app[keys.settings].base_path
+    wanted = pages.safe_next(fields.get("next"), base)
+    response = pages.go(wanted) if wanted else pages.back(request, "/")
+    if language is None:
+        response.del_cookie("language", path=base or "/", secure=request.secure, httponly=True, samesite="Lax")
+    else:
+        response.set_cookie(
+            "language", language, max_age=_YEAR, path=base or "/", secure=request.secure, httponly=True, samesite="Lax"
+        )
+    return response
+
+
+def _choice(fields: dict[str, str], name: str, allowed: tuple[str, ...]) -> str | None:
+    value = fields.get(name, _AUTO)
+    if value not in (_AUTO, *allowed):
+        raise Rejected("choice", sentence("This setting is not one of those offered."))
+    return None if value == _AUTO else value

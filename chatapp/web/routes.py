@@ -1,0 +1,40 @@
+"""The table of addresses: the sitemap."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from chatapp.web import accounts, health, images, posting, preferences, rooms, socket, static
+from chatapp.web.guard import login_required as user
+
+
+def table(base: str) -> list[web.RouteDef]:
+    """Return every address, below the base path, with what answers it."""
+    get, post = web.get, web.post
+    # A room and a direct conversation have the same pages below different names.
+    talks = [f"{base}/rooms/{{room}}", f"{base}/direct/{{direct}}"]
+    return [
+        get(f"{base}/", accounts.home),
+        get(f"{base}/register", accounts.register_form),
+        post(f"{base}/register", accounts.register),
+        get(f"{base}/login", accounts.login_form),
+        post(f"{base}/login", accounts.login),
+        post(f"{base}/logout", accounts.logout),
+        get(f"{base}/settings", user(preferences.show)),
+        post(f"{base}/settings", user(preferences.save)),
+        post(f"{base}/language", preferences.switch_language),
+        get(f"{base}/rooms", user(rooms.index)),
+        get(f"{base}/people", user(rooms.people)),
+        *[get(talk, user(rooms.conversation)) for talk in talks],
+        *[get(f"{talk}/messages", user(rooms.messages)) for talk in talks],
+        *[post(f"{talk}/messages", user(posting.post)) for talk in talks],
+        *[get(f"{talk}/messages/{{id}}", user(rooms.permalink)) for talk in talks],
+        get(f"{base}/messages/{{id}}", user(rooms.message)),
+        get(f"{base}/images/{{id}}", user(images.full)),
+        get(f"{base}/images/{{id}}/thumbnail", user(images.thumbnail)),
+        get(f"{base}/ws", user(socket.socket)),
+        get(f"{base}/healthz", health.healthz),
+        get(f"{base}/readyz", health.readyz),
+        get(f"{base}/favicon.ico", static.favicon),
+        get(f"{base}/static/{{version}}/{{path:.+}}", static.serve),
+    ]

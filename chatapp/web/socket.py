@@ -1,0 +1,234 @@
+"""The socket: read frames, let the page catch up, and deliver until it goes."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from aiohttp import WSMsgType, web
+
+from chatapp import hub
+from chatapp.hub import Listener
+from chatapp.records import ID_LIMIT, PICTURE_BYTES, Draft, NotFound, Rejected, User, sentence
+from chatapp.web import keys, pages, places, posting
+from chatapp.web.limits import Tries, neighbourhood
+from chatapp.web.places import Place
+
+_LEGACY_BYTES = PICTURE_BYTES * 4 // 3 + 1024  # a picture as base64 in a frame of the original program
+_DATA_URL = re.compile(r"data:image/[a-z0-9.+-]{1,20};base64,", re.IGNORECASE)
+_NONSENSE = 20  # frames a minute that cannot be understood, after which a connection is closed
+_ABUSE = 1008
+_PARTING = 1.0  # seconds that a peer has to answer a close
+
+Frame = dict[str, Any]
+
+
+async def socket(request: web.Request) -> web.StreamResponse:
+    """Upgrade a request of a session to a socket and serve it until it ends."""
+    session = request[keys.session]
+    assert session is not None, "the guard lets only users in"
+    place = await _first_place(request, session.user)
+    settings = request.app[keys.settings]
+    # Our page says where it is; a connection that does not may be the original program's client,
+    # which sends pictures as frames.
+    ours = "epoch" in request.query or "join" in request.query
+    ws = web.WebSocketResponse(
+        compress=False,  # frames are small and joined; deflate costs 0.2 MB a connection
+        heartbeat=settings.beat_seconds,  # a silent peer is gone after one and a half times this
+        max_msg_size=settings.frame_bytes if ours else max(settings.frame_bytes, _LEGACY_BYTES),
+        timeout=_PARTING,
+    )
+    await ws.prepare(request)
+    assert request.transport is not None, "a socket that was just upgraded has a transport"
+    listener = Listener(request.transport, session.user.id, session.id, neighbourhood(request.remote))
+    if code := _turned_away(request, listener):
+        await ws.close(code=code)
+        return ws
+    await Connection(request, ws, listener, session.user, place).serve()
+    return ws
+
+
+async def _first_place(request: web.Request, me: User) -> Place | None:
+    if "room" in request.query or "direct" in request.query:
+        return await places.find(request, me, request.query)
+    if "epoch" in request.query or "join" in request.query:
+        return None  # a page that shows no conversation
+    rooms = await request.app[keys.store].messages.rooms()
+    return places.of_room(rooms[0])  # where the original program's client begins
+
+
+def _turned_away(request: web.Request, listener: Listener) -> int | None:
+    """Return the close code for a connection that is one too many, or comes at the wrong moment."""
+    settings, everybody = request.app[keys.settings], request.app[keys.hub]
+    if request.app[keys.messaging].closing:
+        return hub.RESTART
+    mine = everybody.of_user(listener.user_id)
+    if len(mine) >= settings.sockets_per_person > 0:
+        return hub.TOO_MANY
+    if everybody.count(listener.address) >= settings.sockets_per_address > 0:
+        return hub.TOO_MANY
+    if everybody.count() >= settings.sockets > 0:
+        return hub.TRY_AGAIN
+    return None
+
+
+class Connection:
+    """One socket: its frames in, one after the other, and what they lead to."""
+
+    def __init__(
+        self, request: web.Request, ws: web.WebSocketResponse, listener: Listener, me: User, place: Place | None
+    ) -> None:
+        app = request.app
+        self._request = request
+        self._ws = ws
+        self._listener = listener
+        self._me = me
+        self._place = place
+        self._hub = app[keys.hub]
+        self._messaging = app[keys.messaging]
+        self._presence = app[keys.presence]
+        self._unread = app[keys.unread]
+        self._nonsense = Tries(_NONSENSE, 60)
+        self._actions: dict[str, Callable[[Frame], Awaitable[None]]] = {
+            "message": self._message,
+            "image": self._image,
+            "join": self._join,
+            "read": self._read,
+            "typing": self._typing,
+            "beat": self._beat,
+        }
+
+    async def serve(self) -> None:
+        """Catch up, then read frames until the connection ends."""
+        try:
+            await self._catch_up(self._request.query.get("since"), self._request.query.get("epoch"))
+            self._presence.changed()
+            async for message in self._ws:
+                if message.type is WSMsgType.TEXT:
+                    await self._receive(message.data)
+                elif message.type is WSMsgType.BINARY:
+                    self._hub.close(self._listener, 1003, "text only")
+        except ConnectionError:
+            pass  # it went while something was written; it will resume
+        finally:
+            self._hub.leave(self._listener)
+            self._presence.changed()
+            if self._listener.transport.get_write_buffer_size():
+                # close() waits for a reader that may never read.
+                self._listener.transport.abort()
+
+    async def _receive(self, text: str) -> None:
+        key: object = None
+        try:
+            frame = _parsed(text)
+            key = frame.get("key")
+            action = self._actions.get(str(frame.get("type")))
+            if action is None:
+                raise Rejected("unknown_type", sentence("The server does not know this type of frame."))
+            await action(frame)
+        except Rejected as refusal:
+            self._refuse(key, refusal)
+        except NotFound:
+            self._refuse(key, Rejected("not_found", sentence("There is no such room or person.")))
+
+    def _refuse(self, key: object, refusal: Rejected) -> None:
+        if not refusal.retry and self._nonsense.take(None):
+            self._hub.close(self._listener, _ABUSE, "too many bad frames")
+            return
+        self._tell(
+            hub.control(
+                "refused",
+                key=key if isinstance(key, str) else None,
+                code=refusal.code,
+                reason=pages.reason(refusal),
+                retry=refusal.retry,
+                retry_after=refusal.retry_after,
+            )
+        )
+
+    def _tell(self, data: bytes) -> None:
+        self._hub.tell([self._listener], data)
+
+    async def _message(self, frame: Frame) -> None:
+        # The original program's client sends no key: its messages are posted at most once, and not retried.
+        await self._post(Draft.parse(frame.get("content"), frame.get("key", secrets.token_urlsafe(16))))
+
+    async def _image(self, frame: Frame) -> None:
+        """Post a picture as the original program's client sends it."""
+        content = frame.get("content")
+        if not isinstance(content, str) or not _DATA_URL.match(content):
+            raise Rejected("content_type", sentence("A picture must be a data: URL with base64."))
+        try:
+            data = base64.b64decode(content.partition(",")[2], validate=True)
+        except (binascii.Error, ValueError) as error:
+            raise Rejected("damaged", sentence("This picture is damaged.")) from error
+        if len(data) > PICTURE_BYTES:
+            reason = sentence("“{name}” is larger than {limit} MB.")
+            raise Rejected("picture_too_big", reason, name="picture", limit=PICTURE_BYTES // 2**20)
+        picture = await posting.keep_picture(self._request, self._me, self._here(), data, "picture")
+        await self._post(Draft.parse("", frame.get("key", secrets.token_urlsafe(16)), (picture,)))
+
+    def _here(self) -> Place:
+        if self._place is None:
+            raise Rejected("nowhere", sentence("Join a room first."))
+        return self._place
+
+    async def _post(self, draft: Draft) -> None:
+        place = self._here()
+        posting.take_turn(self._request, self._me)
+        entry, again = await self._messaging.post(self._me, place.conversation, draft, place.person)
+        if again:
+            self._tell(hub.control("sent", key=draft.key, id=entry.message.id))
+            if entry.saved.done() and entry.saved.result():
+                self._tell(hub.control("saved", keys=[draft.key], upto=self._messaging.watermark))
+
+    async def _join(self, frame: Frame) -> None:
+        nowhere = frame.get("room") is None and frame.get("direct") is None
+        self._place = None if nowhere else await places.find(self._request, self._me, frame)
+        await self._catch_up(frame.get("since"), frame.get("epoch"))
+
+    async def _catch_up(self, since: object, epoch: object) -> None:
+        await self._messaging.catch_up(
+            self._listener,
+            self._place.conversation if self._place else None,
+            _number(since),
+            epoch if isinstance(epoch, str) else None,
+            self._ws.send_str,
+        )
+        self._tell(self._presence.greeting())
+        await self._unread.greet(self._listener)
+
+    async def _read(self, frame: Frame) -> None:
+        message_id = _number(frame.get("id"))
+        if message_id is not None:
+            self._unread.read(self._listener, min(message_id, self._messaging.newest))
+
+    async def _typing(self, frame: Frame) -> None:
+        self._presence.typing(self._listener, self._me)
+
+    async def _beat(self, frame: Frame) -> None:
+        self._tell(hub.control("beat"))
+
+
+def _parsed(text: str) -> Frame:
+    try:
+        frame = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise Rejected("not_json", sentence("The server did not understand this frame.")) from error
+    if not isinstance(frame, dict):
+        raise Rejected("not_json", sentence("The server did not understand this frame."))
+    return frame
+
+
+def _number(value: object) -> int | None:
+    """Return an id or a cursor as it stands in an address or a frame; None if it is none."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 16:  # noqa: PLR2004 - digits of 2**53
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < ID_LIMIT:
+        return value
+    return None

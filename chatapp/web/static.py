@@ -1,0 +1,135 @@
+"""Style sheets, scripts and pictures of the product: read once, served from memory under a versioned address."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from aiohttp import ETag, web
+
+from chatapp.records import NotFound
+
+# Our own table: what the system's says of .js depends on the machine, and browsers refuse a script of a wrong type.
+_TYPES = {
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".json": "application/json",
+    ".map": "application/json",
+    ".svg": "image/svg+xml",
+    ".txt": "text/plain",
+    ".md": "text/plain",
+    "": "text/plain",
+    ".webmanifest": "application/manifest+json",
+    ".png": "image/png",
+    ".ico": "image/x-icon",
+    ".webp": "image/webp",
+    ".jpg": "image/jpeg",
+    ".woff2": "font/woff2",
+}
+_PACKED = {"image/png", "image/x-icon", "image/webp", "image/jpeg", "font/woff2"}  # compressed already
+_GZIP_FROM = 1_000  # bytes; below that the answer fits one packet either way
+_IMMUTABLE = "public, max-age=31536000, immutable"
+_FAVICON = "img/favicon.svg"
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file as it is sent."""
+
+    content_type: str
+    body: bytes
+    packed: bytes | None  # gzip, where that is worth it
+    tag: str
+
+
+class Static:
+    """All files of a folder, below it and nowhere else: a request's path is looked up, never opened."""
+
+    def __init__(self, folder: Path, base_path: str = "") -> None:
+        """Read the folder. Symbolic links and hidden files are left out."""
+        self._base_path = base_path
+        self._files = {path: _read(folder / path) for path in _paths(folder)}
+        whole = hashlib.sha256()
+        for path, file in self._files.items():
+            whole.update(f"{path}\0{file.tag}\0".encode())
+        # One version for all: a script's relative imports then carry it too.
+        self.version = whole.hexdigest()[:12]
+
+    def url(self, path: str) -> str:
+        """Return the address of a file, as in ``url('css/base.css')``. Raise KeyError if there is none."""
+        if path not in self._files:
+            raise KeyError(f"there is no static file {path!r}")
+        return f"{self._base_path}/static/{self.version}/{path}"
+
+    def find(self, path: str) -> File:
+        """Return a file. Raise NotFound."""
+        try:
+            return self._files[path]
+        except KeyError:
+            raise NotFound(path) from None
+
+
+key: web.AppKey[Static] = web.AppKey("static", Static)
+
+
+async def serve(request: web.Request) -> web.StreamResponse:
+    """Serve a file: for ever under the version of today, to be asked for again under any other.
+
+    A page that was opened before an update still gets its scripts.
+    """
+    static = request.app[key]
+    file = static.find(request.match_info["path"])
+    current = request.match_info["version"] == static.version
+    return _answer(request, file, _IMMUTABLE if current else "no-cache")
+
+
+async def favicon(request: web.Request) -> web.StreamResponse:
+    """Serve the icon to those who ask for it without reading the page."""
+    return _answer(request, request.app[key].find(_FAVICON), "public, max-age=86400")
+
+
+def _answer(request: web.Request, file: File, caching: str) -> web.Response:
+    packed = file.packed if _takes_gzip(request.headers.get("Accept-Encoding", "")) else None
+    tag = f"{file.tag}-gz" if packed is not None else file.tag
+    headers = {"Cache-Control": caching, "Vary": "Accept-Encoding", "ETag": f'"{tag}"'}
+    if any(wanted in (ETag(tag), ETag(tag, is_weak=True), ETag("*")) for wanted in request.if_none_match or ()):
+        return web.Response(status=304, headers=headers)
+    if packed is not None:
+        headers["Content-Encoding"] = "gzip"
+    charset = "utf-8" if file.content_type.startswith("text/") else None
+    return web.Response(
+        body=packed if packed is not None else file.body,
+        content_type=file.content_type,
+        charset=charset,
+        headers=headers,
+    )
+
+
+def _takes_gzip(header: str) -> bool:
+    for part in header.split(","):
+        name, _, weight = part.replace(" ", "").lower().partition(";")
+        if name == "gzip":
+            return weight.rstrip("0").rstrip(".") != "q="
+    return False
+
+
+def _paths(folder: Path) -> list[str]:
+    found = []
+    for path in sorted(folder.rglob("*")):
+        relative = path.relative_to(folder)
+        hidden = any(part.startswith((".", "__")) for part in relative.parts)
+        linked = any((folder / parent).is_symlink() for parent in [relative, *relative.parents][:-1])
+        if path.is_file() and not hidden and not linked:
+            found.append(relative.as_posix())
+    return found
+
+
+def _read(path: Path) -> File:
+    content_type = _TYPES.get(PurePosixPath(path.name).suffix.lower(), "application/octet-stream")
+    body = path.read_bytes()
+    packed = None
+    if len(body) > _GZIP_FROM and content_type not in _PACKED:
+        packed = gzip.compress(body, 9, mtime=0)
+    return File(content_type, body, packed, hashlib.sha256(body).hexdigest()[:16])

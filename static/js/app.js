@@ -1,0 +1,27 @@
+// Start what the page needs. Every module works on its own and looks for its elements; pages without them lose nothing.
+
+import * as chat from "./chat.js";
+import * as composer from "./composer.js";
+import * as forms from "./forms.js";
+import * as lightbox from "./lightbox.js";
+import { person } from "./page.js";
+import * as pictures from "./pictures.js";
+import * as scroll from "./scroll.js";
+import { trim } from "./timeline.js";
+import * as times from "./times.js";
+import * as unread from "./unread.js";
+
+times.start(person.base);
+forms.start();
+if (document.querySelector("[hx-chat]")) {
+  lightbox.start();
+  composer.start();
+  pictures.start();
+  unread.start();
+  scroll.start((atBottom) => {
+    if (!atBottom) return;
+    trim();
+    unread.look();
+  });
+  chat.start();
+}

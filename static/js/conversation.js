@@ -1,0 +1,102 @@
+// The conversation on the screen and how far the page has followed it:
+//
+//   away -> asked (join is under way) -> catching (hello came) -> live (ready came)
+//
+// Only while catching and live are its frames taken. The cursor is the largest watermark that was processed, never
+// the largest id that was seen, so whatever was on its way when a connection broke comes again.
+
+import * as outbox from "./outbox.js";
+import { page } from "./page.js";
+import { seal, claim } from "./pending.js";
+import * as sender from "./sender.js";
+import * as timeline from "./timeline.js";
+
+let phase = "away";
+let since = 0; // the cursor that the running catch-up began at
+const mentioned = new Set(); // ids that it brought
+
+// What to ask the server for: the conversation of the page, from its cursor on. Nothing on other pages.
+export function wanted() {
+  if (!page.list) return {};
+  const { room, direct, epoch } = page.list.dataset;
+  return { ...(direct ? { direct } : { room }), since: cursor(), epoch };
+}
+
+export function leave() {
+  phase = "away";
+}
+
+export function ask() {
+  phase = "asked";
+}
+
+export function isLive() {
+  return phase === "live";
+}
+
+// Whether a frame for this list may be taken, and is not that of the room the reader just left.
+export function takes(list) {
+  return list === page.list && (phase === "catching" || phase === "live");
+}
+
+// A catch-up begins. False when this is the hello of another conversation, which the reader left meanwhile.
+export function begin(conversation) {
+  if ((conversation ?? null) !== page.conversation) return false;
+  phase = "catching";
+  since = cursor();
+  mentioned.clear();
+  return true;
+}
+
+// Messages came: own ones meet their entry in the outbox. Return those the page did not have.
+export function bring(items) {
+  for (const item of items) {
+    const id = Number(item.dataset.mid);
+    mentioned.add(id);
+    const entry = timeline.isOwn(item) && sender.entryOf(id);
+    if (entry) claim(document.getElementById(item.id) ?? item, entry.key);
+  }
+  return timeline.insert(items, true);
+}
+
+export function take(ids) {
+  ids.forEach((id) => mentioned.add(id));
+  timeline.remove(ids);
+}
+
+// The id of an own message is known: if it is on the page already, that is its bubble.
+export function name({ key, id }) {
+  const item = outbox.find(key) && document.getElementById(`m-${id}`);
+  if (item) claim(item, key);
+}
+
+// Catch-up is complete. What is shown above the old cursor and was not mentioned never was saved and never will be:
+// ghosts of a crash. Own ones are in the outbox still.
+export function finish(upto) {
+  if (phase !== "catching") return false;
+  phase = "live";
+  if (!page.list) return true;
+  const ids = timeline.messages().map((item) => Number(item.dataset.mid));
+  const ghosts = ids.filter((id) => id > since && !mentioned.has(id));
+  if (ghosts.length) timeline.remove(ghosts);
+  advance(upto);
+  return true;
+}
+
+// Everything up to here is on disk. Own messages that wait for nothing more get their tick.
+export function advance(upto) {
+  if (!page.list || !takes(page.list)) return;
+  if (upto > cursor()) page.list.dataset.cursor = upto;
+  tick();
+}
+
+export function tick() {
+  for (const item of page.list?.querySelectorAll(`.own[data-mid]:not([data-state="saved"])`) ?? []) {
+    if (Number(item.dataset.mid) <= cursor() && !outbox.find(item.dataset.key)) seal(item);
+  }
+}
+
+// The largest watermark this page has processed.
+function cursor() {
+  return Number(page.list?.dataset.cursor ?? 0);
+}

@@ -1,0 +1,127 @@
+// What was written and is not saved yet: per person and conversation, first in, first out, kept through reload,
+// a closed tab and an expired session. An entry leaves storage only when the server said *saved*, or by Discard.
+// Pictures live in memory only: storage has no room for them, so a page with waiting pictures asks before closing.
+//
+// An entry belongs to the tab that wrote it, and only that tab sends it. A tab shows it is alive by a time in
+// storage; the entries of a dead one are taken over. Two tabs sending one entry would be harmless (same key).
+
+import { limits, person } from "./page.js";
+import { erase, names, read, write } from "./storage.js";
+
+const BOXES = `chatapp:outbox:${person.id}:`;
+const TABS = "chatapp:tab:";
+const LEASE = 10_000; // ms after its last sign of life until a tab counts as gone
+const STORED = ["n", "key", "content", "action", "tab", "state", "reason", "code"];
+
+const tab = token(9);
+const boxes = new Map(); // conversation -> entries in order
+let changed = () => {};
+
+// Start, and call `onChange(conversation)` whenever a box is not what it was.
+export function open(onChange) {
+  changed = onChange;
+  for (const name of names(BOXES)) load(name.slice(BOXES.length));
+  addEventListener("storage", ({ key }) => key?.startsWith(BOXES) && load(key.slice(BOXES.length)));
+  addEventListener("pagehide", () => erase(TABS + tab));
+  addEventListener("pageshow", ({ persisted }) => persisted && [...boxes.keys()].forEach(load));
+  addEventListener("beforeunload", (event) => all().some((entry) => entry.files) && event.preventDefault());
+}
+
+// A random name: 128 bits by default, as the key of a message must have. (randomUUID is missing on plain HTTP.)
+export function token(bytes = 16) {
+  const random = String.fromCharCode(...crypto.getRandomValues(new Uint8Array(bytes)));
+  return btoa(random).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+}
+
+export function entries(conversation) {
+  return boxes.get(conversation) ?? [];
+}
+
+export function all() {
+  return [...boxes.values()].flat();
+}
+
+export function find(key) {
+  return all().find((entry) => entry.key === key);
+}
+
+// Put a message into the box; null when the box is full.
+export function add(conversation, content, action, files) {
+  const box = entries(conversation);
+  if (box.length >= limits.queue) return null;
+  const n = (box.at(-1)?.n ?? 0) + 1;
+  const entry = { n, key: token(), content, action, tab, state: "queued", conversation, files, at: performance.now() };
+  boxes.set(conversation, [...box, entry]);
+  if (!files) store(conversation, (list) => [...list, record(entry)]);
+  live();
+  changed(conversation);
+  return entry;
+}
+
+// Change an entry. Storage learns only of what outlives the page: after a reload a sent one is queued again.
+export function change(entry, values) {
+  const before = JSON.stringify(record(entry));
+  Object.assign(entry, values);
+  const after = record(entry);
+  if (JSON.stringify(after) !== before) {
+    store(entry.conversation, (list) => list.map((one) => (one.key === after.key ? after : one)));
+  }
+  changed(entry.conversation);
+}
+
+export function remove(entry) {
+  boxes.set(entry.conversation, entries(entry.conversation).filter((other) => other !== entry));
+  store(entry.conversation, (list) => list.filter((one) => one.key !== entry.key));
+  changed(entry.conversation);
+}
+
+export function isMine(entry) {
+  return entry.tab === tab;
+}
+
+// Say that this tab lives, while it has something to say it for; take over what dead tabs left.
+export function adopt() {
+  live();
+  for (const entry of all()) if (!isMine(entry) && !isAlive(entry.tab)) change(entry, { tab });
+}
+
+// Forget everything of this person (of everybody where the page does not say who): they log out.
+export function wipe() {
+  const whose = person.id ? `${person.id}:` : "";
+  for (const kind of ["outbox", "draft"]) names(`chatapp:${kind}:${whose}`).forEach(erase);
+  boxes.clear();
+}
+
+function live() {
+  if (all().some(isMine)) write(TABS + tab, Date.now());
+  else erase(TABS + tab);
+}
+
+function isAlive(other) {
+  return Date.now() - (read(TABS + other) ?? 0) < LEASE;
+}
+
+function record(entry) {
+  const state = entry.state === "failed" ? "failed" : "queued";
+  return Object.fromEntries(STORED.map((name) => [name, name === "state" ? state : entry[name]]));
+}
+
+// Read, edit and write in one go: another tab may have changed the same box a moment ago.
+function store(conversation, edit) {
+  const list = edit(read(BOXES + conversation) ?? []);
+  if (list.length) write(BOXES + conversation, list);
+  else erase(BOXES + conversation);
+}
+
+// Take what storage says: entries come and go there, but what this tab knows about its own ones stays.
+function load(conversation) {
+  const known = entries(conversation);
+  const stored = (read(BOXES + conversation) ?? []).map((one) => {
+    const entry = known.find((other) => other.key === one.key);
+    if (!entry) return { ...one, conversation, at: -Infinity };
+    return Object.assign(entry, isMine(entry) && one.tab === tab ? {} : one);
+  });
+  const inMemory = known.filter((entry) => entry.files);
+  boxes.set(conversation, [...stored, ...inMemory].sort((a, b) => a.n - b.n));
+  changed(conversation);
+}

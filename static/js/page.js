@@ -1,0 +1,55 @@
+// What the page shows: the person, the conversation and its list. htmx may replace any of it, so it is read again.
+
+const { user = "", base = "" } = document.body.dataset;
+
+export const person = { id: user, base };
+
+// `list` is the <ol id="messages">; null on pages without a conversation.
+export const page = { list: null, conversation: null };
+
+// Sizes until the server's hello says what they are.
+export const limits = { content: 4000, pictures: 10, picture_bytes: 10 * 2 ** 20, queue: 100 };
+
+// Read the page again and tell whether it shows another list than before.
+export function look() {
+  const list = document.getElementById("messages");
+  if (list === page.list) return false;
+  page.list = list;
+  page.conversation = list?.dataset.conversation ?? null;
+  return true;
+}
+
+// A page found by a permalink, or an older one, does not end at the newest message: nothing is appended to it.
+export function endsAtNewest() {
+  return Boolean(page.list) && page.list.dataset.newest !== "0";
+}
+
+export function composer() {
+  return document.getElementById("composer");
+}
+
+// The address of the conversation itself; the composer posts to the messages below it.
+export function path() {
+  return composer()?.getAttribute("action").replace(/\/messages$/, "") ?? null;
+}
+
+// A phone or tablet: Enter is a newline there, and focus would open the keyboard. Touch laptops have hover.
+export function isTouch() {
+  return matchMedia("(pointer: coarse) and (hover: none)").matches;
+}
+
+// Say beside the composer why something was not done; an empty sentence takes it back.
+export function refuse(sentence = "") {
+  const line = document.getElementById("refusal");
+  if (!line) return;
+  line.textContent = sentence;
+  line.hidden = !sentence;
+}
+
+// Build an element: attributes, then children. Texts stay texts.
+export function make(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+}

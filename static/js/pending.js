@@ -1,0 +1,126 @@
+// Own messages on their way: a placeholder until the server's rendering is there, and the line that says how far it is.
+
+import * as outbox from "./outbox.js";
+import { endsAtNewest, make, page } from "./page.js";
+import { hold } from "./scroll.js";
+import { arrange } from "./timeline.js";
+import { word } from "./words.js";
+
+const SPEAK = 300; // ms until "Sending…" is written
+const WORRY = 2_000; // ms until a message looks unsaved; sooner it would only flicker
+
+const drawn = new WeakMap(); // message -> what its state line shows
+let timer;
+
+// Show every message of the outbox once: in its place when the server's rendering is there, else after all others.
+export function paint() {
+  clearTimeout(timer);
+  if (!endsAtNewest()) return;
+  const waiting = outbox.entries(page.conversation);
+  hold(() => {
+    const left = [...page.list.querySelectorAll(".msg[data-key]:not([data-mid])")];
+    const gone = left.filter((item) => !waiting.some((entry) => entry.key === item.dataset.key));
+    gone.forEach((item) => item.remove());
+    const made = waiting.filter((entry) => !bubble(entry.key)).map(place);
+    if (gone.length || made.length) arrange();
+    for (const entry of waiting) show(bubble(entry.key), entry);
+  });
+  const ages = waiting.filter((entry) => entry.state !== "failed").map(age).filter((ms) => ms < WORRY);
+  if (ages.length) timer = setTimeout(paint, 20 + Math.min(...ages.map((ms) => (ms < SPEAK ? SPEAK : WORRY) - ms)));
+}
+
+// The server's rendering of an own message is there: it takes over from the placeholder.
+export function claim(item, key) {
+  const old = bubble(key);
+  if (old === item) return;
+  if (old && !old.dataset.mid) old.remove();
+  else if (old) delete old.dataset.key;
+  item.dataset.key = key;
+}
+
+// Mark an own message as saved, quietly.
+export function seal(item) {
+  if (item.dataset.state === "saved") return;
+  delete item.dataset.key;
+  item.dataset.state = "saved";
+  item.classList.remove("pending", "failed");
+  item.querySelector(".state").replaceChildren(make("span", { class: "tick", role: "img", "aria-label": word("saved") }, "✓"));
+}
+
+function bubble(key) {
+  return page.list.querySelector(`.msg[data-key="${key}"]`);
+}
+
+function age(entry) {
+  return performance.now() - entry.at;
+}
+
+function place(entry) {
+  const item = document.getElementById("pending").content.querySelector(".msg").cloneNode(true);
+  for (const name of ["id", "data-mid", "data-rev"]) item.removeAttribute(name);
+  item.dataset.key = entry.key;
+  const link = item.querySelector(".when");
+  link.removeAttribute("href");
+  const now = new Date();
+  item.querySelector("time").dateTime = now.toISOString();
+  item.querySelector("time").textContent = "";
+  const inside = [...(entry.files ? [shots(entry)] : []), ...(entry.content ? [text(entry)] : [])];
+  item.querySelector(".bub").classList.toggle("pic", Boolean(entry.files));
+  item.querySelector(".bub").replaceChildren(...inside);
+  page.list.append(item);
+}
+
+function text(entry) {
+  const lines = entry.content.trim().split("\n");
+  return make("div", { class: "text" }, ...lines.flatMap((line, i) => (i ? [make("br"), line] : [line])));
+}
+
+function shots(entry) {
+  const pictures = entry.files.map((file) => {
+    const image = make("img", { alt: file.name, src: URL.createObjectURL(file) });
+    image.onload = () => URL.revokeObjectURL(image.src);
+    return make("span", { class: "shot" }, image);
+  });
+  return make("div", { class: `shots n${pictures.length}` }, ...pictures);
+}
+
+function show(item, entry) {
+  item.dataset.state = entry.state;
+  item.classList.toggle("pending", entry.state !== "failed" && age(entry) >= WORRY);
+  item.classList.toggle("failed", entry.state === "failed");
+  const line = item.querySelector(".state");
+  const kind = entry.state === "sending" && entry.files ? "upload" : `${entry.state} ${sentence(entry)}`;
+  if (drawn.get(item) !== kind) {
+    drawn.set(item, kind);
+    line.classList.toggle("bad", entry.state === "failed");
+    line.replaceChildren(...(kind === "upload" ? progress() : entry.state === "failed" ? failed(entry) : [sentence(entry)]));
+  }
+  if (kind === "upload") measure(line, entry.progress ?? 0);
+}
+
+function sentence(entry) {
+  if (entry.state === "failed") return entry.reason;
+  if (entry.reason) return entry.reason;
+  if (entry.state === "sent") return age(entry) < WORRY ? "" : word("sent");
+  if (age(entry) < SPEAK) return "";
+  return entry.state === "queued" && age(entry) >= WORRY ? word("queued") : word("sending");
+}
+
+function failed(entry) {
+  const lead = make("span", {}, `${word("failed")} ${entry.reason ?? ""} `);
+  return [lead, button("retry"), " ", button("discard")];
+}
+
+function progress() {
+  return [make("progress", { max: "1", value: "0", "aria-label": word("sending") }), make("span", { class: "percent" }), " ", button("cancel")];
+}
+
+function measure(line, fraction) {
+  line.querySelector("progress").value = fraction;
+  line.querySelector(".percent").textContent = word("uploading", { percent: Math.floor(fraction * 100) });
+}
+
+// What the buttons do is the composer's business: it takes back what is discarded.
+function button(name) {
+  return make("button", { type: "button", "data-pending": name }, word(name));
+}

@@ -1,0 +1,97 @@
+// Where the reader is. The scroller is reversed (flex, column-reverse): its scrollTop is 0 at the newest message and
+// falls below zero upwards, so it opens and stays at the bottom without any script.
+
+import { endsAtNewest, page, path, refuse } from "./page.js";
+import { word } from "./words.js";
+
+const NEAR = 100; // px from the bottom that still count as being there
+
+let moved = () => {}; // told when the reader reaches or leaves the bottom
+let missed = 0; // messages that came while the reader was further up
+let wasNear = true;
+
+export function start(onMove) {
+  moved = onMove;
+  // Scroll events do not bubble, and the scroller is replaced with its room: listen from above.
+  document.addEventListener("scroll", ({ target }) => target.id === "scroller" && scrolled(), { capture: true, passive: true });
+  document.addEventListener("mousedown", (event) => event.target.closest("#jump") && event.preventDefault());
+  document.addEventListener("click", (event) => event.target.closest("#jump") && jump());
+}
+
+// A new list is on the page: begin where its reader left off.
+export function adopt() {
+  missed = 0;
+  const asked = location.hash.match(/^#(m-\d+)$/)?.[1];
+  const focus = asked ? document.getElementById(asked) : page.list?.querySelector(".msg.focus");
+  const line = page.list?.querySelector(".newline");
+  if (focus) {
+    focus.scrollIntoView({ block: "center" });
+  } else if (line && line.getBoundingClientRect().top < box().getBoundingClientRect().top) {
+    line.scrollIntoView({ block: "start" });
+  }
+  wasNear = isNear();
+  paint();
+}
+
+export function isNear() {
+  return endsAtNewest() && -box().scrollTop < NEAR;
+}
+
+export function toBottom() {
+  if (box()) box().scrollTop = 0;
+}
+
+// Count messages that the reader did not see come.
+export function miss(count) {
+  missed += count;
+  paint();
+}
+
+// Change the list without moving what is read: at the bottom stay there, else keep a visible message where it was.
+// WebKit has no scroll anchoring, and Chromium's does not work at every position.
+export function hold(change) {
+  const near = isNear();
+  const mark = near ? null : visible();
+  const before = mark?.getBoundingClientRect().top;
+  const result = change();
+  if (near) box().scrollTop = 0;
+  else if (mark?.isConnected) box().scrollTop += mark.getBoundingClientRect().top - before;
+  return result;
+}
+
+// Go to the newest message: below, or on another page.
+export async function jump() {
+  if (endsAtNewest()) return toBottom();
+  try {
+    await htmx.ajax("GET", path(), { target: "#main", select: "#main", swap: "outerHTML", push: "true" });
+  } catch {
+    refuse(word("try_again"));
+  }
+}
+
+function box() {
+  return document.getElementById("scroller");
+}
+
+function visible() {
+  const top = box().getBoundingClientRect().top;
+  return [...page.list.querySelectorAll(".msg")].find((item) => item.getBoundingClientRect().bottom > top);
+}
+
+function scrolled() {
+  const near = isNear();
+  if (near && missed) missed = 0;
+  paint();
+  if (near !== wasNear) moved(near);
+  wasNear = near;
+}
+
+function paint() {
+  const pill = document.getElementById("jump");
+  if (!pill || !page.list) return;
+  const far = !endsAtNewest() || -box().scrollTop > box().clientHeight;
+  pill.hidden = !missed && !far;
+  const text = missed === 1 ? word("one_new_message") : missed ? word("new_messages", { n: missed }) : word("jump");
+  const label = pill.querySelector("span") ?? pill;
+  if (label.textContent !== text) label.textContent = text;
+}

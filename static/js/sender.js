@@ -1,0 +1,183 @@
+// Brings the outbox to the server: a window of one per tab. The next message leaves when the one before was *sent*
+// or finally refused; pipelined, messages changed their order when the server refused one of them (measured).
+//
+//   queued -> sending -> sent -> saved (the entry is gone)
+//      ^------ refused with retry, connection lost -----+-> failed: Retry or Discard
+
+import * as banner from "./banner.js";
+import * as outbox from "./outbox.js";
+import { page } from "./page.js";
+import * as socket from "./socket.js";
+import { upload } from "./upload.js";
+import { word } from "./words.js";
+
+const GIVE_UP = 5 * 60_000; // ms of refusals until a message counts as failed
+const PATIENCE = 15_000; // ms for the server to say sent or refused; then the connection is suspect
+const UNSAVED = 45_000; // ms from sent to saved; the server promises 35, so its answer was lost: ask again
+const TICK = 3_000; // ms between looks at what waits: leases, hold times, lost answers
+const CAP = 15_000; // ms between two tries of a refused message
+
+let ready = false; // the socket is in the conversation on the screen, and caught up
+let flight = null; // the entry that was sent and not answered
+let elsewhere = false; // a message of another conversation is on its way
+let tickTimer;
+
+export function start() {
+  tickTimer ??= setInterval(tick, TICK);
+}
+
+export function up() {
+  ready = true;
+  outbox.adopt();
+  pump();
+}
+
+// Between two conversations: nothing leaves, but answers still count.
+export function pause() {
+  ready = false;
+}
+
+// The connection is gone, and with it all that its frames promised: ids of unsaved messages mean nothing now.
+export function down() {
+  ready = false;
+  flight = null;
+  for (const entry of outbox.all()) if (outbox.isMine(entry) && entry.state !== "failed") requeue(entry);
+}
+
+export function pump() {
+  if (!ready || busy()) return;
+  const entry = next(page.conversation);
+  if (entry) fly(entry);
+  else flushElsewhere();
+}
+
+export function sent({ key, id }) {
+  const entry = outbox.find(key);
+  if (!entry) return;
+  outbox.change(entry, { state: "sent", id, sentAt: performance.now(), reason: "" });
+  land(entry);
+}
+
+// Remove what is saved from the box; return the ids on the way out.
+export function saved({ keys = [], upto = 0 }) {
+  const done = outbox.all().filter((entry) => keys.includes(entry.key) || (entry.id && entry.id <= upto));
+  for (const entry of done) {
+    outbox.remove(entry);
+    land(entry);
+  }
+  if (done.length) banner.trouble("");
+  return done.map((entry) => entry.id);
+}
+
+// Refused before any broadcast, or failed after it: again under the same key, or never.
+export function refused({ key, code, reason, retry, retry_after }) {
+  const entry = outbox.find(key);
+  if (!entry) return;
+  const now = performance.now();
+  const refusedAt = entry.refusedAt ?? now;
+  if (!retry || now - refusedAt > GIVE_UP) {
+    outbox.change(entry, { state: "failed", id: null, code, reason: reason ?? "" });
+  } else {
+    const tries = (entry.tries ?? 0) + 1;
+    const wait = retry_after ? retry_after * 1000 : Math.min(500 * 2 ** tries, CAP);
+    outbox.change(entry, { state: "queued", id: null, reason: reason ?? "", refusedAt, tries, until: now + wait });
+    setTimeout(pump, wait + 20);
+    if (code === "storage" || !code) banner.trouble(word("storage_trouble"));
+  }
+  land(entry);
+}
+
+// A person asks again. A key that names another message already can never succeed; take a new one.
+export function retry(key) {
+  const entry = outbox.find(key);
+  if (!entry) return;
+  if (entry.code === "key_conflict") {
+    const { conversation, content, action, files } = entry;
+    outbox.remove(entry);
+    outbox.add(conversation, content, action, files);
+  } else {
+    outbox.change(entry, { state: "queued", reason: "", code: "", refusedAt: null, tries: 0, until: 0 });
+  }
+  pump();
+}
+
+// Take a message back and return it, so that its text is not lost.
+export function discard(key) {
+  const entry = outbox.find(key);
+  if (!entry) return null;
+  outbox.remove(entry);
+  entry.transfer?.abort();
+  land(entry);
+  return entry;
+}
+
+export function waiting() {
+  return outbox.all().filter((entry) => entry.state === "queued" || entry.state === "sending").length;
+}
+
+export function entryOf(id) {
+  return outbox.all().find((entry) => entry.id === id);
+}
+
+// The oldest of this tab that waits. One that holds back after a refusal holds back all behind it: order.
+function next(conversation) {
+  const entry = outbox.entries(conversation).find((one) => one.state === "queued" && outbox.isMine(one));
+  return entry && performance.now() >= (entry.until ?? 0) ? entry : null;
+}
+
+// Another tab may have taken the entry over, or seen it saved.
+function busy() {
+  if (flight && outbox.find(flight.key) !== flight) flight = null;
+  return flight !== null;
+}
+
+function fly(entry) {
+  flight = entry;
+  outbox.change(entry, { state: "sending", sentAt: performance.now() });
+  if (entry.files) post(entry);
+  else if (!socket.send({ type: "message", content: entry.content, key: entry.key })) down();
+}
+
+function land(entry) {
+  if (flight === entry) flight = null;
+  pump();
+}
+
+function requeue(entry) {
+  if (entry.state === "queued" && !entry.id) return;
+  outbox.change(entry, { state: "queued", id: null, progress: 0 });
+  entry.transfer?.abort();
+}
+
+async function post(entry) {
+  entry.transfer = upload(entry, (progress) => outbox.change(entry, { progress }));
+  const answer = await entry.transfer.answer;
+  entry.transfer = null;
+  if (!outbox.find(entry.key)) return;
+  if (answer.status === 200) saved({ keys: [entry.key] });
+  else if (answer.status) refused({ ...answer, key: entry.key, reason: answer.reason ?? word("upload_failed") });
+  else if (entry.state === "sending") refused({ key: entry.key, code: "network", retry: true });
+}
+
+// Messages for conversations left behind (written while offline) go by form post, in their order.
+async function flushElsewhere() {
+  if (elsewhere) return;
+  const boxes = new Set(outbox.all().map((entry) => entry.conversation));
+  boxes.delete(page.conversation);
+  const entry = [...boxes].map(next).find(Boolean);
+  if (!entry) return;
+  elsewhere = true;
+  outbox.change(entry, { state: "sending", sentAt: performance.now() });
+  await post(entry);
+  elsewhere = false;
+  pump();
+}
+
+function tick() {
+  if (!outbox.all().length) return;
+  const now = performance.now();
+  for (const entry of outbox.all()) if (entry.state === "sent" && now - entry.sentAt > UNSAVED) requeue(entry);
+  outbox.adopt();
+  if (busy() && !flight.files && now - flight.sentAt > PATIENCE) socket.restart();
+  pump();
+}

@@ -1,0 +1,147 @@
+// The tab's one connection: opens, notices that it is dead, opens again. What the frames mean is not its business.
+// It never pauses in a hidden tab: unread counts have to arrive there.
+
+const FIRST = 500; // ms; the first retry comes within this
+const CAP = 15_000; // ms; and later ones at most this far apart
+const SLOW = 5_000; // ms; after a close that says the fault is ours
+const OPENING = 10_000; // ms to complete the handshake
+const BEAT = 20_000; // ms without sending anything until a beat goes out
+const SILENCE = 45_000; // ms without hearing anything until the connection counts as dead
+const ANSWER = 5_000; // ms to hear anything after a check
+const AWAY = 30_000; // ms unseen after which a connection is checked: the network may have slept
+const FINAL = [4401, 4403, 4408]; // session ended, removed, too many connections: trying again cannot help
+
+let address; // () => path and query of the next connection
+let listener; // { opened(), frame(text), lost(unopened), ended(code) }
+let socket = null;
+let tries = 0;
+let stopped = true;
+let heard = 0;
+let said = 0;
+let left = null;
+let retryTimer, openTimer, checkTimer;
+
+export function start(toAddress, toListener) {
+  [address, listener, stopped] = [toAddress, toListener, false];
+  setInterval(watch, 5_000);
+  addEventListener("online", wake);
+  addEventListener("focus", back);
+  addEventListener("blur", leave);
+  document.addEventListener("visibilitychange", () => (document.hidden ? leave() : back()));
+  // A page in the back/forward cache must not hold a connection; the one that comes back opens its own.
+  addEventListener("pagehide", () => stop());
+  addEventListener("pageshow", (event) => event.persisted && restart());
+  connect();
+}
+
+// Send a frame; false when there is no connection to send it on.
+export function send(frame) {
+  if (socket?.readyState !== WebSocket.OPEN) return false;
+  socket.send(JSON.stringify(frame));
+  said = performance.now();
+  return true;
+}
+
+// The connection has proved itself (ready came): the next loss starts with short waits again.
+export function settle() {
+  tries = 0;
+}
+
+// Drop what there is and connect at once.
+export function restart() {
+  stopped = false;
+  if (socket) lose(socket);
+  retry();
+}
+
+// Connect at once if there is no connection.
+export function retry() {
+  if (!stopped && !socket) connect();
+}
+
+export function stop() {
+  stopped = true;
+  clearTimeout(retryTimer);
+  if (socket) lose(socket);
+}
+
+// Ask for a sign of life. A half-open connection looks open to the browser until somebody asks.
+export function check() {
+  if (!send({ type: "beat" }) || checkTimer) return;
+  checkTimer = setTimeout(restart, ANSWER);
+}
+
+function connect() {
+  clearTimeout(retryTimer);
+  const url = new URL(address(), location.href);
+  url.protocol = url.protocol.replace("http", "ws");
+  const mine = (socket = new WebSocket(url));
+  let unopened = true;
+  heard = said = performance.now();
+  openTimer = setTimeout(() => lose(mine, true), OPENING);
+  mine.onopen = () => {
+    clearTimeout(openTimer);
+    unopened = false;
+    hear();
+    listener.opened();
+  };
+  mine.onmessage = ({ data }) => {
+    hear();
+    listener.frame(data);
+  };
+  mine.onclose = ({ code }) => lose(mine, unopened, code);
+}
+
+function hear() {
+  heard = performance.now();
+  clearTimeout(checkTimer);
+  checkTimer = null;
+}
+
+// Let go of a connection without waiting for its closing handshake, which a dead network never finishes.
+function lose(old, unopened = false, code = 1006) {
+  if (old !== socket) return;
+  clearTimeout(openTimer);
+  clearTimeout(checkTimer);
+  checkTimer = null;
+  socket = null;
+  old.onopen = old.onmessage = old.onclose = null;
+  old.close();
+  listener.lost(unopened);
+  if (FINAL.includes(code)) {
+    stopped = true;
+    listener.ended(code);
+  } else if (!stopped) {
+    retryTimer = setTimeout(retry, Math.max(delay(), code === 1008 || code === 1009 ? SLOW : 0));
+  }
+}
+
+// Double each time, with jitter: after a restart a thousand pages must not come back in one moment.
+function delay() {
+  const longest = Math.min(FIRST * 2 ** tries, CAP);
+  tries += 1;
+  return longest * (0.5 + Math.random() / 2);
+}
+
+function watch() {
+  if (!socket) return;
+  const now = performance.now();
+  if (now - heard > SILENCE) restart();
+  else if (now - said >= BEAT - 2_500) send({ type: "beat" });
+}
+
+function wake() {
+  retry();
+  check();
+}
+
+function leave() {
+  left ??= performance.now();
+}
+
+function back() {
+  if (document.hidden) return;
+  retry();
+  if (left !== null && performance.now() - left > AWAY) check();
+  left = null;
+}

@@ -1,0 +1,150 @@
+// The list of messages: ordered by id whatever order they come in, each once, grouped into runs, cut into days.
+
+import { endsAtNewest, make, page, path, person } from "./page.js";
+import { hold, isNear } from "./scroll.js";
+import * as times from "./times.js";
+import { word } from "./words.js";
+
+const RUN = 5 * 60_000; // ms between two messages of one author that still stand together
+const MOST = 300; // messages kept in the page; older ones are a scroll away
+
+// A new list is on the page: what the server could not know about its reader is added.
+export function adopt() {
+  times.write(page.list);
+  arrange();
+}
+
+// Put messages in by id. A known one is replaced, unless what is shown is as new or newer. On a page that does not
+// end at the newest, `live` messages are only counted. Return the messages that were not known before.
+export function insert(items, live) {
+  return hold(() => {
+    const fresh = items.filter((item) => place(item, live));
+    arrange();
+    if (live) trim();
+    return fresh;
+  });
+}
+
+export function remove(ids) {
+  hold(() => {
+    for (const id of ids) drop(document.getElementById(`m-${id}`));
+    arrange();
+  });
+}
+
+export function messages() {
+  return page.list ? [...page.list.querySelectorAll("[data-mid]")] : [];
+}
+
+export function newest() {
+  return Number(messages().at(-1)?.dataset.mid ?? 0);
+}
+
+export function isOwn(item) {
+  return item.dataset.author === person.id;
+}
+
+// Days, runs and sides, from top to bottom.
+export function arrange() {
+  let before = null;
+  for (const item of page.list.querySelectorAll(".msg")) {
+    const facts = { author: item.dataset.author, at: Date.parse(item.querySelector("time").dateTime) };
+    facts.day = times.dayOf(facts.at);
+    const divided = divide(item, facts.day, before?.day);
+    const joined = !divided && before?.author === facts.author && Math.abs(facts.at - before.at) < RUN;
+    item.classList.toggle("own", isOwn(item));
+    item.classList.toggle("first", !joined);
+    before?.item.classList.toggle("last", !joined);
+    before = { ...facts, item };
+  }
+  before?.item.classList.add("last");
+  sweep();
+}
+
+// Keep the page light: with the reader at the bottom nothing that is removed was in sight.
+export function trim() {
+  const extra = messages().slice(0, -MOST);
+  if (!extra.length || !isNear()) return;
+  extra.forEach(drop);
+  arrange();
+  linkOlder();
+}
+
+function place(item, live) {
+  const id = Number(item.dataset.mid);
+  const shown = document.getElementById(`m-${id}`);
+  if (shown) {
+    if (Number(item.dataset.rev) > Number(shown.dataset.rev)) replace(shown, item);
+    return false;
+  }
+  const after = messages().findLast((other) => Number(other.dataset.mid) < id);
+  if (live && !endsAtNewest()) return true;
+  times.write(item);
+  if (after) after.after(item);
+  else (messages()[0] ?? page.list.querySelector(".msg") ?? { before: (one) => page.list.append(one) }).before(item);
+  return true;
+}
+
+function replace(shown, item) {
+  times.write(item);
+  for (const name of ["key", "state"]) if (shown.dataset[name]) item.dataset[name] = shown.dataset[name];
+  item.querySelector(".state")?.replaceWith(shown.querySelector(".state"));
+  shown.replaceWith(item);
+}
+
+// Who reads with the keyboard must not be thrown to the top of the page because a message went.
+function drop(item) {
+  if (!item) return;
+  if (item.contains(document.activeElement)) document.getElementById("scroller").focus({ preventScroll: true });
+  item.remove();
+}
+
+// Draw or take away the line of the day before a message; tell whether any line stands there.
+function divide(item, day, dayBefore) {
+  let line = null;
+  let divided = false;
+  let first = item;
+  while (first.previousElementSibling && !first.previousElementSibling.matches(".msg")) {
+    first = first.previousElementSibling;
+    if (first.matches(".day")) line = first;
+    else divided = true;
+  }
+  if (day === dayBefore) line?.remove();
+  else if (line) label(line.querySelector("time"), day);
+  else first.before(make("li", { class: "day" }, label(make("time"), day)));
+  return divided || day !== dayBefore;
+}
+
+function label(time, day) {
+  const text = times.dayLabel(day);
+  time.dateTime = day;
+  if (time.textContent !== text) time.textContent = text;
+  return time;
+}
+
+// A line below the last message, or two days in a row, are left over when messages go.
+function sweep() {
+  for (const line of page.list.querySelectorAll(".day")) {
+    const next = line.nextElementSibling;
+    if (!next || next.matches(".day")) line.remove();
+  }
+}
+
+// The way back to what was trimmed, as the server writes it.
+function linkOlder() {
+  const id = messages()[0].dataset.mid;
+  const link = make(
+    "a",
+    {
+      href: `${path()}?before=${id}`,
+      "hx-get": `${path()}/messages?before=${id}`,
+      "hx-trigger": "intersect once",
+      "hx-target": "#older",
+      "hx-swap": "outerHTML",
+    },
+    word("older"),
+  );
+  const older = make("p", { id: "older", class: "older" }, link);
+  document.getElementById("older")?.replaceWith(older);
+  htmx.process(older);
+}

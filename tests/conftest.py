@@ -1,0 +1,89 @@
+"""What tests share: a server of its own for each test, and people who use it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+from aiohttp import web
+from pytest_aiohttp.plugin import AiohttpClient
+from aiohttp.test_utils import TestClient
+
+from chatapp.app import create_app
+from chatapp.settings import Settings
+from people import Person
+
+Client = TestClient[web.Request, web.Application]
+
+
+class Start(Protocol):
+    """Start a server whose settings differ from the usual ones of tests."""
+
+    async def __call__(self, prepare: Callable[[web.Application], Any] | None = None, **changes: Any) -> Client: ...
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Settings that keep tests fast: the cheapest passwords, and no limits but the stated ones."""
+    return Settings(
+        host="127.0.0.1",
+        port=0,
+        database=tmp_path / "chat.db",
+        password_cost="cheapest",
+        messages_per_second=0,
+        message_burst=0,
+        login_tries=0,
+        address_tries=0,
+        registrations=0,
+        uploads_per_minute=0,
+        sockets_per_person=0,
+        sockets_per_address=0,
+        sockets=0,
+    )
+
+
+@pytest.fixture
+def app(settings: Settings) -> web.Application:
+    """The application, not started yet: a test may still add routes to it."""
+    return create_app(settings)
+
+
+@pytest.fixture
+async def client(app: web.Application, aiohttp_client: AiohttpClient) -> Client:
+    """A stranger's client of the running application."""
+    return await aiohttp_client(app)
+
+
+@pytest.fixture
+def start(settings: Settings, aiohttp_client: AiohttpClient) -> Start:
+    """Start an application with other settings, after ``prepare`` had a look at it."""
+
+    async def start(prepare: Callable[[web.Application], Any] | None = None, **changes: Any) -> Client:
+        app = create_app(replace(settings, **changes))
+        if prepare is not None:
+            prepare(app)
+        return await aiohttp_client(app)
+
+    return start
+
+
+@pytest.fixture
+async def meet(request: pytest.FixtureRequest) -> AsyncIterator[Callable[..., Awaitable[Person]]]:
+    """Register people, each with a browser of their own: ``an = await meet("An")``.
+
+    They use the server of the fixture ``client``, or that of the client given with ``at=``.
+    """
+    people: list[Person] = []
+
+    async def meet(name: str, *, at: Client | None = None) -> Person:
+        person = Person((at or request.getfixturevalue("client")).server, name)
+        people.append(person)
+        await person.register()
+        return person
+
+    yield meet
+    for person in people:
+        await person.close()

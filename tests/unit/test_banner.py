@@ -1,0 +1,91 @@
+"""The block printed at start says where the server is, calmly and truly."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from chatapp import __version__
+from chatapp.banner import banner, lan_address
+from chatapp.settings import Settings
+
+
+def test_the_block_names_the_server_its_addresses_and_the_way_out() -> None:
+    block = banner(Settings(database=Path("/srv/chat.db"), base_path="/chat"), "192.168.1.20", tty=False)
+    assert block == (
+        "\n"
+        f"  chatapp {__version__}\n"
+        "\n"
+        "  On this computer:  http://localhost:8765/chat\n"
+        "  On your network:   http://192.168.1.20:8765/chat\n"
+        "  Database:          /srv/chat.db\n"
+        "\n"
+        "  Plain HTTP: what people write can be read on this network. Use one you trust.\n"
+        "  Press Ctrl+C to stop.\n"
+    )
+
+
+def test_it_speaks_the_language_of_the_settings() -> None:
+    block = banner(Settings(language="vi", name="Lớp 12A"), "192.168.1.20", tty=False)
+    assert f"Lớp 12A - chatapp {__version__}" in block
+    assert "Nhấn Ctrl+C để dừng." in block
+    assert "Press" not in block
+
+
+def test_a_terminal_gets_a_qr_code_that_fits_it() -> None:
+    block = banner(Settings(), "192.168.100.200", tty=True)
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", block)
+    code = [line for line in plain.splitlines() if set(line.strip()) & set("█▀▄")]
+    assert len({len(line) for line in code}) == 1
+    assert len(code) <= 20
+    assert max(map(len, plain.splitlines())) <= 80
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="its consoles get no colours")
+def test_the_qr_code_is_white_on_black_whatever_the_colours_of_the_terminal() -> None:
+    block = banner(Settings(), "192.168.1.20", tty=True)
+    assert block.count("\x1b[97;40m") == block.count("\x1b[0m") > 10
+
+
+@pytest.mark.parametrize(("lan", "tty"), [("192.168.1.20", False), (None, True), (None, False)])
+def test_without_a_terminal_or_a_network_there_is_no_qr_code(lan: str | None, tty: bool) -> None:
+    assert not set(banner(Settings(), lan, tty=tty)) & set("█▀▄\x1b")
+
+
+def test_a_server_for_this_computer_says_so() -> None:
+    block = banner(Settings(host="127.0.0.1"), None, tty=True)
+    assert "http://localhost:8765" in block
+    assert "only this computer can reach it" in block
+    assert "Plain HTTP" not in block
+
+
+def test_a_server_without_a_network_says_so() -> None:
+    assert "no network found" in banner(Settings(), None, tty=True)
+
+
+def test_a_server_bound_to_one_address_does_not_promise_localhost() -> None:
+    block = banner(Settings(host="192.168.1.20"), "192.168.1.20", tty=False)
+    assert "localhost" not in block
+    assert block.count("http://192.168.1.20:8765") == 2
+
+
+def test_the_addresses_are_urls_a_browser_takes() -> None:
+    assert "http://[2001:db8::5]:8765\n" in banner(Settings(), "2001:db8::5", tty=False)
+    assert "http://192.168.1.20\n" in banner(Settings(port=80), "192.168.1.20", tty=False)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
+def test_nobody_else_reaches_a_server_on_the_loopback_address(host: str) -> None:
+    assert lan_address(host) is None
+
+
+def test_others_reach_a_server_at_the_address_it_is_bound_to() -> None:
+    assert lan_address("192.168.1.20") == "192.168.1.20"
+
+
+def test_the_address_found_for_all_interfaces_is_one_of_this_computer() -> None:
+    found = lan_address("")
+    assert found is None or not found.startswith(("127.", "0."))

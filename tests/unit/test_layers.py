@@ -1,0 +1,214 @@
+"""The plan of the house as tables: which floor each module stands on, and who may do what."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[2] / "chatapp"
+
+# From the ground up. A module imports from floors below; on its own floor only as long as no circle comes of it.
+FLOORS = {
+    "ground": """
+        __init__ clock images language lock logs markup names passwords records resources schema settings
+        store store.*
+    """,
+    "delivery": "hub journal messaging pace presence render unread views",
+    "web": """
+        web web.conversations web.guard web.keys web.limits web.pages web.places web.posting web.sessions
+    """,
+    "handlers": "web.accounts web.health web.images web.preferences web.rooms web.socket web.static",
+    "sitemap": "web.routes",
+    "roof": "app banner cli __main__",
+}
+APART = {"handlers"}  # modules of these floors never import each other at all
+# It types the keys under which the parts of the house are found: for the type checker it may name any of them.
+TYPES_FROM_ABOVE = {"web.keys"}
+
+# Who may import what from outside the standard library. A name ending in * stands for a package's modules.
+LIBRARIES = {
+    "aiohttp": "app cli web.*",
+    "aiohttp_jinja2": "app web.pages",
+    "aiohttp_session": "app web.*",
+    "aiosqlite": "schema store store.*",
+    "cryptography": "app passwords schema web.sessions",
+    "jinja2": "app render",
+    "markupsafe": "markup render",
+    "PIL": "images",
+    "segno": "banner",
+    "sqlite3": "schema store store.*",
+    "time": "clock",
+    "uvloop": "cli",
+    "yarl": "app web.*",  # the URLs of aiohttp
+}
+# Of the standard library only these stand in the table above.
+GUARDED_STANDARD = {"sqlite3", "time"}
+
+SQL_HERE = "schema store store.*"
+CLOCK_HERE = "clock"
+ENVIRONMENT_HERE = "settings"
+
+SQL = re.compile(
+    r"\s*((SELECT|INSERT|REPLACE|UPDATE|DELETE|CREATE|ALTER|DROP|PRAGMA)\s+\S|(BEGIN|COMMIT|ROLLBACK|VACUUM)\b)"
+)
+CLOCKS = {
+    "datetime.now",
+    "datetime.utcnow",
+    "datetime.today",
+    "datetime.datetime.now",
+    "datetime.datetime.utcnow",
+    "date.today",
+    "datetime.date.today",
+}
+ENVIRONMENT = {"os.environ", "os.environb", "os.getenv", "os.getenvb", "os.putenv"}
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
+
+
+@cache
+def modules() -> dict[str, ast.Module]:
+    return {module_name(path): ast.parse(path.read_text("utf-8")) for path in sorted(PACKAGE.rglob("*.py"))}
+
+
+def named(module: str, table: str) -> bool:
+    """Tell whether a row of names, some ending in *, covers a module."""
+    return any(
+        module.startswith(name.removesuffix("*")) if name.endswith("*") else module == name for name in table.split()
+    )
+
+
+def floor(module: str) -> int | None:
+    return next((height for height, row in enumerate(FLOORS.values()) if named(module, row)), None)
+
+
+def running(node: ast.AST) -> Iterator[ast.AST]:
+    """Walk all but the branches that only a type checker enters."""
+    yield node
+    for child in ast.iter_child_nodes(node):
+        if not (isinstance(child, ast.If) and dotted(child.test).endswith("TYPE_CHECKING")):
+            yield from running(child)
+
+
+def imports(module: str) -> set[str]:
+    """Return the names a module imports in full, wherever in it the import stands."""
+    found: set[str] = set()
+    package = ["chatapp", *module.split(".")]
+    for node in running(modules()[module]) if module in TYPES_FROM_ABOVE else ast.walk(modules()[module]):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            # A package's __init__ is its own parent for relative imports; nothing in this house needs them.
+            base = ".".join(package[: len(package) - node.level]) + "." if node.level else ""
+            source = (base + (node.module or "")).strip(".")
+            found |= {f"{source}.{alias.name}" for alias in node.names}
+    return found
+
+
+def own_imports(module: str) -> set[str]:
+    """Return the modules of the package that a module imports."""
+    found: set[str] = set()
+    for name in imports(module):
+        if name == "chatapp" or name.startswith("chatapp."):
+            inner = name.removeprefix("chatapp").removeprefix(".")
+            while inner and inner not in modules():
+                inner = inner.rpartition(".")[0]
+            found.add(inner or "__init__")
+    return found - {module}
+
+
+def dotted(node: ast.AST) -> str:
+    if isinstance(node, ast.Attribute):
+        return f"{dotted(node.value)}.{node.attr}"
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def texts(tree: ast.Module) -> Iterator[ast.Constant]:
+    """Yield the texts of a module that are not docstrings."""
+    docs = {
+        id(node.body[0].value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.body
+        and isinstance(node.body[0], ast.Expr)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs:
+            yield node
+
+
+@pytest.fixture(params=sorted(modules()))
+def module(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def test_every_module_has_a_floor(module: str) -> None:
+    assert floor(module) is not None, (
+        f"chatapp.{module} stands on no floor. A new noun is welcome: give it a row in FLOORS of this file, "
+        "on the lowest floor whose rules it keeps."
+    )
+
+
+def test_a_module_imports_only_from_floors_below(module: str) -> None:
+    floors = list(FLOORS)
+    mine = floor(module)
+    if mine is None:
+        pytest.skip("stands on no floor yet, which the test above says")
+    for other in own_imports(module):
+        height = floor(other)
+        assert height is None or height <= mine, (
+            f"chatapp.{module} ({floors[mine]}) imports chatapp.{other} ({floors[height]}), which stands above it."
+        )
+        if height == mine and floors[mine] in APART:
+            pytest.fail(f"chatapp.{module} imports chatapp.{other}: {floors[mine]} never import each other.")
+
+
+def test_no_modules_import_each_other_in_a_circle(module: str) -> None:
+    def search(path: list[str]) -> None:
+        for other in own_imports(path[-1]):
+            assert other != module, f"a circle of imports: {' -> '.join([*path, other])}"
+            if other not in seen:
+                seen.add(other)
+                search([*path, other])
+
+    seen: set[str] = set()
+    search([module])
+
+
+def test_a_library_is_imported_only_where_it_belongs(module: str) -> None:
+    for name in imports(module):
+        top = name.partition(".")[0]
+        if top == "chatapp" or (top in sys.stdlib_module_names and top not in GUARDED_STANDARD):
+            continue
+        assert top in LIBRARIES, f"chatapp.{module} imports {top}: give the library its row in LIBRARIES."
+        assert named(module, LIBRARIES[top]), f"{top} belongs in {LIBRARIES[top]} only, not in chatapp.{module}."
+
+
+def test_sql_is_written_only_in_the_schema_and_the_store(module: str) -> None:
+    found = [node.value for node in texts(modules()[module]) if SQL.match(str(node.value))]
+    assert not found or named(module, SQL_HERE), f"chatapp.{module} holds SQL: {found}"
+
+
+def test_only_the_clock_reads_the_time(module: str) -> None:
+    found = {dotted(node) for node in ast.walk(modules()[module])} & CLOCKS
+    assert not found or named(module, CLOCK_HERE), f"chatapp.{module} uses {found}; ask chatapp.clock."
+
+
+def test_only_the_settings_read_the_environment(module: str) -> None:
+    used = {dotted(node) for node in ast.walk(modules()[module])} | imports(module)
+    found = used & ENVIRONMENT
+    assert not found or named(module, ENVIRONMENT_HERE), f"chatapp.{module} uses {found}; add a setting."
+
+
+def test_the_table_names_no_module_that_is_gone() -> None:
+    rows = " ".join(FLOORS.values()).split()
+    gone = [name for name in rows if not any(named(module, name) for module in modules())]
+    assert not gone, f"FLOORS names modules that do not exist: {gone}"

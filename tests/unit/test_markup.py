@@ -1,0 +1,155 @@
+"""What the text of a message looks like as HTML, and what it can never become."""
+
+import re
+import time
+
+import nh3
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from chatapp.markup import to_html
+from chatapp.records import Rejected, clean
+
+TAGS = {"a", "br", "strong", "em", "s", "code", "pre", "blockquote"}
+ATTRIBUTES = {"a": {"href", "rel", "target"}, "pre": {"tabindex"}}
+REL = 'rel="noopener noreferrer nofollow ugc" target="_blank"'
+
+
+def link(address: str) -> str:
+    return f'<a href="{address}" {REL}>{address}</a>'
+
+
+def block(code: str) -> str:
+    return f'<pre tabindex="0"><code>{code}</code></pre>'
+
+
+TABLE = [
+    ("Chào cả nhà", "Chào cả nhà"),
+    ('<b>&amp; "x"', '&lt;b&gt;&amp;amp; "x"'),
+    ("a\nb\n\nc", "a<br>b<br><br>c"),
+    ("a\xa0b", "a&nbsp;b"),
+    ("**đậm** và _nghiêng_", "<strong>đậm</strong> và <em>nghiêng</em>"),
+    ("*a* ~~b~~", "<em>a</em> <s>b</s>"),
+    ("***a***", "<strong><em>a</em></strong>"),
+    ("**bold *both***", "<strong>bold <em>both</em></strong>"),
+    ("**a _b ~~c~~_**!", "<strong>a <em>b <s>c</s></em></strong>!"),
+    ("*a **b* c**", "<em>a **b</em> c**"),
+    ("*a *b*", "*a <em>b</em>"),
+    ("**a\nb**", "**a<br>b**"),
+    ("snake_case_name __init__", "snake_case_name __init__"),
+    ("5*3 and 4*2, 2**3**4", "5*3 and 4*2, 2**3**4"),
+    ("* a * ~~ b ~~ ****", "* a * ~~ b ~~ ****"),
+    ("-_- o_o -_-", "-_- o_o -_-"),
+    ("`**a** <b>` `", "<code>**a** &lt;b&gt;</code> `"),
+    ("```one line```", "<code>one line</code>"),
+    ("see\n\n```python\nif a < b:\n  **x**\n```\n\nok", "see" + block("if a &lt; b:\n  **x**") + "ok"),
+    ("```\nnever closed\n\n> x", block("never closed\n\n&gt; x")),
+    ("```two words\nlast```", block("two words\nlast")),
+    ("> a\n> *b*\nc", "<blockquote>a<br><em>b</em></blockquote>c"),
+    ("a\n\n> b\n>\n> c", "a<blockquote>b<br><br>c</blockquote>"),
+    ("> > a", "<blockquote>&gt; a</blockquote>"),
+    (">a a > b", "&gt;a a &gt; b"),
+    ("http://a.vn/?x=1&y=2", link("http://a.vn/?x=1&amp;y=2")),
+    ("(https://a.vn/b_(c)_d_e).", "(" + link("https://a.vn/b_(c)_d_e") + ")."),
+    ("**HTTPS://a.vn**, ok?", "<strong>" + link("HTTPS://a.vn") + "</strong>, ok?"),
+    ("<http://a.vn> [http://b.vn]", "&lt;" + link("http://a.vn") + "&gt; [" + link("http://b.vn") + "]"),
+    ('http://a.vn/"x http://a.vn/&', link("http://a.vn/") + '"x ' + link("http://a.vn/&amp;")),
+    ("mailto:an@a.vn, an@a.vn", link("mailto:an@a.vn") + ", an@a.vn"),
+    ("http://10.0.0.5:8000/rooms/general", link("http://10.0.0.5:8000/rooms/general")),
+    ("http:// https://! xhttp://a.vn", "http:// https://! xhttp://a.vn"),
+]
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "javascript:alert(1)",
+    "JaVa\tscript:alert(1)",
+    "data:text/html,<script>alert(1)</script>",
+    "vbscript:x file:///etc/passwd ftp://a.vn",
+    '<ol hx-swap-oob="timeline:#messages"><li id="m-1">',
+    "</div></li></ol>",
+    "<!-- --> <![CDATA[ <?php",
+    "&lt;script&gt; &#60;script&#62;",
+    "[x](javascript:alert(1))",
+    "\u202egnp.exe",
+]
+
+
+@pytest.mark.parametrize(("text", "html"), TABLE)
+def test_text_becomes_exactly_this_html(text: str, html: str) -> None:
+    assert to_html(text) == html
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_text_stays_text(text: str) -> None:
+    html = to_html(text)
+    assert "<" not in html
+    assert str(html) == text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_text_stays_text_inside_every_mark(text: str) -> None:
+    inner = to_html(text)
+    assert to_html(f"> {text}") == f"<blockquote>{inner}</blockquote>"
+    assert to_html(f"```\n{text}\n```") == block(inner)
+    assert to_html(f"**{text}**") == f"<strong>{inner}</strong>"
+
+
+@pytest.mark.parametrize("character", ["\u202e", "\u200b", "\u2066", '"', "<", "`"])
+def test_an_address_ends_where_it_could_mislead(character: str) -> None:
+    assert f">http://a.vn/{character}" not in to_html(f"http://a.vn/{character}x")
+    assert link("http://a.vn/") in to_html(f"http://a.vn/{character}x")
+
+
+pieces = st.sampled_from(
+    ["**", "*", "_", "~~", "`", "```", "\n", "\n> ", "\n```", " ", "a", "ệ", "<", ">", "&", '"', "'", "(", ")", "[", "]"]
+    + ["http://a.vn", "https://", "mailto:a@b", "&amp;", "<b>", "</em>", "\xa0", "\u202e", ".", "#", "/", "\\", "@", "%"]
+)
+texts = st.one_of(st.text(), st.lists(pieces, max_size=40).map("".join))
+
+
+@given(texts)
+def test_a_sanitizer_finds_nothing_to_change(text: str) -> None:
+    try:
+        text = clean(text)
+    except Rejected:
+        assume(False)
+    html = str(to_html(text))
+    cleaned = nh3.clean(html, tags=TAGS, attributes=ATTRIBUTES, link_rel=None)
+    # The sanitizer also drops addresses that lead nowhere, such as "http://[". They are harmless: see below.
+    href = re.compile(r' href="([^"]*)"')
+    assert href.sub("", cleaned) == href.sub("", html)
+    for address in href.findall(html):
+        assert re.match(r"(?i:https?://|mailto:)[^\s<>]", address)
+    assert set(re.findall(r"<(?!/)(\w+)", html)) <= TAGS
+
+
+@given(texts)
+def test_no_character_is_lost_but_marks_and_line_breaks(text: str) -> None:
+    try:
+        text = clean(text)
+    except Rejected:
+        assume(False)
+    shown = re.sub(r"<[^>]*>", "", str(to_html(text))).replace("&nbsp;", "\xa0")
+    shown = shown.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+    letters = [character for character in shown if character not in "*_~`>\n "]
+    rest = iter(text)
+    assert all(letter in rest for letter in letters), "what is shown is in the text, in this order"
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["*a", "*a ", "*a* ", "[", "'", '"', "_", "_a ", "> ", "\n> ", "`", "`a", "``a`", "~~a", "```\n", "```a\n", "**_a "]
+    + ["http://", "http://a)", "mailto:a", "http://a" + "." * 50, "&", "<", "\n"],
+)
+def test_the_longest_message_takes_little_time_whatever_it_says(piece: str) -> None:
+    text = (piece * 4_000)[:4_000] if len(piece) > 2 else piece * 4_000
+    best = min(_seconds(text) for _ in range(3))
+    assert best < 0.02
+
+
+def _seconds(text: str) -> float:
+    start = time.process_time()
+    to_html(text)
+    return time.process_time() - start

@@ -1,0 +1,132 @@
+"""Settings come from flags, then variables, then defaults, and a bad value names itself."""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+from pathlib import Path
+
+import pytest
+
+from chatapp import language
+from chatapp.settings import Settings, table
+
+
+def refusal(capsys: pytest.CaptureFixture[str], argv: list[str], environ: dict[str, str]) -> str:
+    with pytest.raises(SystemExit) as stop:
+        Settings.read(argv, environ)
+    assert stop.value.code == 2
+    return capsys.readouterr().err.strip()
+
+
+def test_without_a_word_every_setting_has_its_default() -> None:
+    assert Settings.read([], {}) == Settings()
+    assert (Settings().port, Settings().database, Settings().host) == (8765, Path("chat.db"), "")
+
+
+def test_a_flag_wins_over_its_variable_and_a_variable_over_the_default() -> None:
+    environ = {"CHATAPP_PORT": "9000", "CHATAPP_NAME": "Lớp 12A"}
+    settings = Settings.read(["--port", "9001"], environ)
+    assert (settings.port, settings.name) == (9001, "Lớp 12A")
+
+
+def test_an_empty_variable_counts_as_none() -> None:
+    assert Settings.read([], {"CHATAPP_PORT": "", "CHATAPP_SOCKETS": ""}) == Settings()
+
+
+def test_a_bad_flag_is_not_even_read_from_its_variable(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "--port: 'x'" in refusal(capsys, ["--port", "x"], {"CHATAPP_PORT": "9000"})
+
+
+@pytest.mark.parametrize(
+    ("flag", "value"),
+    [
+        ("--port", "abc"),
+        ("--port", "65536"),
+        ("--port", "-1"),
+        ("--port", "٣٣"),
+        ("--host", "http://here"),
+        ("--host", "two words"),
+        ("--database", " "),
+        ("--name", "   "),
+        ("--name", "a\nb"),
+        ("--name", "x" * 61),
+        ("--language", "fr"),
+        ("--log-format", "xml"),
+        ("--trusted-proxy", "10.0.0.0/99"),
+        ("--trusted-proxy", "10.0.0.1,proxy"),
+        ("--base-path", "/a//b"),
+        ("--base-path", "/a/../b"),
+        ("--base-path", '/"><script>'),
+    ],
+)
+def test_a_bad_value_names_itself_as_flag_and_as_variable(
+    capsys: pytest.CaptureFixture[str], flag: str, value: str
+) -> None:
+    variable = "CHATAPP_" + flag.removeprefix("--").replace("-", "_").upper()
+    assert refusal(capsys, [f"{flag}={value}"], {}).startswith(f"chatapp: {flag}: {value!r} is not ")
+    assert refusal(capsys, [], {variable: value}).startswith(f"chatapp: {variable}: {value!r} is not ")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("CHATAPP_SOCKETS", "many"),
+        ("CHATAPP_SOCKETS", "-1"),
+        ("CHATAPP_SOCKETS", "1.5"),
+        ("CHATAPP_SESSION_DAYS", "0"),
+        ("CHATAPP_SESSION_DAYS", "99999"),
+        ("CHATAPP_MESSAGES_PER_SECOND", "nan"),
+        ("CHATAPP_MESSAGES_PER_SECOND", "inf"),
+        ("CHATAPP_BEAT_SECONDS", "0"),
+        ("CHATAPP_FRAME_BYTES", "100"),
+        ("CHATAPP_PASSWORD_COST", "free"),
+    ],
+)
+def test_a_bad_limit_names_its_variable(capsys: pytest.CaptureFixture[str], variable: str, value: str) -> None:
+    assert refusal(capsys, [], {variable: value}).startswith(f"chatapp: {variable}: {value!r} is not ")
+
+
+def test_the_sentence_about_a_port_says_what_is_right(capsys: pytest.CaptureFixture[str]) -> None:
+    assert refusal(capsys, ["--port", "abc"], {}) == ("chatapp: --port: 'abc' is not a port number between 1 and 65535")
+
+
+def test_zero_switches_a_limit_off_and_asks_for_any_port() -> None:
+    settings = Settings.read(["--port", "0"], {"CHATAPP_MESSAGES_PER_SECOND": "0", "CHATAPP_SOCKETS": "0"})
+    assert (settings.port, settings.messages_per_second, settings.sockets) == (0, 0, 0)
+
+
+def test_trusted_proxies_may_be_repeated_or_listed() -> None:
+    wanted = tuple(map(ipaddress.ip_network, ("10.0.0.0/8", "127.0.0.1", "::1")))
+    assert Settings.read(
+        ["--trusted-proxy", "10.1.2.3/8, 127.0.0.1", "--trusted-proxy", "::1"], {}
+    ).trusted_proxies == (wanted)
+    assert Settings.read([], {"CHATAPP_TRUSTED_PROXY": "10.0.0.0/8,127.0.0.1,::1"}).trusted_proxies == wanted
+
+
+@pytest.mark.parametrize(
+    ("raw", "path"), [("chat", "/chat"), ("/chat/", "/chat"), ("/a/b", "/a/b"), ("/", ""), ("", "")]
+)
+def test_the_base_path_begins_with_a_slash_and_ends_without_one(raw: str, path: str) -> None:
+    assert Settings.read(["--base-path", raw], {}).base_path == path
+
+
+def test_a_flag_cannot_be_shortened(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "--por" in refusal(capsys, ["--por", "9000"], {})
+
+
+def test_the_table_holds_every_setting_once_with_its_variable() -> None:
+    rows = table()
+    assert len(rows) == len(dataclasses.fields(Settings)) == len({row.variable for row in rows})
+    assert all(row.variable.startswith("CHATAPP_") and row.text and row.default for row in rows)
+
+
+def test_every_default_can_be_written_down_and_read_again() -> None:
+    shown = {row.variable: row.default for row in table() if row.default not in ("none", "all addresses")}
+    assert Settings.read([], shown) == Settings()
+
+
+def test_the_languages_offered_are_the_languages_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    for each in language.LANGUAGES:
+        assert Settings.read(["--language", each], {}).language == each
+    assert refusal(capsys, ["--language", "x"], {}).endswith(f"is not one of: {', '.join(language.LANGUAGES)}")
