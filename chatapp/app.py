@@ -40,6 +40,7 @@ def create_app(settings: Settings) -> web.Application:
     app = web.Application(middlewares=guard.middlewares(storage))
     app[keys.settings] = settings
     app[keys.limits] = limits.Limits(settings)
+    app[keys.failed] = asyncio.Event()
     app[static.key] = static.Static(resources.folder("static"), settings.base_path)
     app[keys.hub] = Hub(buffer_limit=settings.write_buffer)
     env = aiohttp_jinja2.setup(app, **render.options(resources.folder("templates")))
@@ -95,32 +96,33 @@ async def _delivery(app: web.Application, cookies: sessions.CookieStorage) -> As
     app[keys.unread] = Unread(store, journal, hub, frames)
     app[keys.messaging] = Messaging(store, stamper, frames, hub, journal, app[keys.unread], epoch=facts.epoch)
     app[health.key] = health.Readiness(store.probe, lambda: journal.healthy and not journal.full)
-    async with _running(journal.run()):
+    async with _running(app, journal.run()):
         yield
 
 
 async def _background(app: web.Application) -> AsyncIterator[None]:
-    async with _running(_beat(app)), _running(_sweep(app)):
+    async with _running(app, _beat(app)), _running(app, _sweep(app)):
         yield
 
 
 @asynccontextmanager
-async def _running(loop: Coroutine[None, None, None]) -> AsyncIterator[None]:
+async def _running(app: web.Application, loop: Coroutine[None, None, None]) -> AsyncIterator[None]:
     """Run a background loop; should it end by itself, stop the server: one that no longer saves must not look alive."""
+
+    def stop_if_dead(task: asyncio.Task[None]) -> None:
+        if not task.cancelled():
+            log.critical("a background loop ended; stopping the server", exc_info=task.exception())
+            app[keys.failed].set()
+            os.kill(os.getpid(), signal.SIGTERM)
+
     task = asyncio.create_task(loop)
-    task.add_done_callback(_stop_if_dead)
+    task.add_done_callback(stop_if_dead)
     try:
         yield
     finally:
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
-
-
-def _stop_if_dead(task: asyncio.Task[None]) -> None:
-    if not task.cancelled():
-        log.critical("a background loop ended; stopping the server", exc_info=task.exception())
-        os.kill(os.getpid(), signal.SIGTERM)
 
 
 async def _beat(app: web.Application) -> None:

@@ -20,6 +20,7 @@ from chatapp import logs
 from chatapp.app import create_app
 from chatapp.banner import banner, lan_address
 from chatapp.settings import CannotStart, Settings
+from chatapp.web import keys
 
 if sys.platform != "win32":
     import resource
@@ -44,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     _allow_many_sockets()
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(serve(settings))
+            return runner.run(serve(settings))
     except CannotStart as reason:
         print(f"chatapp: {reason}", file=sys.stderr)
         return 1
@@ -53,11 +54,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-async def serve(settings: Settings) -> None:
-    """Run the application until SIGTERM or Ctrl+C. Raise CannotStart with a sentence for the operator."""
+async def serve(settings: Settings) -> int:
+    """Run the application until SIGTERM or Ctrl+C. Raise CannotStart with a sentence for the operator.
+
+    Return the exit status: 1 when a part of the server died, so that a supervisor starts it again.
+    """
     stop = asyncio.Event()
     _stop_on_signals(stop)
-    runner = web.AppRunner(create_app(settings), access_log=None, shutdown_timeout=HANDLER_SECONDS)
+    app = create_app(settings)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=HANDLER_SECONDS)
     try:
         try:
             await runner.setup()
@@ -71,6 +76,7 @@ async def serve(settings: Settings) -> None:
         await stop.wait()
     finally:
         await _clean_up(runner)
+    return int(app[keys.failed].is_set())
 
 
 def listen(host: str, port: int) -> list[socket.socket]:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from chatapp.records import PICTURE_BYTES, Rejected, sentence
 
-if TYPE_CHECKING:  # only the child loads Pillow: it would double the memory of an idle server
+if TYPE_CHECKING:  # only the child loads Pillow; an idle server stays small without it
     from PIL.Image import Image
 
 PIXELS = 50_000_000  # of an upload: today's phones take 12 to 48 megapixels
@@ -47,8 +47,15 @@ _FORMATS = ("JPEG", "PNG", "GIF", "WEBP")
 _LENGTH = struct.Struct(">I")
 _LONGEST_FRAME = 4 * PICTURE_BYTES
 _ORIENTATION = 0x0112  # EXIF; the values below say how to turn the picture upright
-_TURNS = {2: "FLIP_LEFT_RIGHT", 3: "ROTATE_180", 4: "FLIP_TOP_BOTTOM", 5: "TRANSPOSE", 6: "ROTATE_270"}
-_TURNS |= {7: "TRANSVERSE", 8: "ROTATE_90"}
+_TURNS = {
+    2: "FLIP_LEFT_RIGHT",
+    3: "ROTATE_180",
+    4: "FLIP_TOP_BOTTOM",
+    5: "TRANSPOSE",
+    6: "ROTATE_270",
+    7: "TRANSVERSE",
+    8: "ROTATE_90",
+}
 
 
 @dataclass(frozen=True, slots=True)

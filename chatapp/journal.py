@@ -200,7 +200,10 @@ class Journal:
         self.healthy = True
         self.on_health(True)
 
-    def _keep(self, batch: Sequence[Entry]) -> None:
+    def _keep(self, batch: list[Entry]) -> None:
+        batch = [entry for entry in batch if not entry.saved.done()]  # given up at the stop: said is said
+        if not batch:
+            return
         self.watermark = max(self.watermark, batch[-1].message.id)
         self._bytes -= sum(entry.size for entry in batch)
         del self._writing[: len(batch)]  # a batch is always the front of what is being written

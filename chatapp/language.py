@@ -49,7 +49,7 @@ _MONTHS = (
 
 
 def choose(accept_language: str | None, preferred: str | None, default: str | None) -> str:
-    """Return the language to answer in: what the person chose, else the browser's, else the operator's, else English."""
+    """Return the language to answer in: the person's choice, else the browser's, the operator's, English."""
     if preferred in LANGUAGES:
         return preferred
     for tag in _by_preference(accept_language or ""):
@@ -123,7 +123,7 @@ def day_name(day: date, today: date) -> str:
     distance = (today - day).days
     if 0 <= distance < len(_NEAR_DAYS):
         return gettext(_NEAR_DAYS[distance])
-    form = gettext("{weekday}, {month} {day}") if day.year == today.year else gettext("{weekday}, {month} {day}, {year}")
-    return form.format(
+    this_year, other_year = gettext("{weekday}, {month} {day}"), gettext("{weekday}, {month} {day}, {year}")
+    return (this_year if day.year == today.year else other_year).format(
         weekday=gettext(_WEEKDAYS[day.weekday()]), month=gettext(_MONTHS[day.month - 1]), day=day.day, year=day.year
     )

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from contextvars import copy_context
+from contextvars import Context
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from jinja2.ext import Extension
+from markupsafe import Markup
 
 from chatapp import __version__, clock, language, markup, names
 from chatapp.records import Message, User
@@ -18,6 +20,8 @@ from chatapp.views import Link
 
 _BETWEEN_TAGS = re.compile(r"(?<=[>}])\n\s*(?=[<{])")
 _COMPACT = ("partials/", "frames/")
+# Empty: neither the language nor the time zone of whoever wrote reaches those who read.
+_NOBODY = Context()
 
 
 class Compact(Extension):
@@ -62,12 +66,13 @@ def configure(
         static=static,
         server_name=server_name,
         app_version=__version__,
-        avatar=names,
         native_names=language.NATIVE_NAMES,
         base_path=base_path,
     )
     env.filters.update(
         html=markup.to_html,
+        hue=names.hue,
+        initials=lru_cache(maxsize=4096)(names.initials),
         when=when,
         day_name=lambda day: language.day_name(day, language.local(now()).date()),
         iso_date=date.isoformat,
@@ -76,39 +81,53 @@ def configure(
 
 def when(moment: str) -> str:
     """Return the time of day of an ISO 8601 moment in the current zone."""
-    return f"{language.local(moment):%H:%M}" if moment else ""
+    if not moment:
+        return ""
+    local = language.local(moment)
+    return f"{local.hour:02}:{local.minute:02}"
 
 
 class Render:
-    """Render frames: one function each, the same bytes for everybody who gets it."""
+    """Render frames: one function each, the same bytes for everybody who gets it.
+
+    Each file in templates/frames is a macro, made ready once: rendering a whole template would gather all the globals
+    of the environment anew for every frame.
+    """
 
     def __init__(self, env: Environment) -> None:
-        """Fetch the templates once."""
-        self._messages = env.get_template("frames/messages.html")
-        self._removed = env.get_template("frames/removed.html")
-        self._unread = env.get_template("frames/unread.html")
-        self._presence = env.get_template("frames/presence.html")
-        self._typing = env.get_template("frames/typing.html")
+        """Make the frames ready."""
+
+        def frame(name: str) -> Callable[..., Markup]:
+            macros: Any = env.get_template(f"frames/{name}.html").module
+            macro: Callable[..., Markup] = macros.frame
+            return macro
+
+        self._messages = frame("messages")
+        self._removed = frame("removed")
+        self._unread = frame("unread")
+        self._presence = frame("presence")
+        self._typing = frame("typing")
 
     def messages(self, messages: Sequence[Message]) -> str:
         """Render messages to put into their places; times in UTC, for a frame has no reader of its own."""
-        return _NOBODY.run(self._messages.render, messages=messages)
+        return str(_NOBODY.run(self._messages, messages))
 
     def removed(self, ids: Sequence[int]) -> str:
         """Render the removal of messages."""
-        return self._removed.render(ids=ids)
+        return str(self._removed(ids))
 
     def unread(self, conversation: str, pairs: Sequence[tuple[int, int]], link: Link | None = None) -> str:
         """Render news of messages, pairs of id and author's id, in a conversation that is perhaps not shown.
 
-        ``link`` is the receiver's link to a direct conversation that may be missing in their list.
+        ``link`` is the receiver's link to a direct conversation that may be missing in their list; it is written in
+        the current language.
         """
-        return self._unread.render(conversation=conversation, pairs=pairs, link=link)
+        return str(self._unread(conversation, pairs, link))
 
     def presence(self, online: Sequence[int] | None = None, came: Sequence[int] = (), left: Sequence[int] = ()) -> str:
         """Render who is here: everybody, or who came and left since."""
-        return self._presence.render(online=online, came=came, left=left)
+        return str(self._presence(online, came, left))
 
     def typing(self, user: User) -> str:
         """Render that somebody is typing."""
-        return self._typing.render(user=user)
+        return str(self._typing(user))

@@ -40,7 +40,6 @@ class Option:
     flag: str | None  # "--port"; None: set by its variable only
     shown: str  # the default, in words
     metavar: str | None
-    choices: tuple[str, ...]  # all values there are; none listed: any that ``read`` takes
     many: bool  # may be given more than once
 
 
@@ -121,7 +120,7 @@ def _one_of(*choices: str) -> Callable[[str], str]:
     return read
 
 
-def flag(
+def flag(  # noqa: PLR0913 - one row of the table of settings
     name: str,
     default: Value,
     read: Callable[[str], Value],
@@ -129,18 +128,17 @@ def flag(
     *,
     metavar: str | None = None,
     shown: str | None = None,
-    choices: tuple[str, ...] = (),
     many: bool = False,
 ) -> Value:
     """Declare a setting with a flag and the variable of the same name."""
     variable = "CHATAPP_" + name.strip("-").replace("-", "_").upper()
-    option = Option(read, text, variable, name, str(default) if shown is None else shown, metavar, choices, many)
+    option = Option(read, text, variable, name, str(default) if shown is None else shown, metavar, many)
     return field(default=default, metadata={"option": option})
 
 
 def limit(name: str, default: Value, read: Callable[[str], Value], text: str) -> Value:
     """Declare a setting that only its variable sets."""
-    option = Option(read, text, "CHATAPP_" + name, None, str(default), None, (), many=False)
+    option = Option(read, text, "CHATAPP_" + name, None, str(default), None, many=False)
     return field(default=default, metadata={"option": option})
 
 
@@ -159,10 +157,10 @@ class Settings:
         "en",
         _one_of("vi", "en"),
         "language of this output, and of pages when a browser asks for neither",
-        choices=("vi", "en"),
+        metavar="vi|en",
     )
     log_format: str = flag(
-        "--log-format", "text", _one_of("text", "json"), "form of the log lines", choices=("text", "json")
+        "--log-format", "text", _one_of("text", "json"), "form of the log lines", metavar="text|json"
     )
     trusted_proxies: tuple[Network, ...] = flag(
         "--trusted-proxy",
@@ -251,7 +249,7 @@ def _parser() -> argparse.ArgumentParser:
                 option.flag,
                 dest=name,
                 action="append" if option.many else "store",
-                metavar="|".join(option.choices) or option.metavar or option.flag.strip("-").upper(),
+                metavar=option.metavar or option.flag.strip("-").upper(),
                 help=f"{option.text} (default: {option.shown}; {option.variable})",
             )
     return parser

@@ -61,20 +61,6 @@ class Entry:
         return "".join(f" {name}" for name, holds in names if holds)
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A stretch of a conversation, oldest entry first, with the ids where older and newer ones begin."""
-
-    entries: Sequence[Entry]
-    older: int | None = None
-    newer: int | None = None
-
-    @property
-    def at_newest(self) -> bool:
-        """Tell whether the page ends with the newest message."""
-        return self.newer is None
-
-
 def room_title(room: Room) -> str:
     """Return the name of a room in the current language."""
     return room.name if room.name is not None else language.gettext(_ROOM_NAMES.get(room.id, room.id))

@@ -9,8 +9,8 @@ from typing import Any, Protocol
 
 import pytest
 from aiohttp import web
-from pytest_aiohttp.plugin import AiohttpClient
 from aiohttp.test_utils import TestClient
+from pytest_aiohttp.plugin import AiohttpClient
 
 from chatapp.app import create_app
 from chatapp.settings import Settings
@@ -71,18 +71,14 @@ def start(settings: Settings, aiohttp_client: AiohttpClient) -> Start:
 
 
 @pytest.fixture
-async def meet(request: pytest.FixtureRequest) -> AsyncIterator[Callable[..., Awaitable[Person]]]:
-    """Register people, each with a browser of their own: ``an = await meet("An")``.
-
-    They use the server of the fixture ``client``, or that of the client given with ``at=``.
-    """
+async def meet(client: Client) -> AsyncIterator[Callable[[str], Awaitable[Person]]]:
+    """Register people at the server of ``client``, each with a browser of their own: ``an = await meet("An")``."""
     people: list[Person] = []
 
-    async def meet(name: str, *, at: Client | None = None) -> Person:
-        person = Person((at or request.getfixturevalue("client")).server, name)
-        people.append(person)
-        await person.register()
-        return person
+    async def meet(name: str) -> Person:
+        people.append(Person(client.server, name))
+        await people[-1].register()
+        return people[-1]
 
     yield meet
     for person in people:

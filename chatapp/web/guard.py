@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 import aiohttp_session
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler, Middleware
 
 from chatapp import clock, language
@@ -121,10 +122,10 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
             raise
         kept = {name: error.headers[name] for name in ("Allow", "Retry-After") if name in error.headers}
         return pages.refuse(request, error.status, headers=kept)
-    except NotFound:
-        return pages.refuse(request, 404)
     except Rejected as refusal:
         return pages.rejected(request, refusal)
+    except (NotFound, HttpProcessingError) as error:  # the second: a body that falls apart while it is read
+        return pages.refuse(request, 404 if isinstance(error, NotFound) else 400)
     except (Busy, Unwritable):
         return pages.refuse(request, 503, code="storage", retry=True, retry_after=_BUSY_SECONDS)
     except ConnectionError:

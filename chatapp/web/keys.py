@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -31,6 +32,7 @@ presence: web.AppKey[Presence] = web.AppKey("presence")
 messaging: web.AppKey[Messaging] = web.AppKey("messaging")
 unread: web.AppKey[Unread] = web.AppKey("unread")
 limits: web.AppKey[Limits] = web.AppKey("limits")
+failed: web.AppKey[asyncio.Event] = web.AppKey("failed")  # set when the server stops because a part of it died
 
 session: web.RequestKey[Session | None] = web.RequestKey("session")
 request_id: web.RequestKey[str] = web.RequestKey("request_id")

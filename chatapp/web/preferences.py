@@ -7,7 +7,6 @@ from aiohttp import web
 from chatapp.language import LANGUAGES
 from chatapp.records import Rejected, sentence
 from chatapp.web import keys, pages
-from chatapp.web.guard import login_required
 from chatapp.web.sessions import me
 
 _AUTO = "auto"
@@ -15,13 +14,11 @@ _THEMES = ("light", "dark")
 _YEAR = 365 * 86_400  # seconds
 
 
-@login_required
 async def show(request: web.Request) -> web.StreamResponse:
     """Show the settings, and whether they were just saved."""
     return pages.page(request, "accounts/settings.html", {"saved": "saved" in request.query})
 
 
-@login_required
 async def save(request: web.Request) -> web.StreamResponse:
     """Keep the settings of a person, the same on all their devices."""
     fields = await pages.form(request)

@@ -17,10 +17,11 @@ import * as timeline from "./timeline.js";
 import * as unread from "./unread.js";
 import { word } from "./words.js";
 
-const REFETCH = 2_000; // ms until the page is asked for again after that failed
+const REFETCH = 2_000; // ms between two tries to take the list anew
 
 let root = null;
 let asked; // the conversation that the server was asked for last
+let refetched = -REFETCH; // when the list was last taken anew
 let feeding = false; // a fragment of the socket is being swapped in, not one of a page request
 
 const frames = {
@@ -61,7 +62,7 @@ const frames = {
 const swaps = {
   timeline(list, content) {
     const items = [...content.querySelectorAll(":scope > .msg")];
-    if (!feeding) return timeline.insert(items, false);
+    if (!feeding) return list === page.list ? timeline.insert(items, false) : [];
     if (!conversation.takes(list)) return [];
     const fresh = conversation.bring(items);
     pending.paint();
@@ -193,7 +194,7 @@ function lost(unopened) {
 function ended(code) {
   const login = `${person.base}/login?next=${encodeURIComponent(location.pathname + location.search)}`;
   if (code === 4401) location.assign(login);
-  else banner.end(word(code === 4403 ? "removed_from_room" : "too_many_tabs"));
+  else banner.ended(word(code === 4403 ? "removed_from_room" : "too_many_tabs"));
 }
 
 // A refused handshake does not tell why. If it is the session, the page leads to the login, and so do we.
@@ -210,15 +211,19 @@ async function probe() {
 async function refetch() {
   conversation.leave();
   const list = page.list;
+  const again = () => setTimeout(() => list === page.list && refetch(), REFETCH);
+  if (performance.now() - refetched < REFETCH) return again();
+  refetched = performance.now();
   try {
     const answer = await fetch(location.pathname + location.search, { headers: { Accept: "text/html" } });
-    if (!answer.ok || answer.redirected) return location.reload();
+    if (answer.redirected || (answer.status >= 400 && answer.status < 500)) return location.reload();
+    if (!answer.ok) throw new Error(answer.status);
     const text = await answer.text();
     if (list !== page.list) return;
     const ctx = { sourceElement: root, target: "#scroller", select: "#scroller", swap: "outerHTML", text };
     await htmx.swap(ctx);
   } catch {
-    setTimeout(() => list === page.list && refetch(), REFETCH);
+    again();
   }
 }
 

@@ -8,6 +8,7 @@
 import * as outbox from "./outbox.js";
 import { page } from "./page.js";
 import { seal, claim } from "./pending.js";
+import { hold } from "./scroll.js";
 import * as sender from "./sender.js";
 import * as timeline from "./timeline.js";
 
@@ -50,13 +51,15 @@ export function begin(conversation) {
 
 // Messages came: own ones meet their entry in the outbox. Return those the page did not have.
 export function bring(items) {
-  for (const item of items) {
-    const id = Number(item.dataset.mid);
-    mentioned.add(id);
-    const entry = timeline.isOwn(item) && sender.entryOf(id);
-    if (entry) claim(document.getElementById(item.id) ?? item, entry.key);
-  }
-  return timeline.insert(items, true);
+  return hold(() => {
+    for (const item of items) {
+      const id = Number(item.dataset.mid);
+      mentioned.add(id);
+      const entry = timeline.isOwn(item) && sender.entryOf(id);
+      if (entry) claim(document.getElementById(item.id) ?? item, entry.key);
+    }
+    return timeline.insert(items, true);
+  });
 }
 
 export function take(ids) {

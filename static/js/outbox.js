@@ -72,6 +72,7 @@ export function change(entry, values) {
 export function remove(entry) {
   boxes.set(entry.conversation, entries(entry.conversation).filter((other) => other !== entry));
   store(entry.conversation, (list) => list.filter((one) => one.key !== entry.key));
+  live();
   changed(entry.conversation);
 }
 

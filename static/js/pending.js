@@ -2,6 +2,7 @@
 
 import * as outbox from "./outbox.js";
 import { endsAtNewest, make, page } from "./page.js";
+import { load } from "./pictures.js";
 import { hold } from "./scroll.js";
 import { arrange } from "./timeline.js";
 import { word } from "./words.js";
@@ -17,11 +18,13 @@ export function paint() {
   clearTimeout(timer);
   if (!endsAtNewest()) return;
   const waiting = outbox.entries(page.conversation);
+  const left = [...page.list.querySelectorAll(".msg[data-key]:not([data-mid])")];
+  if (!waiting.length && !left.length) return;
   hold(() => {
-    const left = [...page.list.querySelectorAll(".msg[data-key]:not([data-mid])")];
     const gone = left.filter((item) => !waiting.some((entry) => entry.key === item.dataset.key));
     gone.forEach((item) => item.remove());
     const made = waiting.filter((entry) => !bubble(entry.key)).map(place);
+    if (made.length) sort(waiting);
     if (gone.length || made.length) arrange();
     for (const entry of waiting) show(bubble(entry.key), entry);
   });
@@ -51,6 +54,12 @@ function bubble(key) {
   return page.list.querySelector(`.msg[data-key="${key}"]`);
 }
 
+// A message that comes back to the outbox stands before those written after it.
+function sort(waiting) {
+  const items = waiting.map((entry) => bubble(entry.key)).filter((item) => !item.dataset.mid);
+  page.list.append(...items);
+}
+
 function age(entry) {
   return performance.now() - entry.at;
 }
@@ -77,8 +86,8 @@ function text(entry) {
 
 function shots(entry) {
   const pictures = entry.files.map((file) => {
-    const image = make("img", { alt: file.name, src: URL.createObjectURL(file) });
-    image.onload = () => URL.revokeObjectURL(image.src);
+    const image = make("img", { alt: file.name });
+    load(image, file);
     return make("span", { class: "shot" }, image);
   });
   return make("div", { class: `shots n${pictures.length}` }, ...pictures);
@@ -99,7 +108,6 @@ function show(item, entry) {
 }
 
 function sentence(entry) {
-  if (entry.state === "failed") return entry.reason;
   if (entry.reason) return entry.reason;
   if (entry.state === "sent") return age(entry) < WORRY ? "" : word("sent");
   if (age(entry) < SPEAK) return "";

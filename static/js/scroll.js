@@ -8,7 +8,8 @@ const NEAR = 100; // px from the bottom that still count as being there
 
 let moved = () => {}; // told when the reader reaches or leaves the bottom
 let missed = 0; // messages that came while the reader was further up
-let wasNear = true;
+let offset = 0; // px above the newest message; known from scroll events, for asking costs a layout per message
+let holding = false; // one change may be made of others
 
 export function start(onMove) {
   moved = onMove;
@@ -29,16 +30,17 @@ export function adopt() {
   } else if (line && line.getBoundingClientRect().top < box().getBoundingClientRect().top) {
     line.scrollIntoView({ block: "start" });
   }
-  wasNear = isNear();
+  offset = page.list ? -box().scrollTop : 0;
   paint();
 }
 
 export function isNear() {
-  return endsAtNewest() && -box().scrollTop < NEAR;
+  return endsAtNewest() && offset < NEAR;
 }
 
 export function toBottom() {
   if (box()) box().scrollTop = 0;
+  scrolled();
 }
 
 // Count messages that the reader did not see come.
@@ -50,13 +52,18 @@ export function miss(count) {
 // Change the list without moving what is read: at the bottom stay there, else keep a visible message where it was.
 // WebKit has no scroll anchoring, and Chromium's does not work at every position.
 export function hold(change) {
+  if (holding) return change();
+  holding = true;
   const near = isNear();
   const mark = near ? null : visible();
   const before = mark?.getBoundingClientRect().top;
-  const result = change();
-  if (near) box().scrollTop = 0;
-  else if (mark?.isConnected) box().scrollTop += mark.getBoundingClientRect().top - before;
-  return result;
+  try {
+    return change();
+  } finally {
+    holding = false;
+    if (near && offset) box().scrollTop = offset = 0; // at 0 a reversed scroller stays there by itself
+    else if (mark?.isConnected) box().scrollTop += mark.getBoundingClientRect().top - before;
+  }
 }
 
 // Go to the newest message: below, or on another page.
@@ -80,16 +87,16 @@ function visible() {
 
 function scrolled() {
   const near = isNear();
-  if (near && missed) missed = 0;
+  offset = -box().scrollTop;
+  if (isNear()) missed = 0;
   paint();
-  if (near !== wasNear) moved(near);
-  wasNear = near;
+  if (near !== isNear()) moved(isNear());
 }
 
 function paint() {
   const pill = document.getElementById("jump");
   if (!pill || !page.list) return;
-  const far = !endsAtNewest() || -box().scrollTop > box().clientHeight;
+  const far = !endsAtNewest() || offset > box().clientHeight;
   pill.hidden = !missed && !far;
   const text = missed === 1 ? word("one_new_message") : missed ? word("new_messages", { n: missed }) : word("jump");
   const label = pill.querySelector("span") ?? pill;

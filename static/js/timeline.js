@@ -17,9 +17,11 @@ export function adopt() {
 // Put messages in by id. A known one is replaced, unless what is shown is as new or newer. On a page that does not
 // end at the newest, `live` messages are only counted. Return the messages that were not known before.
 export function insert(items, live) {
+  const sorted = [...items].sort((a, b) => a.dataset.mid - b.dataset.mid);
   return hold(() => {
-    const fresh = items.filter((item) => place(item, live));
-    arrange();
+    const fresh = sorted.filter((item) => place(item, live));
+    const first = sorted.find((item) => item.isConnected);
+    if (first) arrange(neighbour(first, "previousElementSibling"));
     if (live) trim();
     return fresh;
   });
@@ -29,6 +31,7 @@ export function remove(ids) {
   hold(() => {
     for (const id of ids) drop(document.getElementById(`m-${id}`));
     arrange();
+    sweep();
   });
 }
 
@@ -37,37 +40,56 @@ export function messages() {
 }
 
 export function newest() {
-  return Number(messages().at(-1)?.dataset.mid ?? 0);
+  return Number(last(Infinity)?.dataset.mid ?? 0);
 }
 
 export function isOwn(item) {
   return item.dataset.author === person.id;
 }
 
-// Days, runs and sides, from top to bottom.
-export function arrange() {
-  let before = null;
-  for (const item of page.list.querySelectorAll(".msg")) {
-    const facts = { author: item.dataset.author, at: Date.parse(item.querySelector("time").dateTime) };
-    facts.day = times.dayOf(facts.at);
-    const divided = divide(item, facts.day, before?.day);
-    const joined = !divided && before?.author === facts.author && Math.abs(facts.at - before.at) < RUN;
+// Days, runs and sides, downwards from a message that is in order already, or from the top.
+export function arrange(start = null) {
+  let before = start && facts(start);
+  let item = start ? neighbour(start) : page.list.querySelector(".msg");
+  for (; item; item = neighbour(item)) {
+    const now = facts(item);
+    const divided = divide(item, now.day, before?.day);
+    const joined = !divided && before.author === now.author && Math.abs(now.at - before.at) < RUN;
     item.classList.toggle("own", isOwn(item));
     item.classList.toggle("first", !joined);
     before?.item.classList.toggle("last", !joined);
-    before = { ...facts, item };
+    before = now;
   }
   before?.item.classList.add("last");
-  sweep();
 }
 
 // Keep the page light: with the reader at the bottom nothing that is removed was in sight.
 export function trim() {
+  if (page.list.childElementCount <= MOST || !isNear()) return;
   const extra = messages().slice(0, -MOST);
-  if (!extra.length || !isNear()) return;
+  if (!extra.length) return;
   extra.forEach(drop);
   arrange();
+  sweep();
   linkOlder();
+}
+
+function facts(item) {
+  const at = Date.parse(item.querySelector("time").dateTime);
+  return { item, at, author: item.dataset.author, day: times.dayOf(at) };
+}
+
+function neighbour(item, step = "nextElementSibling") {
+  do item = item[step];
+  while (item && !item.matches(".msg"));
+  return item;
+}
+
+// The last message with an id below this one; lines and placeholders have none.
+function last(below) {
+  let item = page.list.lastElementChild;
+  while (item && !(Number(item.dataset.mid) < below)) item = item.previousElementSibling;
+  return item;
 }
 
 function place(item, live) {
@@ -77,11 +99,12 @@ function place(item, live) {
     if (Number(item.dataset.rev) > Number(shown.dataset.rev)) replace(shown, item);
     return false;
   }
-  const after = messages().findLast((other) => Number(other.dataset.mid) < id);
   if (live && !endsAtNewest()) return true;
   times.write(item);
-  if (after) after.after(item);
-  else (messages()[0] ?? page.list.querySelector(".msg") ?? { before: (one) => page.list.append(one) }).before(item);
+  // Directly after the message before it: lines that stand there belong to the message after it.
+  const before = last(id);
+  if (before) before.after(item);
+  else page.list.prepend(item);
   return true;
 }
 
@@ -136,7 +159,7 @@ function linkOlder() {
   const link = make(
     "a",
     {
-      href: `${path()}?before=${id}`,
+      href: `${path()}/messages?before=${id}`,
       "hx-get": `${path()}/messages?before=${id}`,
       "hx-trigger": "intersect once",
       "hx-target": "#older",

@@ -5,11 +5,11 @@ import time
 
 import nh3
 import pytest
-from hypothesis import assume, given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chatapp.markup import to_html
-from chatapp.records import Rejected, clean
+from chatapp.records import clean
 
 TAGS = {"a", "br", "strong", "em", "s", "code", "pre", "blockquote"}
 ATTRIBUTES = {"a": {"href", "rel", "target"}, "pre": {"tabindex"}}
@@ -57,7 +57,8 @@ TABLE = [
     ('http://a.vn/"x http://a.vn/&', link("http://a.vn/") + '"x ' + link("http://a.vn/&amp;")),
     ("mailto:an@a.vn, an@a.vn", link("mailto:an@a.vn") + ", an@a.vn"),
     ("http://10.0.0.5:8000/rooms/general", link("http://10.0.0.5:8000/rooms/general")),
-    ("http:// https://! xhttp://a.vn", "http:// https://! xhttp://a.vn"),
+    ("http:// https://! http://_ xhttp://a.vn", "http:// https://! http://_ xhttp://a.vn"),
+    ("http://[fd00::1]:8000/", link("http://[fd00::1]:8000/")),
 ]
 
 HOSTILE = [
@@ -98,23 +99,57 @@ def test_hostile_text_stays_text_inside_every_mark(text: str) -> None:
 
 @pytest.mark.parametrize("character", ["\u202e", "\u200b", "\u2066", '"', "<", "`"])
 def test_an_address_ends_where_it_could_mislead(character: str) -> None:
-    assert f">http://a.vn/{character}" not in to_html(f"http://a.vn/{character}x")
-    assert link("http://a.vn/") in to_html(f"http://a.vn/{character}x")
+    assert to_html(f"http://a.vn/{character}x").startswith(link("http://a.vn/"))
 
 
 pieces = st.sampled_from(
-    ["**", "*", "_", "~~", "`", "```", "\n", "\n> ", "\n```", " ", "a", "ệ", "<", ">", "&", '"', "'", "(", ")", "[", "]"]
-    + ["http://a.vn", "https://", "mailto:a@b", "&amp;", "<b>", "</em>", "\xa0", "\u202e", ".", "#", "/", "\\", "@", "%"]
+    [
+        "**",
+        "*",
+        "_",
+        "~~",
+        "`",
+        "```",
+        "\n",
+        "\n> ",
+        "\n```",
+        " ",
+        "a",
+        "ệ",
+        "<",
+        ">",
+        "&",
+        '"',
+        "'",
+        "(",
+        ")",
+        "[",
+        "]",
+    ]
+    + [
+        "http://a.vn",
+        "https://",
+        "mailto:a@b",
+        "&amp;",
+        "<b>",
+        "</em>",
+        "\xa0",
+        "\u202e",
+        ".",
+        "#",
+        "/",
+        "\\",
+        "@",
+        "%",
+    ]
 )
 texts = st.one_of(st.text(), st.lists(pieces, max_size=40).map("".join))
 
 
+@settings(deadline=None)
 @given(texts)
 def test_a_sanitizer_finds_nothing_to_change(text: str) -> None:
-    try:
-        text = clean(text)
-    except Rejected:
-        assume(False)
+    text = clean(text, empty_is_fine=True)
     html = str(to_html(text))
     cleaned = nh3.clean(html, tags=TAGS, attributes=ATTRIBUTES, link_rel=None)
     # The sanitizer also drops addresses that lead nowhere, such as "http://[". They are harmless: see below.
@@ -125,17 +160,14 @@ def test_a_sanitizer_finds_nothing_to_change(text: str) -> None:
     assert set(re.findall(r"<(?!/)(\w+)", html)) <= TAGS
 
 
+@settings(deadline=None)
 @given(texts)
-def test_no_character_is_lost_but_marks_and_line_breaks(text: str) -> None:
-    try:
-        text = clean(text)
-    except Rejected:
-        assume(False)
-    shown = re.sub(r"<[^>]*>", "", str(to_html(text))).replace("&nbsp;", "\xa0")
-    shown = shown.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
-    letters = [character for character in shown if character not in "*_~`>\n "]
-    rest = iter(text)
-    assert all(letter in rest for letter in letters), "what is shown is in the text, in this order"
+def test_all_is_shown_but_marks_and_the_language_of_code(text: str) -> None:
+    text = clean(re.sub("`{3,}", "", text), empty_is_fine=True)
+    shown = re.sub(r"<[^>]*>", "", str(to_html(text)))
+    for entity, character in (("&nbsp;", "\xa0"), ("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&")):
+        shown = shown.replace(entity, character)
+    assert re.sub(r"[*_~`>\n ]", "", shown) == re.sub(r"[*_~`>\n ]", "", text)
 
 
 @pytest.mark.parametrize(

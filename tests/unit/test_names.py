@@ -3,7 +3,7 @@
 import unicodedata
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chatapp.names import HUES, check, hue, initials, key
@@ -12,7 +12,20 @@ from chatapp.records import Rejected
 
 @pytest.mark.parametrize(
     "name",
-    ["An", "Nguyễn Thị Minh Khai", "trần_bình.99", "小明", "Анна", "Ελένη", "سارة", "สมชาย", "한글", "a", "x" * 32, "#1?"]
+    [
+        "An",
+        "Nguyễn Thị Minh Khai",
+        "trần_bình.99",
+        "小明",
+        "Анна",
+        "Ελένη",
+        "سارة",
+        "สมชาย",
+        "한글",
+        "a",
+        "x" * 32,
+        "#1?",
+    ]
     + ["O'Brien", "...", "🦊", "50%", "& Co <3"],
 )
 def test_ordinary_names_are_allowed_as_they_are(name: str) -> None:
@@ -87,13 +100,15 @@ def test_vietnamese_letters_tell_names_apart(one: str, other: str) -> None:
     assert key(one) != key(other)
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_a_key_is_its_own_key_and_that_of_the_kept_name(name: str) -> None:
     assert key(key(name)) == key(name)
     try:
-        assert key(check(name)) == key(name)
+        kept = check(name)
     except Rejected:
-        assume(False)
+        return
+    assert key(kept) == key(name)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,34 @@
+// New messages for ears: a polite region says them, never history, never own ones, and never a flood.
+
+import { word } from "./words.js";
+
+const GATHER = 2_000; // ms that messages are gathered, and the least time between two announcements
+const EACH = 3; // messages said one by one; more are only counted
+const LONG = 150; // characters of a message that are said
+const CLEAR = 5_000; // ms until the region is empty again, so that nobody reads old news there
+
+let heard = [];
+let timer = null;
+let clearTimer;
+
+export function hear(items) {
+  heard.push(...items);
+  if (heard.length) timer ??= setTimeout(say, GATHER);
+}
+
+function say() {
+  const region = document.getElementById("announcer");
+  const items = heard;
+  [heard, timer] = [[], null];
+  clearTimeout(clearTimer);
+  if (!region) return;
+  region.textContent = items.length > EACH ? word("announce_many", { n: items.length }) : items.map(read).join(" ");
+  clearTimer = setTimeout(() => (region.textContent = ""), CLEAR);
+}
+
+function read(item) {
+  const bubble = item.querySelector(".bub");
+  const pictures = [...bubble.querySelectorAll("img")].map((image) => image.alt);
+  const words = [...pictures, bubble.textContent].join(" ").replace(/\s+/g, " ").trim();
+  return word("announce", { name: item.dataset.name, text: words.slice(0, LONG) });
+}

@@ -1,0 +1,150 @@
+// The box to write in: sends, grows, counts, and keeps what is typed. Its text is never rewritten while somebody
+// types: Vietnamese keyboards on Windows correct letters by fake backspaces, and would eat what was put in.
+
+import * as conversation from "./conversation.js";
+import * as outbox from "./outbox.js";
+import { composer, endsAtNewest, isTouch, limits, page, person, refuse } from "./page.js";
+import * as pictures from "./pictures.js";
+import * as presence from "./presence.js";
+import * as scroll from "./scroll.js";
+import * as sender from "./sender.js";
+import { erase, read, write } from "./storage.js";
+import { word } from "./words.js";
+
+const COUNT_FROM = 400; // characters before the limit at which the counter appears
+const KEEP = 250; // ms after a keystroke until the draft is kept
+
+let keepTimer;
+let keeping = null; // what the timer will keep: the box may be of another room by then
+
+export function start() {
+  document.addEventListener("keydown", keydown);
+  document.addEventListener("input", ({ target }) => target.id === "text" && typed(target));
+  document.addEventListener("submit", submit);
+  document.addEventListener("click", pressed);
+  addEventListener("pagehide", keep);
+}
+
+// Another conversation is on the page: its draft comes back, and on a computer so does the focus.
+export function adopt(first) {
+  keep();
+  const box = document.getElementById("text");
+  if (!box) return first || heading();
+  box.enterKeyHint = isTouch() ? "enter" : "send";
+  if (!box.value) fill(read(draftName()) ?? "");
+  else grow(box);
+  count(box);
+  if (first) return;
+  if (isTouch()) heading();
+  else box.focus({ preventScroll: true });
+}
+
+// Put a text into an empty box, the caret behind it. False when the box holds something else.
+export function fill(text) {
+  const box = document.getElementById("text");
+  if (!box || box.value.trim()) return false;
+  box.value = text;
+  box.setSelectionRange(text.length, text.length);
+  grow(box);
+  count(box);
+  return true;
+}
+
+function keydown(event) {
+  // Safari ends a composition before its Enter arrives: only the key code 229 tells that it was not a plain one.
+  if (event.isComposing || event.keyCode === 229) return;
+  if (event.key !== "Enter" || event.target.id !== "text") return;
+  const always = event.ctrlKey || event.metaKey;
+  if (!always && (event.shiftKey || event.altKey || isTouch())) return;
+  event.preventDefault();
+  if (!event.repeat) composer().requestSubmit();
+}
+
+function submit(event) {
+  if (event.target.id !== "composer") return;
+  event.preventDefault();
+  const box = document.getElementById("text");
+  const files = pictures.chosen();
+  if (!box.value.trim() && !files.length) return;
+  const over = length(box.value) - limits.content;
+  if (over > 0) return refuse(word("too_long", { n: over }));
+  const action = composer().getAttribute("action");
+  if (!outbox.add(page.conversation, box.value, action, files.length ? files : undefined)) return refuse(word("full"));
+  pictures.clear();
+  empty(box);
+  if (endsAtNewest()) scroll.toBottom();
+  else scroll.jump();
+  sender.pump();
+}
+
+function empty(box) {
+  box.value = "";
+  keeping = null;
+  erase(draftName());
+  refuse();
+  grow(box);
+  count(box);
+}
+
+function typed(box) {
+  grow(box);
+  count(box);
+  keeping = { name: draftName(), text: box.value };
+  clearTimeout(keepTimer);
+  keepTimer = setTimeout(keep, KEEP);
+  if (box.value.trim() && conversation.isLive()) presence.type();
+}
+
+function keep() {
+  if (!keeping) return;
+  if (keeping.text) write(keeping.name, keeping.text);
+  else erase(keeping.name);
+  keeping = null;
+}
+
+function draftName() {
+  return `chatapp:draft:${person.id}:${page.conversation}`;
+}
+
+// Browsers without `field-sizing` get a script's height; the style sheet's maximum still holds.
+function grow(box) {
+  if (CSS.supports("field-sizing", "content")) return;
+  box.style.height = "auto";
+  box.style.height = `${box.scrollHeight + box.offsetHeight - box.clientHeight}px`;
+}
+
+function count(box) {
+  const counter = document.getElementById("counter");
+  const left = box.value.length > limits.content - COUNT_FROM ? limits.content - length(box.value) : Infinity;
+  counter.hidden = left >= COUNT_FROM;
+  counter.textContent = counter.hidden ? "" : word("counter", { n: left });
+  counter.classList.toggle("bad", left < 0);
+}
+
+// As the server counts: characters of the normal form, not UTF-16 units.
+function length(text) {
+  return [...text.trim().normalize("NFC")].length;
+}
+
+// Retry, Discard and Cancel in the messages on their way. What is taken back returns to an empty box.
+function pressed(event) {
+  const button = event.target.closest("[data-pending]");
+  if (!button) return;
+  const { key } = button.closest("[data-key]").dataset;
+  if (button.dataset.pending === "retry") sender.retry(key);
+  else takeBack(sender.discard(key));
+  document.getElementById("text").focus({ preventScroll: true });
+}
+
+function takeBack(entry) {
+  if (!entry || pictures.chosen().length || !fill(entry.content)) return;
+  if (entry.files) pictures.put(entry.files);
+  typed(document.getElementById("text"));
+}
+
+function heading() {
+  const title = document.querySelector("#main h1");
+  if (!title) return;
+  title.tabIndex = -1;
+  title.focus({ preventScroll: true });
+}

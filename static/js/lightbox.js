@@ -1,0 +1,64 @@
+// Pictures of the log in full size. The links lead to the picture anyway; here they open it above the page.
+
+import { word } from "./words.js";
+
+let opener = null; // the link that is shown; focus goes back to it
+
+export function start() {
+  document.addEventListener("click", clicked);
+  document.addEventListener("keydown", keydown);
+}
+
+function clicked(event) {
+  const { target } = event;
+  const link = target.closest("#messages a.shot");
+  if (link && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
+    event.preventDefault();
+    show(link);
+  } else if (target.closest("#lightbox [data-close]") || target.id === "lightbox") {
+    dialog().close();
+  } else if (target.closest("#lightbox [data-step]")) {
+    step(Number(target.closest("[data-step]").dataset.step));
+  }
+}
+
+function keydown(event) {
+  if (event.isComposing || event.keyCode === 229 || !dialog()?.open) return;
+  if (event.key === "ArrowLeft") step(-1);
+  else if (event.key === "ArrowRight") step(1);
+}
+
+function show(link) {
+  const box = dialog();
+  const all = shots();
+  const { alt } = link.querySelector("img");
+  const place = word("picture_of", { n: all.indexOf(link) + 1, total: all.length });
+  opener = link;
+  box.querySelector("img").src = link.href;
+  box.querySelector("img").alt = alt;
+  box.querySelector(".caption").textContent = `${alt} · ${place}`;
+  for (const button of box.querySelectorAll("[data-step]")) button.disabled = !all[all.indexOf(link) + Number(button.dataset.step)];
+  if (box.open) return;
+  box.showModal();
+  box.addEventListener("close", closed, { once: true });
+}
+
+function step(by) {
+  const all = shots();
+  const link = all[all.indexOf(opener) + by];
+  if (link) show(link);
+}
+
+// The message may have gone meanwhile.
+function closed() {
+  dialog().querySelector("img").removeAttribute("src");
+  (opener.isConnected ? opener : document.getElementById("text"))?.focus();
+}
+
+function shots() {
+  return [...document.querySelectorAll("#messages a.shot")];
+}
+
+function dialog() {
+  return document.getElementById("lightbox");
+}

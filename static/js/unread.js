@@ -1,0 +1,118 @@
+// What is unread: a number per conversation in the side list, their sum in the title and on the icon.
+// The server's count is exact up to one id; what came after it is added by id, so nothing counts twice.
+
+import * as conversation from "./conversation.js";
+import { page, person } from "./page.js";
+import { isNear } from "./scroll.js";
+import * as socket from "./socket.js";
+import * as timeline from "./timeline.js";
+
+const MOST = 999; // beyond this a number says no more
+const PACE = 1_000; // ms between two read marks
+
+let counts = null; // conversation -> number up to `upto`; before the first frame what the page says
+let upto = 0;
+const later = new Map(); // conversation -> ids above `upto`
+let marked = -PACE;
+let markTimer;
+let icon; // the plain icon's address
+
+export function start() {
+  addEventListener("focus", look);
+  document.addEventListener("visibilitychange", look);
+}
+
+// The server's exact counts: after hello, and whenever this person read something, here or on another device.
+export function set(frame) {
+  counts = frame.counts;
+  upto = frame.upto;
+  for (const [key, ids] of later) {
+    const read = frame.reads?.[key] ?? 0;
+    for (const id of ids) if (id <= upto || id <= read) ids.delete(id);
+  }
+  paint();
+}
+
+// Something came in a conversation, shown or not. A direct one that the list does not know is put on top.
+export function notice(element) {
+  const { ids = "", conversation: key } = element.dataset;
+  const link = element.querySelector(":scope > li");
+  const known = row(key);
+  if (link && !known) document.getElementById("directs")?.prepend(link);
+  for (const pair of ids.split(" ").filter(Boolean)) hear(key, ...pair.split(":"));
+  paint();
+  return link && !known ? [link] : [];
+}
+
+export function hear(key, id, author) {
+  if (author === person.id || Number(id) <= upto) return;
+  if (!later.has(key)) later.set(key, new Set());
+  later.get(key).add(Number(id));
+}
+
+// Read means seen: the page in front, with the focus, at the newest message.
+export function look() {
+  if (!isReading()) return paint();
+  const id = timeline.newest();
+  const since = Number(page.list.dataset.read || 0);
+  clearTimeout(markTimer);
+  const wait = marked + PACE - performance.now();
+  if (id > since && wait > 0) markTimer = setTimeout(look, wait);
+  else if (id > since && socket.send({ type: "read", id })) {
+    page.list.dataset.read = id;
+    marked = performance.now();
+  }
+  paint();
+}
+
+export function paint() {
+  let sum = 0;
+  for (const item of document.querySelectorAll("#side li[data-conversation]")) {
+    const key = item.dataset.conversation;
+    const n = number(item, key);
+    sum += n;
+    const link = item.querySelector("a");
+    if (key === page.conversation) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+    if (Number(item.dataset.count) !== n) write(item, n);
+  }
+  const lead = sum ? `(${short(sum)}) ` : "";
+  const title = lead + document.title.replace(/^\(\d+\+?\) /, "");
+  if (document.title !== title) document.title = title;
+  paintIcon(sum > 0);
+}
+
+function isReading() {
+  return conversation.isLive() && isNear() && !document.hidden && document.hasFocus();
+}
+
+// What is being read right now is on its way to being marked so.
+function number(item, key) {
+  if (key === page.conversation && isReading()) return 0;
+  const base = counts ? (counts[key] ?? 0) : Number(item.dataset.count);
+  return base + (counts ? (later.get(key)?.size ?? 0) : 0);
+}
+
+function write(item, n) {
+  item.dataset.count = n;
+  const badge = item.querySelector(".badge");
+  badge.hidden = !n;
+  badge.firstChild.nodeValue = short(n);
+  item.querySelector("a").classList.toggle("unread", n > 0);
+}
+
+function row(key) {
+  return document.querySelector(`#side li[data-conversation="${CSS.escape(key)}"]`);
+}
+
+function short(n) {
+  return n > MOST ? `${MOST}+` : String(n);
+}
+
+function paintIcon(dotted) {
+  const link = document.querySelector('link[rel~="icon"][data-unread]');
+  if (!link) return;
+  icon ??= link.getAttribute("href");
+  const wanted = dotted ? link.dataset.unread : icon;
+  if (link.getAttribute("href") !== wanted) link.setAttribute("href", wanted);
+}

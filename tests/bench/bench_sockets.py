@@ -1,0 +1,65 @@
+"""Memory of the idle server and of each idle socket, and how fast sockets connect, beside the classic design.
+
+    python tests/bench/bench_sockets.py [--quick]
+
+Memory is what the process holds (VmRSS); the kernel's buffers are not in it. A socket of chatapp counts as connected
+when its page has caught up, one of the classic design when its handshake is answered.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+
+import measure
+from crowd import Crowd
+from measure import Server
+
+PEOPLE = 500  # who open the sockets, several tabs each
+STEPS = (1000, 3000)  # sockets in all
+REST = 3.0  # seconds for what connecting leaves behind
+HEADERS = ("server", "sockets", "server MB", "KB per socket", "connecting per s", "CPU ms each", "idle CPU %")
+
+
+def rows(running: AbstractContextManager[Server], count: int, steps: tuple[int, ...]) -> list[list[str]]:
+    """Return the lines of one server."""
+    with running as server:
+        found = [[server.name, "0", f"{server.memory() / 1024:.1f}", "-", "-", "-", "-"]]
+        cookies = measure.people(server, count) if server.name == "chatapp" else [""]
+        before = server.memory()  # what people leave behind is not the sockets'
+        with Crowd(server, cookies) as crowd:
+            connected = 0
+            for step in steps:
+                measure.progress(f"{server.name}: {step} sockets")
+                cpu = server.cpu()
+                seconds = crowd.connect(step - connected)
+                cpu, rate = (server.cpu() - cpu) / (step - connected), (step - connected) / seconds
+                crowd.rest(REST)
+                idle = server.cpu()
+                crowd.rest(REST)
+                idle = (server.cpu() - idle) / REST
+                memory, connected = server.memory(), step
+                found.append(
+                    [
+                        server.name,
+                        f"{step:,}",
+                        f"{memory / 1024:.1f}",
+                        f"{(memory - before) / step:.1f}",
+                        f"{rate:,.0f}",
+                        f"{cpu * 1000:.2f}",
+                        f"{idle * 100:.1f}",
+                    ]
+                )
+        return found
+
+
+def main() -> None:
+    """Run the bench."""
+    options = measure.options(__doc__ or "")
+    count, steps = (50, STEPS[:1]) if options.quick else (PEOPLE, STEPS)
+    found = rows(measure.chatapp(options.host), count, steps) + rows(measure.classic(options.host), count, steps)
+    note = f"Of {count} people in one room. Memory of a socket: what the server grew by since before the first one."
+    measure.show("Idle sockets", HEADERS, found, [note])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,471 @@
+"""What becomes of an uploaded picture, and of a file that only pretends to be one."""
+
+import asyncio
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from PIL import Image, ImageCms, ImageDraw, ImageOps, PngImagePlugin
+
+from chatapp import images
+from chatapp.images import FRAMES, PIXELS, WAITING, Images, Prepared, clean_name, reencode
+from chatapp.records import PICTURE_BYTES, Rejected
+
+RED, GREEN, BLUE = (220, 20, 20), (20, 220, 20), (20, 20, 220)
+SECRET = b"somewhere in Hanoi"
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="sends signals to the child")
+
+
+@pytest_asyncio.fixture
+async def worker() -> AsyncIterator[Images]:
+    worker = Images()
+    yield worker
+    await worker.close()
+
+
+def encoded(image: Image.Image, format_: str, **options: Any) -> bytes:
+    out = BytesIO()
+    image.save(out, format_, **options)
+    return out.getvalue()
+
+
+def photo(width: int = 320, height: int = 240) -> Image.Image:
+    """Return a picture with soft changes everywhere, red in its upper left corner."""
+    bands = Image.linear_gradient("L"), Image.radial_gradient("L"), Image.effect_noise((40, 30), 60)
+    picture = Image.merge("RGB", [band.resize((width, height), Image.Resampling.BICUBIC) for band in bands])
+    picture.paste(RED, (0, 0, width // 4, height // 4))
+    return picture
+
+
+def drawing(mode: str = "RGB", size: tuple[int, int] = (300, 200)) -> Image.Image:
+    picture = Image.new("RGB", size, "white")
+    ImageDraw.Draw(picture).multiline_text((5, 5), "The quick brown fox\n" * 9, fill=BLUE)
+    return picture.convert(mode)
+
+
+def animation(count: int, format_: str, size: tuple[int, int] = (60, 40), **options: Any) -> bytes:
+    frames = [Image.new("RGB", size, (255 * n // count, 90, 255 - 255 * n // count)) for n in range(count)]
+    for n, frame in enumerate(frames):
+        frame.paste(RED if n % 2 else GREEN, (n % 40, 5, n % 40 + 15, 25))
+    return encoded(frames[0], format_, save_all=True, append_images=frames[1:], **options)
+
+
+def sparse_gif(count: int, edge: int) -> bytes:
+    """Return a GIF of a few bytes with a large canvas, of which each frame sets one pixel."""
+    one = encoded(Image.new("P", (1, 1)), "GIF")
+    start = one.index(b",", 13)
+    return one[:6] + edge.to_bytes(2, "little") * 2 + one[10:start] + one[start:-1] * count + b";"
+
+
+def shown(data: bytes) -> Image.Image:
+    image = Image.open(BytesIO(data))
+    image.load()
+    return image
+
+
+def near(one: Any, other: tuple[int, ...]) -> bool:
+    return all(abs(a - b) < 25 for a, b in zip(one, other, strict=True))
+
+
+def refusal(data: bytes) -> str:
+    with pytest.raises(Rejected) as refused:
+        reencode(data)
+    assert refused.value.reason.endswith(".")
+    return refused.value.code
+
+
+def test_a_photo_loses_place_and_comments_and_is_turned_upright() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was turned: the right side is up
+    exif[0x010E] = SECRET.decode()
+    exif.get_ifd(0x8825)[2] = (21.0, 1.0, 42.0)  # GPS latitude
+    xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/">' + SECRET + b"</x:xmpmeta>"
+    upload = encoded(photo(), "JPEG", exif=exif, comment=SECRET, xmp=xmp, quality=95)
+    assert upload.count(SECRET) == 3
+    prepared = reencode(upload)
+    assert (prepared.mime, prepared.width, prepared.height) == ("image/jpeg", 240, 320)
+    for data in (prepared.data, prepared.thumb):
+        picture = shown(data)
+        assert SECRET not in data
+        assert not {"exif", "xmp", "comment", "icc_profile"} & picture.info.keys()
+        assert not picture.getexif()
+        assert near(picture.convert("RGB").getpixel((230, 10)), RED), "the upper left corner went to the upper right"
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_photo_is_upright_however_the_camera_was_held(orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    upload = encoded(photo(), "JPEG", exif=exif, quality=95)
+    upright = ImageOps.exif_transpose(Image.open(BytesIO(upload)))
+    after = shown(reencode(upload).data)
+    assert after.size == upright.size
+    corners = [(9, 9), (after.width - 9, 9), (9, after.height - 9), (after.width - 9, after.height - 9)]
+    assert all(near(after.getpixel(corner), upright.getpixel(corner)) for corner in corners)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("format_", ["PNG", "WEBP"])
+def test_other_formats_lose_their_metadata_too(format_: str) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    exif[0x010E] = SECRET.decode()
+    text = PngImagePlugin.PngInfo()
+    text.add_text("Comment", SECRET.decode())
+    options = {"pnginfo": text} if format_ == "PNG" else {"lossless": True}
+    upload = encoded(photo(), format_, exif=exif, **options)
+    assert SECRET in upload
+    prepared = reencode(upload)
+    assert SECRET not in prepared.data + prepared.thumb
+    assert near(shown(prepared.data).convert("RGB").getpixel((315, 235)), RED), "turned by half"
+
+
+def test_the_colours_of_a_profile_become_those_of_screens() -> None:
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    exchanged = srgb.replace(b"rXYZ", b"????").replace(b"gXYZ", b"rXYZ").replace(b"????", b"gXYZ")
+    for profile, colour in ((srgb, RED), (exchanged, GREEN), (b"broken", RED)):
+        for upload in (photo(), photo().convert("RGBA")):
+            picture = shown(reencode(encoded(upload, "PNG", icc_profile=profile)).data)
+            assert near(picture.convert("RGB").getpixel((9, 9)), colour)
+            assert "icc_profile" not in picture.info
+
+
+@pytest.mark.parametrize(
+    ("size", "kept", "thumb"),
+    [
+        ((10_000, 1_000), (2_560, 256), (640, 64)),
+        ((1_000, 10_000), (256, 2_560), (64, 640)),
+        ((10_000, 1), (2_560, 1), (640, 1)),
+        ((4_000, 3_000), (2_560, 1_920), (640, 480)),
+        ((2_560, 640), (2_560, 640), (640, 160)),
+    ],
+)
+def test_a_large_picture_is_shrunk_in_proportion(
+    size: tuple[int, int], kept: tuple[int, int], thumb: tuple[int, int]
+) -> None:
+    prepared = reencode(encoded(Image.new("RGB", size, GREEN), "JPEG"))
+    assert (prepared.width, prepared.height) == shown(prepared.data).size == kept
+    assert (prepared.thumb_width, prepared.thumb_height) == shown(prepared.thumb).size == thumb
+
+
+@pytest.mark.parametrize("format_", ["JPEG", "PNG", "GIF", "WEBP"])
+def test_a_picture_of_one_pixel_is_a_picture(format_: str) -> None:
+    prepared = reencode(encoded(Image.new("RGB", (1, 1), RED), format_))
+    assert (prepared.width, prepared.height, prepared.thumb_width, prepared.thumb_height) == (1, 1, 1, 1)
+    assert near(shown(prepared.data).convert("RGB").getpixel((0, 0)), RED)
+
+
+@pytest.mark.parametrize(
+    ("mode", "format_"),
+    [("CMYK", "JPEG"), ("L", "JPEG"), ("1", "PNG"), ("L", "PNG"), ("LA", "PNG"), ("P", "PNG"), ("P", "GIF")],
+)
+def test_every_kind_of_colour_is_understood(mode: str, format_: str) -> None:
+    before = drawing(mode)
+    after = shown(reencode(encoded(before, format_)).data)
+    assert after.size == before.size
+    for place in ((1, 1), (299, 199), (150, 10)):
+        assert near(after.convert("RGB").getpixel(place), before.convert("RGB").getpixel(place))  # type: ignore[arg-type]
+
+
+def test_sixteen_bits_of_grey_keep_their_brightness() -> None:
+    picture = shown(reencode(encoded(Image.new("I;16", (40, 40), 0x8000), "PNG")).data)
+    assert near(picture.convert("RGB").getpixel((5, 5)), (128, 128, 128))
+
+
+def test_transparency_is_kept_where_there_is_any() -> None:
+    seen_through = Image.new("RGBA", (900, 50), (*BLUE, 100))
+    after = shown(reencode(encoded(seen_through, "PNG")).data)
+    assert near(after.getpixel((3, 3)), (*BLUE, 100))
+    assert near(shown(reencode(encoded(seen_through, "PNG")).thumb).getpixel((3, 3)), (*BLUE, 100))
+    seen_through.putalpha(255)
+    assert shown(reencode(encoded(seen_through, "PNG")).data).mode == "RGB"
+
+
+def test_a_drawing_stays_exact_and_a_photo_stays_small() -> None:
+    lines = drawing(size=(1_200, 800))
+    after = shown(reencode(encoded(lines, "PNG")).data)
+    assert after.tobytes() == lines.tobytes()
+    upload = encoded(photo(1_200, 800), "PNG")
+    prepared = reencode(upload)
+    assert prepared.mime == "image/jpeg"
+    assert len(prepared.data) < len(upload) / 3
+
+
+def test_an_animated_gif_keeps_its_frames_times_and_colours() -> None:
+    upload = animation(12, "GIF", duration=[50 + 10 * n for n in range(12)], loop=3, comment=SECRET)
+    prepared = reencode(upload)
+    assert prepared.mime == "image/gif"
+    assert SECRET not in prepared.data
+    before, after = Image.open(BytesIO(upload)), Image.open(BytesIO(prepared.data))
+    assert after.n_frames == before.n_frames == 12  # type: ignore[attr-defined]
+    assert after.info["loop"] == 3
+    for number in range(12):
+        before.seek(number)
+        after.seek(number)
+        assert after.info["duration"] == before.info["duration"]
+        assert after.convert("RGB").tobytes() == before.convert("RGB").tobytes()
+    assert shown(prepared.thumb).size == (60, 40)
+
+
+def test_what_moves_in_a_transparent_gif_leaves_no_trail() -> None:
+    frames = [Image.new("RGBA", (64, 64)) for _ in range(4)]
+    for n, frame in enumerate(frames):
+        frame.paste((*RED, 255), (n * 10, n * 10, n * 10 + 20, n * 10 + 20))
+    upload = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:], duration=50, disposal=2)
+    after = Image.open(BytesIO(reencode(upload).data))
+    for n, frame in enumerate(frames):
+        after.seek(n)
+        assert after.convert("RGBA").getchannel("A").tobytes() == frame.getchannel("A").tobytes()
+
+
+def test_an_animated_webp_stays_animated() -> None:
+    upload = animation(9, "WEBP", duration=[40 + 10 * n for n in range(9)], loop=2)
+    after = Image.open(BytesIO(reencode(upload).data))
+    assert after.format == "WEBP"
+    assert after.n_frames == 9  # type: ignore[attr-defined]
+    assert after.info["loop"] == 2
+    after.seek(8)
+    after.load()
+    assert after.info["duration"] == 120
+
+
+def test_a_large_animation_is_shrunk() -> None:
+    prepared = reencode(animation(3, "GIF", size=(2_800, 140)))
+    assert (prepared.width, prepared.height) == (2_560, 128)
+    after = Image.open(BytesIO(prepared.data))
+    assert after.size == (2_560, 128)
+    assert after.n_frames == 3  # type: ignore[attr-defined]
+
+
+def test_an_animation_too_large_as_written_anew_is_shrunk_until_it_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    noise = [Image.effect_noise((60, 50), 99).convert("P") for _ in range(15)]
+    upload = encoded(noise[0], "GIF", save_all=True, append_images=noise[1:])
+    monkeypatch.setattr(images, "PICTURE_BYTES", len(upload) // 2)
+    mime, kept, first = images._animation(Image.open(BytesIO(upload)))
+    assert mime == "image/gif"
+    assert len(kept) <= len(upload) // 2
+    assert first.size == shown(kept).size < (60, 50)
+
+
+def test_too_long_animations_are_refused() -> None:
+    assert refusal(animation(FRAMES + 1, "GIF")) == "picture_frames"
+    assert refusal(sparse_gif(5, 7_000)) == "picture_pixels"
+
+
+def test_an_animated_png_becomes_its_first_picture() -> None:
+    prepared = reencode(animation(4, "PNG"))
+    assert not getattr(Image.open(BytesIO(prepared.data)), "is_animated", False)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>',
+        b"<!doctype html><script>alert(1)</script>",
+        b"%PDF-1.7",
+        b"BM" + bytes(60),
+        b"II*\x00" + bytes(60),
+        b"%!PS-Adobe-3.0 EPSF-3.0",
+        b"\x00",
+    ],
+)
+def test_what_is_not_a_picture_of_the_four_formats_is_refused(data: bytes) -> None:
+    assert refusal(data) == "picture_type"
+
+
+@pytest.mark.parametrize("format_", ["JPEG", "PNG", "GIF", "WEBP"])
+def test_a_damaged_picture_is_refused(format_: str) -> None:
+    whole = encoded(photo(), format_)
+    assert refusal(whole[: len(whole) // 2]) == "picture_damaged"
+    assert refusal(whole[:20]) == "picture_damaged"
+    assert refusal(whole[:12] + b"<script>alert(1)</script>") == "picture_damaged"
+
+
+@pytest.mark.parametrize("format_", ["JPEG", "PNG", "GIF", "WEBP"])
+def test_any_damage_ends_in_a_picture_or_in_a_refusal(format_: str) -> None:
+    chance = random.Random(7)
+    whole = encoded(photo(64, 48), format_)
+    for _ in range(100):
+        data = bytearray(whole)
+        for _ in range(chance.randrange(1, 9)):
+            data[chance.randrange(len(data))] = chance.randrange(256)
+        try:
+            assert shown(reencode(bytes(data)).data)
+        except Rejected:
+            pass
+
+
+def test_what_follows_a_picture_in_its_file_is_gone() -> None:
+    assert b"<script>" not in reencode(encoded(photo(), "JPEG") + b"<script>alert(1)</script>").data
+
+
+def test_empty_and_too_large_files_are_refused() -> None:
+    assert refusal(b"") == "picture_empty"
+    assert refusal(b"\xff\xd8\xff" + bytes(PICTURE_BYTES)) == "picture_bytes"
+
+
+def test_a_bomb_is_refused_before_it_is_decoded() -> None:
+    bombs = [
+        encoded(Image.new("1", (8_000, 8_000)), "PNG"),
+        sparse_gif(1, 65_535),
+        encoded(Image.new("L", (PIXELS // 5_000 + 1, 5_000)), "JPEG", quality=1),
+    ]
+    for bomb in bombs:
+        start = time.process_time()
+        assert refusal(bomb) == "picture_pixels"
+        assert time.process_time() - start < 0.5
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("C:\\fakepath\\ảnh.jpg", "ảnh.jpg"),
+        ("../../etc/passwd", "passwd"),
+        ("gnp\u202e.exe\x00\r\n  x", "gnp .exe x"),
+        ("", "picture"),
+        ("..", "picture"),
+        ("/", "picture"),
+        ("a" * 300, "a" * 100),
+        ("e\u0302\u0323.png", "ệ.png"),
+        ("\ud800", "picture"),
+    ],
+)
+def test_a_file_name_is_fit_to_be_shown(path: str, name: str) -> None:
+    assert clean_name(path) == name
+
+
+async def test_a_picture_goes_through_the_child(worker: Images) -> None:
+    upload = encoded(photo(), "JPEG")
+    prepared = await worker.prepare(upload, "dir/mèo.jpg")
+    assert prepared == reencode(upload, "mèo.jpg")
+    assert isinstance(prepared, Prepared)
+    assert prepared.name == "mèo.jpg"
+    assert len(prepared.digest) == 64
+    with pytest.raises(Rejected) as refused:
+        await worker.prepare(upload[:1_000], "half.jpg")
+    assert refused.value.code == "picture_damaged"
+    with pytest.raises(Rejected) as refused:
+        await worker.prepare(encoded(Image.new("1", (8_000, 8_000)), "PNG"), "bomb.png")
+    assert (refused.value.code, refused.value.values) == ("picture_pixels", {"limit": 50})
+    assert await worker.prepare(upload, "again.jpg")
+
+
+async def test_nothing_is_started_for_what_is_plainly_no_picture(worker: Images) -> None:
+    for data in (b"", b"<svg/>", bytes(PICTURE_BYTES + 1)):
+        with pytest.raises(Rejected):
+            await worker.prepare(data, "x")
+    assert worker.pid is None
+
+
+@posix
+async def test_a_child_killed_between_pictures_is_replaced_unnoticed(worker: Images) -> None:
+    await worker.prepare(encoded(photo(), "JPEG"), "one.jpg")
+    first = worker.pid
+    assert first
+    os.kill(first, signal.SIGKILL)
+    child = worker._child
+    assert child
+    await child.wait()
+    assert await worker.prepare(encoded(photo(), "JPEG"), "two.jpg")
+    assert worker.pid != first
+
+
+@posix
+async def test_a_child_killed_at_work_costs_that_picture_only(worker: Images) -> None:
+    await worker.prepare(encoded(photo(), "JPEG"), "one.jpg")
+    first = worker.pid
+    assert first
+    os.kill(first, signal.SIGSTOP)
+    doomed = asyncio.create_task(worker.prepare(encoded(photo(), "JPEG"), "doomed.jpg"))
+    waiting = asyncio.create_task(worker.prepare(encoded(photo(), "JPEG"), "waiting.jpg"))
+    while not worker._turn.locked():
+        await asyncio.sleep(0)
+    os.kill(first, signal.SIGKILL)
+    with pytest.raises(Rejected) as refused:
+        await doomed
+    assert refused.value.code == "picture_failed"
+    assert (await waiting).name == "waiting.jpg"
+
+
+@posix
+async def test_a_picture_that_takes_too_long_is_given_up(worker: Images) -> None:
+    upload = encoded(photo(), "JPEG")
+    await worker.prepare(upload, "one.jpg")
+    first = worker.pid
+    assert first
+    os.kill(first, signal.SIGSTOP)  # as slow as can be
+    worker._seconds = 0.01
+    with pytest.raises(Rejected) as refused:
+        await worker.prepare(upload, "slow.jpg")
+    assert refused.value.code == "picture_slow"
+    with pytest.raises(ProcessLookupError):
+        os.kill(first, 0)
+    worker._seconds = images.SECONDS
+    assert await worker.prepare(upload, "next.jpg")
+
+
+async def test_a_child_that_takes_too_long_to_start_is_given_up() -> None:
+    worker = Images(seconds=0.001)
+    with pytest.raises(Rejected) as refused:
+        await worker.prepare(encoded(photo(), "JPEG"), "slow.jpg")
+    assert refused.value.code == "picture_slow"
+    assert worker.pid is None
+    await worker.close()
+
+
+async def test_a_cancelled_upload_does_not_answer_the_next_one(worker: Images) -> None:
+    await worker.prepare(encoded(photo(), "JPEG"), "warm.jpg")
+    left = asyncio.create_task(worker.prepare(encoded(photo(2_000, 2_000), "PNG"), "left.png"))
+    while not worker._turn.locked():
+        await asyncio.sleep(0)
+    left.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await left
+    assert (await worker.prepare(encoded(photo(), "JPEG"), "next.jpg")).name == "next.jpg"
+
+
+async def test_more_pictures_than_the_queue_holds_are_refused(worker: Images) -> None:
+    upload = encoded(photo(8, 8), "PNG")
+    work = [worker.prepare(upload, f"{n}.png") for n in range(WAITING + 2)]
+    results = await asyncio.gather(*work, return_exceptions=True)
+    refused = [result for result in results if isinstance(result, Rejected)]
+    assert [(no.code, no.retry) for no in refused] == [("busy", True)] * 2
+    assert sum(isinstance(result, Prepared) for result in results) == WAITING
+
+
+async def test_an_idle_child_ends() -> None:
+    worker = Images(idle_seconds=0.01)
+    await worker.prepare(encoded(photo(), "JPEG"), "one.jpg")
+    while worker.pid:
+        await asyncio.sleep(0.01)
+    assert await worker.prepare(encoded(photo(), "JPEG"), "two.jpg")
+    await worker.close()
+    assert worker.pid is None
+
+
+async def test_nothing_is_started_after_closing(worker: Images) -> None:
+    await worker.close()
+    with pytest.raises(Rejected):
+        await worker.prepare(encoded(photo(), "JPEG"), "late.jpg")
+    assert worker.pid is None
+
+
+@pytest.mark.skipif(not Path("/proc/self/limits").exists(), reason="reads the limits of a process on Linux")
+async def test_the_child_is_short_of_memory(worker: Images) -> None:
+    await worker.prepare(encoded(photo(), "JPEG"), "one.jpg")
+    limits = Path(f"/proc/{worker.pid}/limits").read_text()
+    assert f"Max address space         {images.MEMORY}" in limits
+
+
+def test_the_server_does_not_load_the_decoders() -> None:
+    program = "import sys, chatapp.images; sys.exit('PIL' in sys.modules)"
+    subprocess.run([sys.executable, "-c", program], check=True)

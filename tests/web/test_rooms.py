@@ -1,0 +1,155 @@
+"""The pages of the chat, seen by those who may and by those who may not."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import quote
+
+import pytest
+
+
+def shown(page: str) -> list[int]:
+    """Return the ids of the messages in a page, in its order."""
+    return [int(found) for found in re.findall(r'data-mid="(\d+)"', page.partition('id="messages"')[2])]
+
+
+async def say(person, text: str, path: str = "/rooms/general", **fields: str):
+    answer = await person.post(f"{path}/messages", {"content": text, **fields}, allow_redirects=False)
+    assert answer.status == 303, await answer.text()
+    return int(answer.headers["Location"].rpartition("-")[2])
+
+
+async def test_entering_shows_the_last_fifty_newest_at_the_bottom(meet) -> None:
+    an = await meet("An")
+    ids = [await say(an, f"message {n}") for n in range(60)]
+    page = await (await an.get("/rooms/general")).text()
+    assert shown(page) == ids[10:]
+    assert f"?before={ids[10]}" in page
+
+
+async def test_every_message_can_be_reached_by_plain_links(meet) -> None:
+    an = await meet("An")
+    ids = [await say(an, f"message {n}") for n in range(120)]
+    seen: list[int] = []
+    path = "/rooms/general"
+    while path:
+        page = await (await an.get(path)).text()
+        seen = shown(page) + seen
+        older = re.search(r'id="older".*?href="([^"]+)"', page.replace("\n", " "))
+        path = older.group(1) if older and "before=" in older.group(1) else ""
+    assert seen == ids
+
+
+async def test_older_messages_come_as_a_fragment_for_htmx_and_as_a_page_for_a_browser(meet) -> None:
+    an = await meet("An")
+    ids = [await say(an, f"message {n}") for n in range(53)]
+    path = f"/rooms/general/messages?before={ids[3]}"
+    fragment = await (await an.get(path, headers={"HX-Request": "true"})).text()
+    page = await (await an.get(path)).text()
+    assert "<html" not in fragment
+    assert 'hx-swap-oob="timeline:#messages"' in fragment
+    assert [int(found) for found in re.findall(r'data-mid="(\d+)"', fragment)] == ids[:3]
+    assert shown(page) == ids[:3]
+    assert 'data-newest="0"' in page
+
+
+async def test_a_permalink_shows_the_message_in_its_context(meet) -> None:
+    an = await meet("An")
+    ids = [await say(an, f"message {n}") for n in range(60)]
+    page = await (await an.get(f"/rooms/general/messages/{ids[30]}")).text()
+    assert shown(page) == ids[10:51]
+    short = await an.get(f"/messages/{ids[30]}")
+    assert short.url.path == f"/rooms/general/messages/{ids[30]}"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/rooms/nowhere",
+        "/direct/Nobody",
+        "/rooms/general/messages/1",
+        "/messages/99",
+        "/rooms/general?before=x",
+        "/rooms/general?before=99999999999999999999999",
+        "/images/unknown",
+    ],
+)
+async def test_what_is_not_there_is_a_page_with_a_way_home(meet, path: str) -> None:
+    an = await meet("An")
+    answer = await an.get(path)
+    assert answer.status == 404
+    assert 'href="/"' in await answer.text()
+
+
+@pytest.mark.parametrize(
+    "path", ["/rooms", "/rooms/general", "/people", "/direct/An", "/rooms/general/messages", "/settings"]
+)
+async def test_a_stranger_is_sent_to_the_log_in_and_back(client, path: str) -> None:
+    answer = await client.get(path, allow_redirects=False)
+    assert answer.status == 303
+    assert answer.headers["Location"] == f"/login?next={quote(path)}"
+
+
+async def test_room_names_are_in_the_readers_language(meet) -> None:
+    an = await meet("An")
+    page = await (await an.get("/rooms", headers={"Accept-Language": "vi"})).text()
+    assert "Phòng Chung" in page
+    assert "Phòng Công Nghệ" in page
+    assert "Phòng Game" in page
+
+
+async def test_a_direct_conversation_is_seen_by_two_and_by_nobody_else(meet) -> None:
+    an, binh, chi = await meet("An"), await meet("Bình"), await meet("Chi")
+    message = await say(an, "a secret", "/direct/B%C3%ACnh")
+    assert "a secret" in await (await an.get("/direct/Bình")).text()
+    assert "a secret" in await (await binh.get("/direct/An")).text()
+    for path in ("/direct/An", "/direct/Bình", "/rooms", "/direct/An/messages?before=9007199254740991"):
+        assert "a secret" not in await (await chi.get(path)).text()
+    assert (await chi.get(f"/messages/{message}")).status == 404
+    assert (await chi.get(f"/direct/An/messages/{message}")).status == 404
+    assert (await binh.get(f"/messages/{message}")).url.path == f"/direct/An/messages/{message}"
+
+
+async def test_a_conversation_that_had_a_message_is_in_both_lists_with_a_count(meet) -> None:
+    an, binh = await meet("An"), await meet("Bình")
+    await say(an, "one", "/direct/B%C3%ACnh")
+    await say(an, "two", "/direct/B%C3%ACnh")
+    page = await (await binh.get("/rooms")).text()
+    assert re.search(r'data-conversation="@1-2" data-count="2"', page)
+    page = await (await an.get("/rooms")).text()
+    assert re.search(r'data-conversation="@1-2" data-count="0"', page)
+
+
+async def test_what_was_said_before_somebody_came_is_not_unread(meet) -> None:
+    an = await meet("An")
+    await say(an, "old")
+    binh = await meet("Bình")
+    assert 'data-conversation="general" data-count="0"' in await (await binh.get("/rooms")).text()
+    await say(an, "new")
+    assert 'data-conversation="general" data-count="1"' in await (await binh.get("/rooms")).text()
+
+
+async def test_home_is_where_a_person_was_last(meet) -> None:
+    an, _ = await meet("An"), await meet("Bình")
+    assert (await an.get("/")).url.path == "/rooms/general"
+    await an.get("/rooms/tech")
+    assert (await an.get("/")).url.path == "/rooms/tech"
+    await an.get("/direct/Bình")
+    assert (await an.get("/")).url.path == "/direct/Bình"
+
+
+async def test_hostile_text_is_shown_as_text(meet) -> None:
+    an = await meet("An")
+    hostile = '<img src=x onerror=alert(1)><b hx-get="/x">x</b> javascript:alert(1) "quoted" <!-- --> {{ 7*7 }}'
+    await say(an, hostile)
+    page = await (await an.get("/rooms/general")).text()
+    assert "<img src=x" not in page
+    assert '<b hx-get="/x"' not in page
+    assert "{{ 7*7 }}" in page
+
+
+async def test_people_are_listed_with_a_way_to_write_to_them(meet) -> None:
+    an, _ = await meet("An"), await meet("Bình & Chi")
+    page = await (await an.get("/people")).text()
+    assert "Bình &amp; Chi" in page
+    assert "/direct/B%C3%ACnh%20%26%20Chi" in page

@@ -1,0 +1,196 @@
+"""Static files: all of them served, under a version, with the right type, and nothing from outside the folder."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient
+
+from chatapp import resources
+from chatapp.records import NotFound
+from chatapp.web import static
+from chatapp.web.static import Static
+
+Client = TestClient[web.Request, web.Application]
+
+PLAIN = {"Accept-Encoding": "identity"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder of static files beside a secret."""
+    (tmp_path / "secret.txt").write_text("secret")
+    files = tmp_path / "static"
+    (files / "css").mkdir(parents=True)
+    (files / "css" / "base.css").write_text("body { margin: 0 }\n" * 100)
+    (files / "app.js").write_text("export {}")
+    (files / "LICENSE").write_text("free")
+    (files / ".hidden").write_text("secret")
+    (files / "link.css").symlink_to(tmp_path / "secret.txt")
+    (files / "away").symlink_to(tmp_path, target_is_directory=True)
+    return files
+
+
+async def test_every_file_of_the_folder_is_served_byte_for_byte(client: Client) -> None:
+    files = [path for path in resources.folder("static").rglob("*") if path.is_file() and path.suffix != ".py"]
+    assert files
+    for path in files:
+        url = client.app[static.key].url(path.relative_to(resources.folder("static")).as_posix())
+        for headers in (PLAIN, {"Accept-Encoding": "gzip"}):
+            response = await client.get(url, headers=headers)
+            assert response.status == 200
+            assert await response.read() == path.read_bytes()
+            assert response.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+            assert response.headers["X-Content-Type-Options"] == "nosniff"
+            assert response.headers["Vary"] == "Accept-Encoding"
+
+
+@pytest.mark.parametrize(
+    ("kind", "content_type"),
+    [
+        ("js/app.js", "text/javascript"),
+        ("css/base.css", "text/css"),
+        ("img/favicon.svg", "image/svg+xml"),
+        ("vendor/htmx/LICENSE", "text/plain"),
+    ],
+)
+async def test_types_are_what_browsers_insist_on(client: Client, kind: str, content_type: str) -> None:
+    response = await client.get(client.app[static.key].url(kind))
+    assert response.content_type == content_type
+
+
+async def test_a_page_from_before_an_update_still_gets_its_files_but_asks_again(client: Client) -> None:
+    response = await client.get("/static/0123456789ab/css/base.css")
+    assert response.status == 200
+    assert response.headers["Cache-Control"] == "no-cache"
+
+
+async def test_who_has_a_file_already_is_told_so(client: Client) -> None:
+    url = client.app[static.key].url("css/base.css")
+    for encoding in ("identity", "gzip"):
+        tag = (await client.get(url, headers={"Accept-Encoding": encoding})).headers["ETag"]
+        for wanted, status in ((tag, 304), (f"W/{tag}", 304), (f'"other", {tag}', 304), ("*", 304), ('"other"', 200)):
+            response = await client.get(url, headers={"Accept-Encoding": encoding, "If-None-Match": wanted})
+            assert response.status == status
+            assert response.headers["ETag"] == tag
+            assert status == 200 or await response.read() == b""
+
+
+async def test_a_packed_file_and_a_plain_one_have_different_tags(client: Client) -> None:
+    url = client.app[static.key].url("css/base.css")
+    packed, plain = await client.get(url, headers={"Accept-Encoding": "gzip"}), await client.get(url, headers=PLAIN)
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert "Content-Encoding" not in plain.headers
+    assert int(packed.headers["Content-Length"]) < int(plain.headers["Content-Length"])
+    assert packed.headers["ETag"] != plain.headers["ETag"]
+
+
+@pytest.mark.parametrize(
+    ("accepted", "packed"),
+    [
+        ("gzip", True),
+        ("br, GZIP;q=0.5", True),
+        ("deflate, gzip;q=1.0, *;q=0.5", True),
+        ("gzip;q=0", False),
+        ("gzip; q=0.000", False),
+        ("br", False),
+        ("xgzip", False),
+        ("", False),
+    ],
+)
+async def test_files_are_packed_only_for_those_who_take_them_packed(
+    client: Client, accepted: str, packed: bool
+) -> None:
+    url = client.app[static.key].url("css/base.css")
+    async with client.session.get(client.make_url(url), headers={"Accept-Encoding": accepted}) as response:
+        assert (response.headers.get("Content-Encoding") == "gzip") == packed
+
+
+async def test_a_head_tells_the_size_without_the_file(client: Client) -> None:
+    url = client.app[static.key].url("css/base.css")
+    head, get = await client.head(url, headers=PLAIN), await client.get(url, headers=PLAIN)
+    assert head.headers["Content-Length"] == get.headers["Content-Length"]
+    assert await head.read() == b""
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "../../chatapp/app.py",
+        "%2e%2e/%2e%2e/chatapp/app.py",
+        "..%2f..%2fchatapp%2fapp.py",
+        "..%5c..%5cchatapp%5capp.py",
+        "css/../css/base.css/..",
+        "%2fetc/passwd",
+        "/etc/passwd",
+        "css",
+        "css/",
+        "",
+        "css/base.css%00.js",
+        "missing.css",
+        "__init__.py",
+    ],
+)
+async def test_nothing_outside_the_folder_can_be_asked_for(client: Client, path: str) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", client.port)
+    writer.write(f"GET /static/{client.app[static.key].version}/{path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    answer = await asyncio.wait_for(reader.readline(), 5)
+    writer.close()
+    await writer.wait_closed()
+    assert answer.split()[1] in (b"404", b"400")
+
+
+async def test_files_need_no_session_and_set_no_cookie(client: Client) -> None:
+    response = await client.get(client.app[static.key].url("css/base.css"), headers={"Cookie": "chatapp=broken"})
+    assert response.status == 200
+    assert "Set-Cookie" not in response.headers
+
+
+async def test_the_icon_is_found_by_those_who_do_not_read_the_page(client: Client) -> None:
+    response = await client.get("/favicon.ico")
+    assert response.status == 200
+    assert response.content_type == "image/svg+xml"
+
+
+def test_symbolic_links_and_hidden_files_are_left_out(folder: Path) -> None:
+    files = Static(folder)
+    for path in (
+        ".hidden",
+        "link.css",
+        "away/secret.txt",
+        "away/static/app.js",
+        "../secret.txt",
+        str(folder / "app.js"),
+    ):
+        with pytest.raises(NotFound):
+            files.find(path)
+    assert files.find("css/base.css").content_type == "text/css"
+
+
+def test_the_version_changes_with_any_file_and_with_nothing_else(folder: Path) -> None:
+    before = Static(folder).version
+    assert Static(folder).version == before
+    (folder / "app.js").write_text("export { }")
+    changed = Static(folder).version
+    assert changed != before
+    (folder / "app.js").rename(folder / "other.js")
+    assert Static(folder).version not in (before, changed)
+
+
+def test_an_address_carries_the_version_and_the_base_path(folder: Path) -> None:
+    files = Static(folder, "/chat")
+    assert files.url("css/base.css") == f"/chat/static/{files.version}/css/base.css"
+    with pytest.raises(KeyError, match=r"missing\.css"):
+        files.url("missing.css")
+
+
+def test_small_files_are_not_packed_and_packed_ones_unpack(folder: Path) -> None:
+    files = Static(folder)
+    assert files.find("app.js").packed is None
+    packed = files.find("css/base.css").packed
+    assert packed is not None
+    assert gzip.decompress(packed) == (folder / "css" / "base.css").read_bytes()

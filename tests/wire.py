@@ -1,0 +1,42 @@
+"""The other end of a connection, for tests without a network."""
+
+from __future__ import annotations
+
+import struct
+
+
+class Wire:
+    """A transport that remembers what was written and pretends to have a full buffer when told to."""
+
+    def __init__(self) -> None:
+        self.writes: list[bytes] = []
+        self.buffered = 0
+        self.aborted = False
+
+    def write(self, data: bytes) -> None:
+        self.writes.append(data)
+
+    def get_write_buffer_size(self) -> int:
+        return self.buffered
+
+    def abort(self) -> None:
+        self.aborted = True
+
+    @property
+    def texts(self) -> list[str]:
+        """Return the text frames that were written."""
+        return [payload.decode() for opcode, payload in frames(b"".join(self.writes)) if opcode == 1]
+
+
+def frames(data: bytes) -> list[tuple[int, bytes]]:
+    """Take unmasked WebSocket frames apart."""
+    found = []
+    while data:
+        length, start = data[1], 2
+        if length == 126:
+            length, start = struct.unpack("!H", data[2:4])[0], 4
+        elif length == 127:
+            length, start = struct.unpack("!Q", data[2:10])[0], 10
+        found.append((data[0] & 15, data[start : start + length]))
+        data = data[start + length :]
+    return found
