@@ -6,12 +6,14 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-# Milliseconds shifted left by ten: 1,024 numbers a millisecond before the counter runs ahead of the clock,
-# and below 2**53 (exact in JavaScript) until the year 2248.
+# Milliseconds shifted left by ten: 1,024 numbers a millisecond before the counter runs ahead of the clock.
 _SHIFT = 10
-# How far ahead of the last number handed out the durable ceiling is kept. Longer than the time a message may
-# stay unsaved, so that a restart with a clock set back cannot hand out a number that somebody has seen.
+# How far ahead of the numbers in use the durable ceiling is kept: two minutes, half of which may pass without a
+# commit before numbers fall behind the clock.
 _RESERVE = 120_000 << _SHIFT
+# A clock past the year 2109 is wrong. Numbers stay below 2**53 (exact in JavaScript) even after having believed one
+# that is almost there.
+_BELIEVED = 2**52
 
 
 def timestamp(moment: datetime | None = None) -> str:
@@ -29,23 +31,36 @@ monotonic: Callable[[], float] = time.monotonic
 
 
 class Stamper:
-    """Hand out strictly increasing numbers, below 2**53, whatever the clock does.
+    """Hand out strictly increasing numbers, below 2**53, whatever the clock does and however the server ends.
 
-    ``floor`` is the largest number that may have been handed out before: the ceiling that was last made durable.
+    Numbers follow the clock as far as a durable ceiling and only count on above the last one where the clock is ahead
+    of it (after a quiet time) or behind (set back). So ``floor``, the ceiling that was last made durable, is above
+    every number that a former life of the server handed out, although nothing waits for a disk here.
     """
 
     def __init__(self, floor: int = 0, now: Callable[[], float] = time.time) -> None:
         self._now = now
+        self._durable = floor
         self.last = floor
         self.ceiling = floor
 
     def next(self) -> int:
         """Return the next number."""
-        self.last = max(self.last + 1, int(self._now() * 1000) << _SHIFT)
+        now = self._clock()
+        self.last = now if self.last < now <= self._durable else self.last + 1
         return self.last
 
     def reserve(self) -> int:
-        """Return the ceiling that must be durable before the numbers handed out next are lost sight of."""
-        if self.last + _RESERVE // 2 > self.ceiling:
-            self.ceiling = max(self.last, int(self._now() * 1000) << _SHIFT) + _RESERVE
+        """Return the ceiling that is to be made durable with the next commit."""
+        ahead = max(self.last, self._clock())
+        if ahead + _RESERVE // 2 > self.ceiling:
+            self.ceiling = ahead + _RESERVE
         return self.ceiling
+
+    def reserved(self, ceiling: int) -> None:
+        """Use numbers up to a ceiling, which is durable now."""
+        self._durable = max(self._durable, ceiling)
+
+    def _clock(self) -> int:
+        number = int(self._now() * 1000) << _SHIFT
+        return number if number < _BELIEVED else 0

@@ -18,6 +18,7 @@ _KEY = re.compile(r"[A-Za-z0-9_-]{16,64}")
 # disturb terminals, logs and the layout of a page.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
+_UNSEEN = {"Cf", "Zs", "Zl", "Zp"}  # categories of spaces and invisible signs: of these alone, a message looks empty
 
 
 def sentence(text: str) -> str:
@@ -138,6 +139,8 @@ def clean(content: str, *, empty_is_fine: bool = False) -> str:
         raise Rejected("content_encoding", sentence("This text holds half a character. Please type it again."))
     text = content.replace("\r\n", "\n").replace("\r", "\n")
     text = unicodedata.normalize("NFC", _CONTROL.sub("", text)).strip()
+    if all(unicodedata.category(character) in _UNSEEN for character in text):
+        text = ""
     if not text and not empty_is_fine:
         raise Rejected("empty", sentence("A message cannot be empty."))
     if len(text) > CONTENT_LIMIT:

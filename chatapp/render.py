@@ -119,8 +119,7 @@ class Render:
     def unread(self, conversation: str, pairs: Sequence[tuple[int, int]], link: Link | None = None) -> str:
         """Render news of messages, pairs of id and author's id, in a conversation that is perhaps not shown.
 
-        ``link`` is the receiver's link to a direct conversation that may be missing in their list; it is written in
-        the current language.
+        ``link`` is the receiver's link to a direct conversation that may be missing in their list.
         """
         return str(self._unread(conversation, pairs, link))
 

@@ -124,7 +124,5 @@ class Accounts:
         """Forget sessions that are too old to be accepted."""
         now = clock.unix_time()
         async with self._database.transaction() as db:
-            await db.execute(
-                "DELETE FROM sessions WHERE seen_at <= ? OR created_at <= ?",
-                (now - idle_days * _DAY, now - days * _DAY),
-            )
+            await db.execute("DELETE FROM sessions WHERE seen_at <= ?", (now - idle_days * _DAY,))
+            await db.execute("DELETE FROM sessions WHERE created_at <= ?", (now - days * _DAY,))

@@ -32,7 +32,7 @@ class Marks:
             await db.executemany(
                 "INSERT INTO read_marks VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET message_id = excluded.message_id"
                 " WHERE message_id < excluded.message_id",
-                marks,
+                list(marks),  # read here: the connection's thread must not look into what others change
             )
 
     async def of(self, user_id: int, conversation: Conversation) -> int:
@@ -61,8 +61,9 @@ class Marks:
                 (user_id, COUNT_LIMIT, user_id),
             )
             directs = await db.execute_fetchall(
-                "SELECT d.conversation, coalesce(m.message_id, 0), (SELECT count(*) FROM (SELECT 1 FROM private_messages"
-                " WHERE conversation = d.conversation AND id > coalesce(m.message_id, 0) AND sender_id <> ? LIMIT ?))"
+                "SELECT d.conversation, coalesce(m.message_id, 0), (SELECT count(*) FROM (SELECT 1"
+                " FROM private_messages WHERE conversation = d.conversation"
+                " AND id > coalesce(m.message_id, 0) AND sender_id <> ? LIMIT ?))"
                 " FROM directs d LEFT JOIN read_marks m ON m.user_id = d.user_id AND m.conversation = d.conversation"
                 " WHERE d.user_id = ?",
                 (user_id, COUNT_LIMIT, user_id),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import aiosqlite
 
-from chatapp.records import Conversation, Message, Picture, Room
+from chatapp.records import ID_LIMIT, Conversation, Message, Picture, Room
 from chatapp.store.database import Database, Row
 
 _ROOM = "SELECT id, rev, author_id, sender, message, msg_type, created_at FROM messages WHERE room = ?"
@@ -73,17 +74,18 @@ class Messages:
         select, place = _source(conversation)
         async with self._database.snapshot() as db:
             if after is not None:
-                rows = await db.execute_fetchall(
-                    f"{select} AND id > ? ORDER BY id LIMIT ?", (place, after, limit + 1)
-                )
-                found = [*rows][:limit]
-                older, newer = after > 0, len([*rows]) > limit
+                rows = [
+                    *await db.execute_fetchall(f"{select} AND id > ? ORDER BY id LIMIT ?", (place, after, limit + 1))
+                ]
+                found = rows[:limit]
+                older, newer = await _any(db, f"{select} AND id <= ?", (place, after)), len(rows) > limit
             else:
-                rows = await db.execute_fetchall(
-                    f"{select} AND id < ? ORDER BY id DESC LIMIT ?", (place, before or 2**53, limit + 1)
-                )
-                found = [*rows][:limit][::-1]
-                older, newer = len([*rows]) > limit, before is not None
+                end = ID_LIMIT if before is None else before
+                rows = [
+                    *await db.execute_fetchall(f"{select} AND id < ? ORDER BY id DESC LIMIT ?", (place, end, limit + 1))
+                ]
+                found = rows[:limit][::-1]
+                older, newer = len(rows) > limit, await _any(db, f"{select} AND id >= ?", (place, end))
             return Page(await _messages(db, conversation, found), older, newer, await _watermark(db))
 
     async def around(self, conversation: Conversation, message_id: int, *, limit: int = 20) -> Page | None:
@@ -116,7 +118,8 @@ class Messages:
         row = await self._database.row(
             "SELECT conversation, message_id FROM message_keys WHERE author_id = ? AND key = ?", (author_id, key)
         )
-        return await self.message(conversation_of(row[0]), row[1]) if row else None
+        message = await self.message(conversation_of(row[0]), row[1]) if row else None
+        return replace(message, key=key) if message else None
 
     async def message(self, conversation: Conversation, message_id: int) -> Message | None:
         """Return one message of a conversation."""
@@ -146,6 +149,11 @@ def conversation_of(key: str) -> Conversation:
 
 def _source(conversation: Conversation) -> tuple[str, str]:
     return (_ROOM if conversation.pair is None else _DIRECT), conversation.key
+
+
+async def _any(db: aiosqlite.Connection, query: str, values: Iterable[object]) -> bool:
+    [[found]] = await db.execute_fetchall(f"SELECT EXISTS ({query})", values)
+    return bool(found)
 
 
 async def _watermark(db: aiosqlite.Connection) -> int:
@@ -191,10 +199,7 @@ async def _insert_rooms(db: aiosqlite.Connection, batch: Sequence[Message]) -> N
     await db.executemany(
         "INSERT INTO messages (id, rev, room, author_id, sender, message, msg_type, created_at)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            (m.id, m.rev, m.conversation.room, m.author_id, m.author, m.content, _kind(m), m.created_at)
-            for m in batch
-        ],
+        [(m.id, m.rev, m.conversation.room, m.author_id, m.author, m.content, _kind(m), m.created_at) for m in batch],
     )
 
 
@@ -231,12 +236,15 @@ async def _insert_directs(db: aiosqlite.Connection, batch: Sequence[Message]) ->
 
 async def _claim_pictures(db: aiosqlite.Connection, batch: Sequence[Message]) -> None:
     claims = [
-        (message.id, position, picture.id)
-        for message in batch
-        for position, picture in enumerate(message.pictures)
+        (message.id, position, picture.id) for message in batch for position, picture in enumerate(message.pictures)
     ]
     if claims:
-        await db.executemany("UPDATE pictures SET message_id = ?, position = ? WHERE id = ?", claims)
+        claimed = await db.executemany(
+            "UPDATE pictures SET message_id = ?, position = ? WHERE id = ? AND message_id IS NULL", claims
+        )
+        # A clock that jumped ahead may have swept one; no message ever points at a missing picture.
+        if claimed.rowcount != len(claims):
+            raise sqlite3.IntegrityError("a picture of this message is gone, or belongs to another one")
 
 
 async def _delete(db: aiosqlite.Connection, message_id: int) -> None:

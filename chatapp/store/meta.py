@@ -29,9 +29,9 @@ class Meta:
         return Facts(values["epoch"], values["cookie_key"].encode(), values["watermark"], values["ceiling"])
 
     async def reserve(self, ceiling: int) -> None:
-        """Promise that no number above ``ceiling`` is handed out before this is called again."""
+        """Make durable that numbers up to ``ceiling`` may have been handed out. It never moves back."""
         async with self._database.transaction() as db:
-            await db.execute("UPDATE meta SET value = ? WHERE name = 'ceiling'", (ceiling,))
+            await db.execute("UPDATE meta SET value = max(value, ?) WHERE name = 'ceiling'", (ceiling,))
 
     async def probe(self) -> None:
         """Write and commit something harmless. Raise Busy or Unwritable."""

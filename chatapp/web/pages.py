@@ -165,7 +165,7 @@ def status_of(refusal: Rejected) -> int:
     return 429 if refusal.code == "rate_limited" else 503
 
 
-def refuse(
+def refuse(  # noqa: PLR0913 - the parts of one answer
     request: web.Request,
     status: int,
     *,
@@ -205,11 +205,7 @@ def _error_page(request: web.Request, status: int, title: str, text: str) -> web
         "request_id": request[keys.request_id],
     }
     try:
-        response = page(request, "errors/error.html", context, status)
+        return page(request, "errors/error.html", context, status)
     except Exception:
-        log.exception("the error page of request %s cannot be rendered", request[keys.request_id])
+        log.exception("error page failed", extra={"request": request[keys.request_id]})
         return web.Response(text=f"{title}\n\n{text}\n", status=status)
-    if "HX-Request" in request.headers:
-        # Whatever small part of the page was asked for, the answer stands where a page stands.
-        response.headers.update({"HX-Retarget": "#main", "HX-Reselect": "#main", "HX-Reswap": "outerHTML"})
-    return response

@@ -111,7 +111,7 @@ def _takes_gzip(header: str) -> bool:
     for part in header.split(","):
         name, _, weight = part.replace(" ", "").lower().partition(";")
         if name == "gzip":
-            return weight.rstrip("0").rstrip(".") != "q="
+            return not weight or weight.removeprefix("q=").strip("0.") != ""  # "q=0.000" means never
     return False
 
 

@@ -10,9 +10,11 @@ import * as scroll from "./scroll.js";
 import { trim } from "./timeline.js";
 import * as times from "./times.js";
 import * as unread from "./unread.js";
+import * as viewport from "./viewport.js";
 
 times.start(person.base);
 forms.start();
+viewport.start();
 if (document.querySelector("[hx-chat]")) {
   lightbox.start();
   composer.start();

@@ -1,12 +1,12 @@
-// The htmx extension: <div hx-chat="/ws"> keeps one connection for all conversations shown below it. Fragments from
-// the server go through htmx.swap, so hx-* attributes in them come alive; control frames go to whom they concern.
+// The htmx extension: <div hx-chat="/ws"> keeps one connection for all conversations that are shown below it.
+// Fragments go through htmx.swap, so hx-* attributes in them come alive; frames.js knows what they mean.
 
-import * as announce from "./announce.js";
 import * as banner from "./banner.js";
 import * as composer from "./composer.js";
 import * as conversation from "./conversation.js";
+import { control, swaps } from "./frames.js";
 import * as outbox from "./outbox.js";
-import { endsAtNewest, limits, look, page, person, refuse } from "./page.js";
+import { look, page, person, refuse } from "./page.js";
 import * as pending from "./pending.js";
 import * as pictures from "./pictures.js";
 import * as presence from "./presence.js";
@@ -20,70 +20,10 @@ import { word } from "./words.js";
 const REFETCH = 2_000; // ms between two tries to take the list anew
 
 let root = null;
+let heading = null; // of what #main shows: another one means another page, whichever way it came
 let asked; // the conversation that the server was asked for last
-let refetched = -REFETCH; // when the list was last taken anew
-let feeding = false; // a fragment of the socket is being swapped in, not one of a page request
-
-const frames = {
-  hello({ conversation: key, recovered, limits: sizes }) {
-    Object.assign(limits, sizes);
-    if (!conversation.begin(key)) return;
-    if (recovered === false) refetch();
-  },
-  ready({ upto }) {
-    if (!conversation.finish(upto)) return;
-    socket.settle();
-    banner.up();
-    sender.up();
-    pending.paint();
-    unread.look();
-  },
-  sent(frame) {
-    conversation.name(frame);
-    sender.sent(frame);
-  },
-  saved(frame) {
-    const ids = sender.saved(frame);
-    if (frame.upto) conversation.advance(frame.upto);
-    for (const id of ids) if (id && document.getElementById(`m-${id}`)) pending.seal(document.getElementById(`m-${id}`));
-  },
-  refused(frame) {
-    if (frame.key) sender.refused(frame);
-    else refuse(frame.reason);
-  },
-  failed(frame) {
-    conversation.take([frame.id]);
-    sender.refused(frame);
-  },
-  unread: (frame) => unread.set(frame),
-  beat() {},
-};
-
-const swaps = {
-  timeline(list, content) {
-    const items = [...content.querySelectorAll(":scope > .msg")];
-    if (!feeding) return list === page.list ? timeline.insert(items, false) : [];
-    if (!conversation.takes(list)) return [];
-    const fresh = conversation.bring(items);
-    pending.paint();
-    if (conversation.isLive()) arrived(fresh);
-    return fresh.filter((item) => item.isConnected);
-  },
-  removed(list, content) {
-    if (conversation.takes(list)) conversation.take([...content.children].map((item) => Number(item.dataset.mid)));
-    pending.paint();
-    return [];
-  },
-  unread: (side, notice) => unread.notice(notice),
-  presence(side, notice) {
-    presence.notice(notice);
-    return [];
-  },
-  typing(line, { dataset }) {
-    if (conversation.isLive() && dataset.user !== person.id) presence.typing(dataset.user, dataset.name);
-    return [];
-  },
-};
+let refetched = -REFETCH;
+let feeding = false; // a frame is being swapped in, not the answer to a page request
 
 export function start() {
   htmx.registerExtension("chat", {
@@ -91,25 +31,23 @@ export function start() {
     htmx_before_swap(element, { tasks }) {
       for (const { swapSpec } of tasks) if (swapSpec.style in swaps) swapSpec.strip = false;
     },
-    handle_swap: (style, target, fragment) => swaps[style]?.(target, fragment.firstElementChild),
+    handle_swap: (style, target, fragment) => swaps[style]?.(target, fragment.firstElementChild, feeding),
+    htmx_before_response: (element, { ctx }) => ctx.target?.id !== "main" || isChat(ctx.response),
     htmx_after_process: attach,
-    htmx_finally_swap: () => unread.paint(),
-    htmx_before_response: (element, { ctx }) => (ctx.target?.id === "main" ? stay(ctx) : true),
+    htmx_finally_swap: () => unread.paint(), // htmx may have set another title
   });
   attach(); // htmx may have processed the page before this module was there
 }
 
-// Called after every piece of page that htmx put in: the first one, another conversation, a page from history.
+// Called after every piece that htmx put into the page: the page itself, another conversation, one from history.
 function attach() {
-  const found = document.querySelector("[hx-chat]");
-  if (!found) return;
   const first = root === null;
-  root = found;
-  const main = document.getElementById("main");
-  const switched = main.dataset.known === undefined;
-  main.dataset.known = "";
+  root = document.querySelector("[hx-chat]");
+  const shown = document.querySelector("#main h1");
+  const switched = shown !== heading;
   const changed = look();
-  if (!first && !switched && !changed) return;
+  if (!switched && !changed) return;
+  heading = shown;
   if (changed) conversation.leave();
   show(first, switched);
   if (first) connect();
@@ -126,6 +64,7 @@ function show(first, switched) {
   if (switched) {
     composer.adopt(first);
     pictures.paint();
+    presence.forget();
   }
   presence.paint();
   banner.paint();
@@ -133,19 +72,19 @@ function show(first, switched) {
 }
 
 function connect() {
-  outbox.open((conversationOfBox) => {
-    if (conversationOfBox === page.conversation) pending.paint();
+  outbox.open((box) => {
+    if (box === page.conversation) pending.paint();
     banner.count(sender.waiting());
   });
   sender.start();
-  socket.start(
-    () => {
-      asked = page.conversation;
-      conversation.ask();
-      return `${root.getAttribute("hx-chat")}?${new URLSearchParams(conversation.wanted())}`;
-    },
-    { opened, frame, lost, ended },
-  );
+  socket.start(address, { opened, frame, lost, ended });
+}
+
+// `join` alone tells the server that the page shows no conversation.
+function address() {
+  asked = page.conversation;
+  conversation.ask();
+  return `${root.getAttribute("hx-chat")}?${new URLSearchParams(conversation.wanted() ?? { join: "" })}`;
 }
 
 // The reader may have gone to another room while the connection opened.
@@ -162,26 +101,12 @@ function join() {
 function frame(text) {
   if (text.startsWith("{")) {
     const message = JSON.parse(text);
-    return frames[message.type]?.(message);
+    return control[message.type]?.(message, refetch);
   }
   feeding = true;
-  try {
-    // Our swap styles do their work before this call returns, so frames keep their order.
-    htmx.swap({ sourceElement: root, target: root, swap: "none", text }).catch((error) => console.error(error));
-  } finally {
-    feeding = false;
-  }
-}
-
-function arrived(fresh) {
-  const others = fresh.filter((item) => !timeline.isOwn(item));
-  if (!scroll.isNear()) scroll.miss(others.length);
-  announce.hear(others);
-  for (const item of fresh) {
-    presence.heard(item.dataset.author);
-    unread.hear(page.conversation, Number(item.dataset.mid), item.dataset.author);
-  }
-  unread.look();
+  // Our swap styles do their work before this call returns, so frames keep their order.
+  htmx.swap({ sourceElement: root, target: root, swap: "none", text }).catch((error) => console.error(error));
+  feeding = false;
 }
 
 function lost(unopened) {
@@ -197,7 +122,7 @@ function ended(code) {
   else banner.ended(word(code === 4403 ? "removed_from_room" : "too_many_tabs"));
 }
 
-// A refused handshake does not tell why. If it is the session, the page leads to the login, and so do we.
+// A refused handshake does not tell why. If it is the session, pages lead to the login, and so do we.
 async function probe() {
   try {
     const answer = await fetch(location.href, { method: "HEAD", redirect: "manual" });
@@ -207,7 +132,7 @@ async function probe() {
   }
 }
 
-// The server cannot bring this page up to date (too much is missing, or another database): take the list anew.
+// The server cannot bring this list up to date (too much is missing, or another database): take it anew.
 async function refetch() {
   conversation.leave();
   const list = page.list;
@@ -220,17 +145,16 @@ async function refetch() {
     if (!answer.ok) throw new Error(answer.status);
     const text = await answer.text();
     if (list !== page.list) return;
-    const ctx = { sourceElement: root, target: "#scroller", select: "#scroller", swap: "outerHTML", text };
-    await htmx.swap(ctx);
+    await htmx.swap({ sourceElement: root, target: "#scroller", select: "#scroller", swap: "outerHTML", text });
   } catch {
     again();
   }
 }
 
-// What is no chat page must not land inside the chat: an error, or the login after the session ended.
-function stay({ response }) {
-  if (response.status < 400 && !response.raw.redirected) return true;
-  if (response.status >= 500) refuse(word("try_again"));
-  else location.assign(response.raw.url);
+// What is no page of the chat must not land inside it: an error, or the login after the session ended.
+function isChat({ status, raw }) {
+  if (status < 400 && !raw.redirected) return true;
+  if (status >= 500) refuse(word("try_again"));
+  else location.assign(raw.url);
   return false;
 }

@@ -106,11 +106,12 @@ function draftName() {
   return `chatapp:draft:${person.id}:${page.conversation}`;
 }
 
-// Browsers without `field-sizing` get a script's height; the style sheet's maximum still holds.
+// Browsers without `field-sizing` get rows; the style sheet's maximum still holds. (Not a style attribute: htmx
+// copies those from the old page to the new one, which the content policy reports.)
 function grow(box) {
   if (CSS.supports("field-sizing", "content")) return;
-  box.style.height = "auto";
-  box.style.height = `${box.scrollHeight + box.offsetHeight - box.clientHeight}px`;
+  box.rows = 1;
+  box.rows = 1 + Math.round((box.scrollHeight - box.clientHeight) / parseFloat(getComputedStyle(box).lineHeight));
 }
 
 function count(box) {

@@ -18,7 +18,7 @@ const mentioned = new Set(); // ids that it brought
 
 // What to ask the server for: the conversation of the page, from its cursor on. Nothing on other pages.
 export function wanted() {
-  if (!page.list) return {};
+  if (!page.list) return null;
   const { room, direct, epoch } = page.list.dataset;
   return { ...(direct ? { direct } : { room }), since: cursor(), epoch };
 }
@@ -95,7 +95,7 @@ export function advance(upto) {
 
 export function tick() {
   for (const item of page.list?.querySelectorAll(`.own[data-mid]:not([data-state="saved"])`) ?? []) {
-    if (Number(item.dataset.mid) <= cursor() && !outbox.find(item.dataset.key)) seal(item);
+    if (Number(item.dataset.mid) <= cursor() && !outbox.find(item.dataset.key)) seal(item.dataset.mid);
   }
 }
 

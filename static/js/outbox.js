@@ -5,11 +5,12 @@
 // An entry belongs to the tab that wrote it, and only that tab sends it. A tab shows it is alive by a time in
 // storage; the entries of a dead one are taken over. Two tabs sending one entry would be harmless (same key).
 
-import { limits, person } from "./page.js";
+import { person } from "./page.js";
 import { erase, names, read, write } from "./storage.js";
 
 const BOXES = `chatapp:outbox:${person.id}:`;
 const TABS = "chatapp:tab:";
+const MOST = 100; // messages a box holds
 const LEASE = 10_000; // ms after its last sign of life until a tab counts as gone
 const STORED = ["n", "key", "content", "action", "tab", "state", "reason", "code"];
 
@@ -48,9 +49,9 @@ export function find(key) {
 // Put a message into the box; null when the box is full.
 export function add(conversation, content, action, files) {
   const box = entries(conversation);
-  if (box.length >= limits.queue) return null;
+  if (box.length >= MOST) return null;
   const n = (box.at(-1)?.n ?? 0) + 1;
-  const entry = { n, key: token(), content, action, tab, state: "queued", conversation, files, at: performance.now() };
+  const entry = { n, key: token(), content, action, tab, state: "queued", conversation, files, reason: "" };
   boxes.set(conversation, [...box, entry]);
   if (!files) store(conversation, (list) => [...list, record(entry)]);
   live();
@@ -119,7 +120,7 @@ function load(conversation) {
   const known = entries(conversation);
   const stored = (read(BOXES + conversation) ?? []).map((one) => {
     const entry = known.find((other) => other.key === one.key);
-    if (!entry) return { ...one, conversation, at: -Infinity };
+    if (!entry) return { ...one, conversation };
     return Object.assign(entry, isMine(entry) && one.tab === tab ? {} : one);
   });
   const inMemory = known.filter((entry) => entry.files);

@@ -8,7 +8,7 @@ export const person = { id: user, base };
 export const page = { list: null, conversation: null };
 
 // Sizes until the server's hello says what they are.
-export const limits = { content: 4000, pictures: 10, picture_bytes: 10 * 2 ** 20, queue: 100 };
+export const limits = { content: 4000, pictures: 10, picture_bytes: 10 * 2 ** 20 };
 
 // Read the page again and tell whether it shows another list than before.
 export function look() {

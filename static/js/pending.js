@@ -5,17 +5,13 @@ import { endsAtNewest, make, page } from "./page.js";
 import { load } from "./pictures.js";
 import { hold } from "./scroll.js";
 import { arrange } from "./timeline.js";
+import { write } from "./times.js";
 import { word } from "./words.js";
 
-const SPEAK = 300; // ms until "Sending…" is written
-const WORRY = 2_000; // ms until a message looks unsaved; sooner it would only flicker
-
 const drawn = new WeakMap(); // message -> what its state line shows
-let timer;
 
 // Show every message of the outbox once: in its place when the server's rendering is there, else after all others.
 export function paint() {
-  clearTimeout(timer);
   if (!endsAtNewest()) return;
   const waiting = outbox.entries(page.conversation);
   const left = [...page.list.querySelectorAll(".msg[data-key]:not([data-mid])")];
@@ -28,8 +24,6 @@ export function paint() {
     if (gone.length || made.length) arrange();
     for (const entry of waiting) show(bubble(entry.key), entry);
   });
-  const ages = waiting.filter((entry) => entry.state !== "failed").map(age).filter((ms) => ms < WORRY);
-  if (ages.length) timer = setTimeout(paint, 20 + Math.min(...ages.map((ms) => (ms < SPEAK ? SPEAK : WORRY) - ms)));
 }
 
 // The server's rendering of an own message is there: it takes over from the placeholder.
@@ -41,13 +35,13 @@ export function claim(item, key) {
   item.dataset.key = key;
 }
 
-// Mark an own message as saved, quietly.
-export function seal(item) {
-  if (item.dataset.state === "saved") return;
+// Mark an own message as saved; the style sheet draws words of success as a quiet tick.
+export function seal(id) {
+  const item = document.getElementById(`m-${id}`);
+  if (!item || item.dataset.state === "saved") return;
   delete item.dataset.key;
   item.dataset.state = "saved";
-  item.classList.remove("pending", "failed");
-  item.querySelector(".state").replaceChildren(make("span", { class: "tick", role: "img", "aria-label": word("saved") }, "✓"));
+  item.querySelector(".state").textContent = word("saved");
 }
 
 function bubble(key) {
@@ -60,19 +54,13 @@ function sort(waiting) {
   page.list.append(...items);
 }
 
-function age(entry) {
-  return performance.now() - entry.at;
-}
-
 function place(entry) {
   const item = document.getElementById("pending").content.querySelector(".msg").cloneNode(true);
   for (const name of ["id", "data-mid", "data-rev"]) item.removeAttribute(name);
   item.dataset.key = entry.key;
-  const link = item.querySelector(".when");
-  link.removeAttribute("href");
-  const now = new Date();
-  item.querySelector("time").dateTime = now.toISOString();
-  item.querySelector("time").textContent = "";
+  item.querySelector(".when").removeAttribute("href");
+  item.querySelector("time").dateTime = new Date().toISOString();
+  write(item);
   const inside = [...(entry.files ? [shots(entry)] : []), ...(entry.content ? [text(entry)] : [])];
   item.querySelector(".bub").classList.toggle("pic", Boolean(entry.files));
   item.querySelector(".bub").replaceChildren(...inside);
@@ -93,30 +81,22 @@ function shots(entry) {
   return make("div", { class: `shots n${pictures.length}` }, ...pictures);
 }
 
+// Write the state line only when it says something else: its buttons may have the focus.
 function show(item, entry) {
-  item.dataset.state = entry.state;
-  item.classList.toggle("pending", entry.state !== "failed" && age(entry) >= WORRY);
-  item.classList.toggle("failed", entry.state === "failed");
+  const uploading = entry.state === "sending" && entry.files;
+  const kind = uploading ? "upload" : `${entry.state} ${entry.reason}`;
   const line = item.querySelector(".state");
-  const kind = entry.state === "sending" && entry.files ? "upload" : `${entry.state} ${sentence(entry)}`;
+  item.dataset.state = entry.state;
   if (drawn.get(item) !== kind) {
     drawn.set(item, kind);
-    line.classList.toggle("bad", entry.state === "failed");
-    line.replaceChildren(...(kind === "upload" ? progress() : entry.state === "failed" ? failed(entry) : [sentence(entry)]));
+    const text = entry.reason || word(entry.state);
+    line.replaceChildren(...(uploading ? progress() : entry.state === "failed" ? failed(entry) : [text]));
   }
-  if (kind === "upload") measure(line, entry.progress ?? 0);
-}
-
-function sentence(entry) {
-  if (entry.reason) return entry.reason;
-  if (entry.state === "sent") return age(entry) < WORRY ? "" : word("sent");
-  if (age(entry) < SPEAK) return "";
-  return entry.state === "queued" && age(entry) >= WORRY ? word("queued") : word("sending");
+  if (uploading) measure(line, entry.progress ?? 0);
 }
 
 function failed(entry) {
-  const lead = make("span", {}, `${word("failed")} ${entry.reason ?? ""} `);
-  return [lead, button("retry"), " ", button("discard")];
+  return [`${word("failed")} ${entry.reason} `, button("retry"), " ", button("discard")];
 }
 
 function progress() {

@@ -8,7 +8,6 @@ const TYPES = ["image/jpeg", "image/png", "image/webp", "image/gif"];
 const MIB = 2 ** 20;
 
 const trays = new Map(); // conversation -> files
-let depth = 0; // elements the drag is inside of: enter and leave come for each
 
 export function start() {
   document.addEventListener("change", ({ target }) => target.id === "choose" && choose(target));
@@ -82,13 +81,9 @@ function drag(event) {
   const main = document.getElementById("main");
   if (!page.list || !event.dataTransfer?.types.includes("Files")) return;
   event.preventDefault(); // else the browser would leave the chat and open the file
-  if (event.type === "dragenter") depth += 1;
-  if (event.type === "dragleave") depth -= 1;
-  if (event.type === "drop") {
-    depth = 0;
-    offer([...event.dataTransfer.files]);
-  }
-  main.classList.toggle("dropping", depth > 0);
+  const left = event.type === "dragleave" && !main.contains(event.relatedTarget);
+  main.classList.toggle("dropping", event.type !== "drop" && !left);
+  if (event.type === "drop") offer([...event.dataTransfer.files]);
 }
 
 function offer(files) {

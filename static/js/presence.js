@@ -20,7 +20,7 @@ export function notice({ dataset }) {
 }
 
 export function paint() {
-  if (!online) return forget();
+  if (!online) return;
   for (const avatar of document.querySelectorAll("[data-person]")) show(avatar, online.has(avatar.dataset.person));
   for (const line of document.querySelectorAll("[data-person-state]")) {
     write(line, word(online.has(line.dataset.personState) ? "online" : "offline"));

@@ -41,7 +41,7 @@ export function pause() {
 export function down() {
   ready = false;
   flight = null;
-  for (const entry of outbox.all()) if (outbox.isMine(entry) && entry.state !== "failed") requeue(entry);
+  for (const entry of outbox.all()) if (entry.state !== "failed") requeue(entry);
 }
 
 export function pump() {
@@ -154,7 +154,8 @@ async function post(entry) {
   const answer = await entry.transfer.answer;
   entry.transfer = null;
   if (!outbox.find(entry.key)) return;
-  if (answer.status === 200) saved({ keys: [entry.key] });
+  // An id is the only proof: a redirect to the login also ends in 200.
+  if (answer.id) saved({ keys: [entry.key] });
   else if (answer.status) refused({ ...answer, key: entry.key, reason: answer.reason ?? word("upload_failed") });
   else if (entry.state === "sending") refused({ key: entry.key, code: "network", retry: true });
 }

@@ -10,7 +10,7 @@ export function upload({ action, key, content, files = [] }, progress = () => {}
   body.append("key", key);
   for (const file of files) body.append("pictures", file, file.name);
   const answer = new Promise((resolve) => {
-    request.onload = () => resolve({ retry: request.status >= 500, ...parse(request.response), status: request.status });
+    request.onload = () => resolve({ retry: request.status >= 500 || request.status < 400, ...parse(request.response), status: request.status });
     request.onerror = request.onabort = () => resolve({ status: 0 });
   });
   request.upload.onprogress = ({ loaded, total }) => progress(total ? loaded / total : 0);

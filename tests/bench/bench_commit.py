@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import measure
+
 from chatapp import clock
 from chatapp.clock import Stamper
 from chatapp.journal import Journal

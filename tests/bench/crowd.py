@@ -184,13 +184,17 @@ class Crowd:
         self._left[number] = len(self._wires)
         wire = next(self._speakers)
         self._sent[number] = time.perf_counter()
-        wire.sock.send(_masked(_TEXT, payload))
+        try:
+            wire.sock.send(_masked(_TEXT, payload))
+        except ConnectionError:
+            sys.exit(f"{self._server.name} closed a connection")
 
     # --- listening --------------------------------------------------------------------------------------------------
 
     def _receive(self, timeout: float) -> None:
         """Read once from every socket that has something, and count what arrived."""
-        last, numbers = b"", []
+        last: bytes | None = None
+        numbers: list[int] = []
         wires, sent, left, latencies = self._wires, self._sent, self._left, self._result.latencies
         arrived = 0
         for descriptor, _ in self._poll.poll(timeout):
@@ -198,7 +202,7 @@ class Crowd:
             wire = wires[descriptor]
             if data != last or wire.rest:
                 numbers = self._parse(wire, data)
-                last = data if numbers and not wire.rest else b""
+                last = data if numbers and not wire.rest else None
             now = time.perf_counter()
             for number in numbers:
                 if number in sent:

@@ -1,8 +1,8 @@
 """What the benches share: servers on temporary databases, people, CPU seconds, percentiles and one table.
 
 A bench and its clients run on the first core, the servers on the others, so that neither takes time from the other.
-CPU seconds are those of the whole process, read from /proc: a bench runs on Linux only. On loopback they include the
-kernel's work for the receiving side too, so they overstate what a network card would leave to do, for all servers alike.
+CPU seconds are those of the whole process, read from /proc: a bench runs on Linux only. On loopback they include
+what the kernel does for the receiving side, so they overstate the cost of a real network, for all servers alike.
 Databases are made below the folder for temporary files; ``TMPDIR`` chooses another disk.
 """
 
@@ -170,9 +170,9 @@ class Browser:
         self._connection = http.client.HTTPConnection(server.host, server.port, timeout=30)
         self.cookie = ""
 
-    def get(self, path: str) -> bytes:
+    def get(self, path: str, headers: dict[str, str] | None = None) -> bytes:
         """Return a page."""
-        return self._ask("GET", path, None, {})
+        return self._ask("GET", path, None, headers or {})
 
     def post(self, path: str, **fields: str) -> bytes:
         """Post a form as a page of the server does."""

@@ -16,9 +16,10 @@ import pytest
 import pytest_asyncio
 from PIL import Image, ImageCms, ImageDraw, ImageOps, PngImagePlugin
 
-from chatapp import images
-from chatapp.images import FRAMES, PIXELS, WAITING, Images, Prepared, clean_name, reencode
+from chatapp import images, reencoding
+from chatapp.images import WAITING, Images, Prepared, clean_name
 from chatapp.records import PICTURE_BYTES, Rejected
+from chatapp.reencoding import FRAMES, PIXELS, reencode
 
 RED, GREEN, BLUE = (220, 20, 20), (20, 220, 20), (20, 20, 220)
 SECRET = b"somewhere in Hanoi"
@@ -249,8 +250,8 @@ def test_a_large_animation_is_shrunk() -> None:
 def test_an_animation_too_large_as_written_anew_is_shrunk_until_it_fits(monkeypatch: pytest.MonkeyPatch) -> None:
     noise = [Image.effect_noise((60, 50), 99).convert("P") for _ in range(15)]
     upload = encoded(noise[0], "GIF", save_all=True, append_images=noise[1:])
-    monkeypatch.setattr(images, "PICTURE_BYTES", len(upload) // 2)
-    mime, kept, first = images._animation(Image.open(BytesIO(upload)))
+    monkeypatch.setattr(reencoding, "PICTURE_BYTES", len(upload) // 2)
+    mime, kept, first = reencoding._animation(Image.open(BytesIO(upload)))
     assert mime == "image/gif"
     assert len(kept) <= len(upload) // 2
     assert first.size == shown(kept).size < (60, 50)
@@ -463,7 +464,7 @@ async def test_nothing_is_started_after_closing(worker: Images) -> None:
 async def test_the_child_is_short_of_memory(worker: Images) -> None:
     await worker.prepare(encoded(photo(), "JPEG"), "one.jpg")
     limits = Path(f"/proc/{worker.pid}/limits").read_text()
-    assert f"Max address space         {images.MEMORY}" in limits
+    assert f"Max address space         {reencoding.MEMORY}" in limits
 
 
 def test_the_server_does_not_load_the_decoders() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 from datetime import UTC, date
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import pytest
 from babel.messages.catalog import Catalog, Message
 from babel.messages.frontend import CommandLineInterface
-from babel.messages.mofile import write_mo
+from babel.messages.mofile import read_mo
 from babel.messages.pofile import read_po
 
 from chatapp import language
@@ -38,7 +37,7 @@ def sentences(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
 
 
 def forms(text: object) -> tuple[str, ...]:
-    return text if isinstance(text, tuple) else (str(text),)
+    return tuple(text) if isinstance(text, (tuple, list)) else (str(text),)
 
 
 def test_every_sentence_has_a_vietnamese_translation(sentences: Catalog, vietnamese: Catalog) -> None:
@@ -61,9 +60,14 @@ def test_no_translation_is_left_of_a_sentence_that_is_gone(sentences: Catalog, v
 
 
 def test_the_compiled_catalog_is_the_written_one(vietnamese: Catalog) -> None:
-    compiled = io.BytesIO()
-    write_mo(compiled, vietnamese)
-    assert compiled.getvalue() == CATALOG.with_suffix(".mo").read_bytes()
+    with CATALOG.with_suffix(".mo").open("rb") as file:
+        compiled = read_mo(file)
+    # All but the header, which names the version of the compiler.
+    read, written = (
+        {forms(message.id): forms(message.string) for message in catalog if message.id}
+        for catalog in (compiled, vietnamese)
+    )
+    assert read == written
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).resolve().parents[2] / "chatapp"
 # From the ground up. A module imports from floors below; on its own floor only as long as no circle comes of it.
 FLOORS = {
     "ground": """
-        __init__ clock images language lock logs markup names passwords records resources schema settings
+        __init__ clock images language lock logs markup names passwords records reencoding resources schema settings
         store store.*
     """,
     "delivery": "hub journal messaging pace presence render unread views",
@@ -40,7 +40,7 @@ LIBRARIES = {
     "cryptography": "app passwords schema web.sessions",
     "jinja2": "app render",
     "markupsafe": "markup render",
-    "PIL": "images",
+    "PIL": "reencoding",
     "segno": "banner",
     "sqlite3": "schema store store.*",
     "time": "clock",

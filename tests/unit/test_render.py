@@ -136,10 +136,13 @@ def test_a_page_shows_the_same_bytes_as_a_frame(env: Environment, frames: render
 
 def test_a_frame_does_not_depend_on_who_wrote_or_reads(frames: render.Render) -> None:
     before = frames.messages([message(5, at="23:30")])
+    link = views.Link("@1-2", "/direct/An", "An", 1, False, AN, True)
+    news = frames.unread("@1-2", [(5, 2)], link)
     zone = language.zone.set("Asia/Ho_Chi_Minh")
     try:
         with language.spoken("vi"):
             assert frames.messages([message(5, at="23:30")]) == before
+            assert frames.unread("@1-2", [(5, 2)], link) == news
     finally:
         language.zone.reset(zone)
     assert ">23:30<" in before

@@ -7,17 +7,17 @@ import ipaddress
 import json
 import logging
 import re
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 
 import pytest
-from aiohttp import ClientResponse, FormData, WSServerHandshakeError, web
+from aiohttp import ClientResponse, FormData, WSMsgType, WSServerHandshakeError, web
 from aiohttp.test_utils import TestClient
 from multidict import CIMultiDict
 
 from chatapp.language import current, zone
 from chatapp.records import NotFound, Rejected
 from chatapp.store import Busy, Unwritable
-from chatapp.web import guard, keys, pages
+from chatapp.web import guard, keys, pages, sessions, static
 from chatapp.web.pages import safe_next
 from people import Person
 
@@ -95,7 +95,7 @@ async def test_whatever_goes_wrong_gets_a_page_that_says_so_and_nothing_secret(
     page = await response.text()
     assert response.status == status
     assert response.content_type == "text/html"
-    assert 'id="main"' in page
+    assert "<h1>" in page
     assert f">{status}<" in page
     for word in (SECRET, "Traceback", "RuntimeError", "aiohttp", ".py"):
         assert word not in page
@@ -126,13 +126,6 @@ async def test_a_program_gets_errors_as_json(client: Client) -> None:
         response = await client.get(path, headers=headers)
         assert set(await response.json()) == {"code", "reason", "retry", "retry_after", "request"}
         assert SECRET not in await response.text()
-
-
-async def test_a_part_of_a_page_that_cannot_be_had_stands_where_the_page_stood(client: Client) -> None:
-    response = await client.get("/raise/gone", headers={"HX-Request": "true"})
-    assert response.status == 404
-    assert response.headers["HX-Retarget"] == response.headers["HX-Reselect"] == "#main"
-    assert 'id="main"' in await response.text()
 
 
 async def test_an_unknown_address_and_a_wrong_method_get_pages_too(client: Client) -> None:
@@ -188,7 +181,7 @@ async def one_of_each(client: Client, an: Person) -> dict[str, ClientResponse]:
         "page": await an.get("/settings"),
         "landing": await client.get("/"),
         "redirect": await client.get("/settings", allow_redirects=False),
-        "form error": await Person(client.server, "x").post("/login", {}) if False else await an.post("/login", {}),
+        "form error": await an.post("/login", {}),
         "forbidden": await client.post("/login"),
         "missing": await client.get("/nowhere"),
         "wrong method": await client.get("/logout"),
@@ -196,15 +189,12 @@ async def one_of_each(client: Client, an: Person) -> dict[str, ClientResponse]:
         "raised redirect": await client.get("/raise/moved", allow_redirects=False),
         "json": await client.get("/tell"),
         "health": await client.get("/healthz"),
-        "static": await client.get(client.app_static),  # type: ignore[attr-defined]
+        "static": await client.get(client.app[static.key].url("css/base.css")),
         "expectation": await client.get("/", headers={"Expect": "something-else"}),
     }
 
 
 async def test_every_response_wears_the_security_headers(client: Client, meet: Meet) -> None:
-    from chatapp.web import static
-
-    client.app_static = client.app[static.key].url("css/base.css")  # type: ignore[attr-defined]
     for kind, response in (await one_of_each(client, await meet("An"))).items():
         headers = response.headers
         assert headers["X-Content-Type-Options"] == "nosniff", kind
@@ -462,6 +452,18 @@ async def test_a_trusted_proxy_tells_the_scheme(start: Start, said: str, scheme:
     assert (await facts(client, {"X-Forwarded-Proto": said}))["scheme"] == scheme
 
 
+async def test_a_socket_opens_through_a_trusted_proxy_and_ends_with_its_session(start: Start) -> None:
+    client = await start(trusted_proxies=LOCAL)
+    async with Person(client.server, "An") as an:
+        await an.register()
+        headers = {"X-Forwarded-For": "192.0.2.1", "X-Forwarded-Proto": "http"}
+        async with an.socket(headers=headers) as socket:
+            await an.log_out()
+            while (await socket.receive(timeout=5)).type is WSMsgType.TEXT:
+                pass
+            assert socket.close_code == sessions.CLOSED
+
+
 def test_an_ipv4_proxy_seen_through_an_ipv6_socket_is_the_same_proxy() -> None:
     assert guard.client_address("::ffff:10.0.0.1", ["192.0.2.1"], LOCAL) == "192.0.2.1"
     assert guard.client_address("::ffff:10.0.0.1", ["192.0.2.1", "::ffff:10.0.0.2"], LOCAL) == "192.0.2.1"
@@ -491,7 +493,7 @@ async def test_everything_works_below_a_path(start: Start) -> None:
     [
         ("/", "", "/"),
         ("/rooms/tech", "", "/rooms/tech"),
-        ("/rooms/tech?before=1&x=%2F#m-1", "", "/rooms/tech?before=1&x=%2F#m-1"),
+        ("/rooms/tech?before=1&x=%26#m-1", "", "/rooms/tech?before=1&x=%26#m-1"),
         ("/direct/Trần Bình", "", "/direct/Tr%E1%BA%A7n%20B%C3%ACnh"),
         ("/direct/100%25", "", "/direct/100%25"),
         ("/chat/rooms", "/chat", "/chat/rooms"),
@@ -571,7 +573,7 @@ async def test_a_form_sent_without_a_session_leads_back_to_its_page(client: Clie
         ("vi", "en", "en"),
         ("en", "vi", "vi"),
         ("en", "xx", "en"),
-        ("\x7f;q=;;,,", "", "vi"),
+        ("xx;q=;;,,;q=9,", "", "vi"),
     ],
 )
 async def test_the_language_is_the_cookies_then_the_browsers_then_the_operators(
@@ -624,9 +626,9 @@ async def test_the_zone_is_the_browsers_if_there_is_such_a_zone(client: Client, 
 
 
 @pytest.fixture
-def lines(caplog: pytest.LogCaptureFixture) -> Iterator[Callable[[], list[dict[str, object]]]]:
+def lines(caplog: pytest.LogCaptureFixture) -> Callable[[], list[dict[str, object]]]:
     caplog.set_level(logging.INFO, "chatapp.access")
-    yield lambda: [record.__dict__ for record in caplog.records if record.name == "chatapp.access"]
+    return lambda: [record.__dict__ for record in caplog.records if record.name == "chatapp.access"]
 
 
 async def test_each_request_is_one_line_without_its_query(
@@ -694,7 +696,8 @@ async def test_a_request_that_two_servers_could_read_differently_is_refused(clie
     answer = await asyncio.wait_for(reader.readline(), 5)
     writer.close()
     await writer.wait_closed()
-    assert answer.startswith(b"HTTP/1.") and b" 400 " in answer
+    assert answer.startswith(b"HTTP/1.")
+    assert answer.split()[1] == b"400"
 
 
 async def test_a_request_without_a_host_is_no_crash(client: Client) -> None:

@@ -1,0 +1,87 @@
+// What the server's frames mean: who is told what, in which order.
+
+import * as announce from "./announce.js";
+import * as banner from "./banner.js";
+import * as conversation from "./conversation.js";
+import { limits, page, person, refuse } from "./page.js";
+import * as pending from "./pending.js";
+import * as presence from "./presence.js";
+import * as scroll from "./scroll.js";
+import * as sender from "./sender.js";
+import * as socket from "./socket.js";
+import * as timeline from "./timeline.js";
+import * as unread from "./unread.js";
+
+// Control frames, for this connection only. `refetch` takes the list anew when the server cannot bring it up to date.
+export const control = {
+  hello({ conversation: key, recovered, limits: sizes }, refetch) {
+    Object.assign(limits, sizes);
+    if (conversation.begin(key) && recovered === false) refetch();
+  },
+  ready({ upto }) {
+    if (!conversation.finish(upto)) return;
+    socket.settle();
+    banner.up();
+    sender.up();
+    pending.paint();
+    unread.look();
+  },
+  sent(frame) {
+    conversation.name(frame);
+    sender.sent(frame);
+  },
+  saved(frame) {
+    const ids = sender.saved(frame);
+    if (frame.upto) conversation.advance(frame.upto);
+    ids.forEach(pending.seal);
+  },
+  refused(frame) {
+    if (frame.key) sender.refused(frame);
+    else refuse(frame.reason);
+  },
+  failed(frame) {
+    conversation.take([frame.id]);
+    sender.refused(frame);
+  },
+  unread: unread.set,
+};
+
+// Fragments, for everybody alike, by their swap style: each returns the elements it put into the page. `isLive` is
+// false when a page request brought the fragment: older messages.
+export const swaps = {
+  timeline(list, content, isLive) {
+    const items = [...content.querySelectorAll(":scope > .msg")];
+    if (!isLive) return list === page.list ? timeline.insert(items, false) : [];
+    if (!conversation.takes(list)) return [];
+    const fresh = conversation.bring(items);
+    pending.paint();
+    if (conversation.isLive()) arrived(fresh);
+    return fresh.filter((item) => item.isConnected);
+  },
+  removed(list, content) {
+    if (conversation.takes(list)) conversation.take([...content.children].map((item) => Number(item.dataset.mid)));
+    pending.paint();
+    return [];
+  },
+  unread: (side, notice) => unread.notice(notice),
+  presence(side, notice) {
+    presence.notice(notice);
+    return [];
+  },
+  typing(line, { dataset }) {
+    if (conversation.isLive() && dataset.user !== person.id) presence.typing(dataset.user, dataset.name);
+    return [];
+  },
+};
+
+function arrived(fresh) {
+  const others = fresh.filter((item) => !timeline.isOwn(item));
+  if (!scroll.isNear()) scroll.miss(others.length);
+  else if (others.length === 1) others[0].classList.add("fresh"); // many moving at once would be unrest
+  announce.hear(others);
+  for (const { dataset } of fresh) {
+    presence.heard(dataset.author);
+    unread.hear(page.conversation, Number(dataset.mid), dataset.author);
+  }
+  unread.look();
+}

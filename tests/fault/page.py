@@ -1,0 +1,226 @@
+"""An open page of the chat: it keeps the documented wire as the real one does, and writes down what it sees."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import socket
+import struct
+import time
+from contextlib import suppress
+from typing import Any
+
+import aiohttp
+
+from fault.log import Log, Row
+from fault.outbox import Outbox
+from fault.screen import Screen, messages, older
+from fault.server import Server
+
+PASSWORD = "một con vịt xoè ra"
+_FIRST, _CAP, _SLOW = 0.5, 15.0, 5.0  # seconds between two tries to connect: at first, at most, after our own fault
+_OPENING = 10.0  # seconds to complete a handshake
+_SILENCE = 45.0  # seconds without hearing anything until the connection counts as dead
+_BEAT = 17.5  # seconds between two signs of life
+_PATIENCE = 15.0  # seconds for the server to say sent or refused
+_FINAL = {4401, 4403, 4408}
+_LOST = (aiohttp.ClientError, OSError, ValueError)  # TimeoutError is an OSError
+
+
+class Page:
+    """One person's one tab, showing one room."""
+
+    def __init__(self, server: Server, name: str, room: str = "general") -> None:
+        self.name = name
+        self.author = 0
+        self.codes: list[int] = []  # how its connections ended
+        self._server = server
+        self._room = room
+        self._browser = aiohttp.ClientSession(
+            server.url, cookie_jar=aiohttp.CookieJar(unsafe=True), headers={"Origin": server.url}
+        )
+        self._socket: aiohttp.ClientWebSocketResponse | None = None
+        self._tries = 0
+        self._wake = asyncio.Event()
+        self._beaten = asyncio.Event()
+        self._life: asyncio.Task[None] | None = None
+        self.latencies: list[float] = []  # seconds from a live message's writing to its being shown here
+        self._begin(Log(0))
+
+    def _begin(self, log: Log) -> None:
+        self.log, self.outbox, self.screen = log, Outbox(log), Screen(log)
+
+    # --- what its person does ---------------------------------------------------------------------------------------
+
+    async def open(self) -> None:
+        """Register, or log in when the name is known, and show the room."""
+        form = {"username": self.name, "password": PASSWORD}
+        async with self._browser.post("/register", data=form, allow_redirects=False) as answer:
+            known = answer.status != 303  # noqa: PLR2004 - see other: in
+        if known:
+            async with self._browser.post("/login", data=form, allow_redirects=False) as answer:
+                assert answer.status == 303, f"{self.name} cannot log in: {answer.status}"
+        page = await self._get(f"/rooms/{self._room}")
+        self.author = int(page.partition('data-user="')[2].partition('"')[0])
+        self._begin(Log(self.author))
+        self.screen.load(page)
+        self._life = asyncio.create_task(self._live(), name=self.name)
+
+    def write(self, content: str) -> None:
+        """Send a message, or keep it until that is possible."""
+        self.outbox.put(content)
+        self._wake.set()
+
+    def cut(self) -> None:
+        """Lose the connection as abruptly as a network can: with a reset."""
+        if self._socket and not self._socket.closed and (wire := self._socket.get_extra_info("socket")):
+            wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self._socket._conn.transport.abort()
+
+    async def close(self) -> None:
+        """Close the page."""
+        if self._life:
+            self._life.cancel()
+            await asyncio.gather(self._life, return_exceptions=True)
+        await self._browser.close()
+
+    @property
+    def cookie(self) -> str:
+        """Return the header that says whose page this is."""
+        return "; ".join(f"{cookie.key}={cookie.value}" for cookie in self._browser.cookie_jar)
+
+    @property
+    def quiet(self) -> bool:
+        """Tell whether it is up to date and nothing waits, in the outbox or on the screen."""
+        assert self._life is not None
+        if self._life.done():
+            self._life.result()
+        return self.screen.settled and not self.outbox
+
+    async def hear_out(self) -> None:
+        """Wait until everything that the server has sent up to now is here."""
+        self._beaten.clear()
+        if self._socket:
+            await self._socket.send_str('{"type":"beat"}')
+            await self._beaten.wait()
+
+    async def history(self) -> list[Row]:
+        """Read the room page by page, back to its first message."""
+        page = await self._get(f"/rooms/{self._room}")
+        rows = messages(page)
+        while before := older(page):
+            page = await self._get(f"/rooms/{self._room}/messages?before={before}")
+            rows = messages(page) + rows
+        return rows
+
+    def finish(self) -> Log:
+        """Return the log, with the end state in it."""
+        self.log.screen, self.log.unsent = self.screen.rows, self.outbox.keys
+        return self.log
+
+    # --- its connection ---------------------------------------------------------------------------------------------
+
+    async def _get(self, path: str) -> str:
+        async with self._browser.get(path, headers={"Accept": "text/html"}, allow_redirects=False) as answer:
+            answer.raise_for_status()
+            return await answer.text()
+
+    async def _live(self) -> None:
+        while True:
+            code = 1006
+            with suppress(*_LOST):
+                code = await self._connect()
+            self.screen.phase = "away"
+            self.outbox.down()
+            self.log.note("down")
+            self.codes.append(code)
+            assert code not in _FINAL, f"{self.name} was shut out: {code}"
+            longest = min(_FIRST * 2**self._tries, _CAP)
+            self._tries += 1
+            wait = longest * random.uniform(0.5, 1)
+            await asyncio.sleep(max(wait, _SLOW) if code in {1008, 1009} else wait)
+
+    async def _connect(self) -> int:
+        """Be connected until that ends. Return the close code."""
+        query = {"room": self._room, "since": str(self.screen.cursor), "epoch": self.screen.epoch}
+        async with asyncio.timeout(_OPENING):
+            ws = await self._browser.ws_connect("/ws", params=query, max_msg_size=0, timeout=_GOODBYE)
+        self._socket, self.screen.phase = ws, "asked"
+        sending = asyncio.create_task(self._send(ws))
+        try:
+            while True:
+                message = await ws.receive(_SILENCE)
+                if message.type is not aiohttp.WSMsgType.TEXT:
+                    return ws.close_code or 1006
+                await self._hear(ws, message.data)
+        finally:
+            self._socket = None
+            sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
+            with suppress(*_LOST):
+                await ws.close()
+
+    async def _send(self, ws: aiohttp.ClientWebSocketResponse) -> None:
+        beat = time.monotonic() + _BEAT
+        while not ws.closed:
+            self._wake.clear()
+            self.outbox.ask_again()
+            if self.outbox.waits > _PATIENCE:
+                self.cut()
+            entry = self.outbox.take() if self.screen.phase == "live" else None
+            if entry:
+                await ws.send_json({"type": "message", "content": entry.content, "key": entry.key})
+            elif time.monotonic() > beat:
+                beat = time.monotonic() + _BEAT
+                await ws.send_json({"type": "beat"})
+            else:
+                pause = self.outbox.pause if self.screen.phase == "live" else None
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), min(1.0, 1.0 if pause is None else pause + 0.001))
+
+    async def _hear(self, ws: aiohttp.ClientWebSocketResponse, text: str) -> None:
+        if text.startswith("<"):
+            self._measure(text)
+            self.screen.take(text)
+            return
+        frame: dict[str, Any] = json.loads(text)
+        kind = frame["type"]
+        if kind == "hello":
+            await self._greeted(ws, frame)
+        elif kind == "ready":
+            if self.screen.finish(frame["upto"]):
+                self._tries = 0
+        elif kind == "sent":
+            self.outbox.sent(frame)
+        elif kind == "saved":
+            self.outbox.saved(frame)
+            self.screen.advance(frame["upto"])
+        elif kind == "refused":
+            self.outbox.refused(frame)
+        elif kind == "failed":
+            self.screen.remove([frame["id"]])
+            self.outbox.refused(frame)
+        elif kind == "beat":
+            self._beaten.set()
+        self._wake.set()
+
+    async def _greeted(self, ws: aiohttp.ClientWebSocketResponse, frame: dict[str, Any]) -> None:
+        if frame["conversation"] != self._room:
+            return
+        if frame["recovered"]:
+            self.screen.begin()
+            return
+        # The server cannot bring this list up to date: take it anew, then ask again from there.
+        self.screen.phase = "asked"
+        self.screen.load(await self._get(f"/rooms/{self._room}"))
+        where = {"room": self._room, "since": self.screen.cursor, "epoch": self.screen.epoch}
+        await ws.send_json({"type": "join", **where})
+
+    def _measure(self, text: str) -> None:
+        if self.screen.phase == "live":
+            now = time.monotonic()
+            self.latencies += [now - float(row.content.split(" ", 2)[1]) for row in messages(text)]
+
+
+_GOODBYE = aiohttp.ClientWSTimeout(ws_close=0.2)

@@ -1,0 +1,124 @@
+"""People who chat with each other, one page each, while something goes wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import secrets
+import sqlite3
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+
+from fault.judge import Verdict, judge
+from fault.log import Row
+from fault.page import Page
+from fault.server import Server
+
+CALM = 60.0  # seconds after the last message until everything is saved and shown everywhere, at the latest
+_ROWS = (
+    "SELECT messages.id, messages.author_id, messages.message, message_keys.key FROM messages"
+    " LEFT JOIN message_keys ON message_keys.message_id = messages.id WHERE room = ? ORDER BY messages.id"
+)
+
+
+def table(database: Path, room: str) -> list[Row]:
+    """Return the rows of a room as the database has them."""
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as db:
+        return [Row(*row) for row in db.execute(_ROWS, (room,))]
+
+
+def integrity(database: Path) -> str:
+    """Return what SQLite says of the file: "ok", or what is wrong."""
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as db:
+        return "; ".join(row[0] for row in db.execute("PRAGMA integrity_check"))
+
+
+class People:
+    """Some pages on one room; each of their people writes now and then until told to be quiet."""
+
+    def __init__(self, server: Server, room: str = "general") -> None:
+        self.server = server
+        self.pages: list[Page] = []
+        self._room = room
+        self._writing: list[asyncio.Task[None]] = []
+
+    async def come(self, count: int) -> None:
+        """Open pages for more people."""
+        for _ in range(count):
+            page = Page(self.server, f"p{len(self.pages)}{secrets.token_hex(2)}", self._room)
+            self.pages.append(page)
+            await page.open()
+        await self.wait(lambda: all(page.screen.phase == "live" for page in self.pages))
+
+    @asynccontextmanager
+    async def chatting(self, rate: float = 5.0, size: int = 0) -> AsyncIterator[None]:
+        """Let everybody write: ``rate`` messages a second each, of at least ``size`` characters."""
+        self._writing = [asyncio.create_task(self._write(page, rate, size)) for page in self.pages]
+        try:
+            yield
+        finally:
+            for task in self._writing:
+                task.cancel()
+            await asyncio.gather(*self._writing, return_exceptions=True)
+
+    async def say(self, count: int = 1) -> None:
+        """Let everybody write some messages at once."""
+        for page in self.pages:
+            for number in range(count):
+                page.write(_content(page, number))
+
+    async def wait(self, condition, patience: float = CALM) -> float:
+        """Wait until something is so. Return the seconds it took."""
+        began = time.monotonic()
+        while not condition():
+            assert time.monotonic() - began < patience, f"not so after {patience:.0f} s\n{self.server.log[-2000:]}"
+            await asyncio.sleep(0.02)
+        return time.monotonic() - began
+
+    async def calm(self, patience: float = CALM) -> float:
+        """Wait until nothing is under way anywhere, at most ``patience``. Return the seconds it took."""
+        began = time.monotonic()
+        while time.monotonic() - began < patience:
+            if all(page.quiet for page in self.pages):
+                async with asyncio.timeout(10):
+                    await asyncio.gather(*(page.hear_out() for page in self.pages))
+                if all(page.quiet for page in self.pages):
+                    break
+            await asyncio.sleep(0.02)
+        return time.monotonic() - began
+
+    async def verdict(self, patience: float = CALM) -> Verdict:
+        """Wait for calm and let the judge speak."""
+        await self.calm(patience)
+        history = await self.pages[0].history()
+        found = judge([page.finish() for page in self.pages], table(self.server.database, self._room), history)
+        if (health := integrity(self.server.database)) != "ok":
+            found.lost.append(f"the database is damaged: {health}")
+        return found
+
+    async def leave(self) -> None:
+        """Close every page."""
+        await asyncio.gather(*(page.close() for page in self.pages))
+
+    @property
+    def count(self) -> int:
+        """Return how many messages were written."""
+        return sum(event.kind == "invoke" for page in self.pages for event in page.log.events)
+
+    def latency(self, share: float, since: int = 0) -> float:
+        """Return how many milliseconds a share of the live messages took at most to be shown elsewhere."""
+        all_of_them = sorted(seconds for page in self.pages for seconds in page.latencies[since:])
+        return 1000 * all_of_them[min(len(all_of_them) - 1, int(share * len(all_of_them)))] if all_of_them else 0.0
+
+    async def _write(self, page: Page, rate: float, size: int) -> None:
+        number = 0
+        while True:
+            await asyncio.sleep(random.expovariate(rate))
+            number += 1
+            page.write(_content(page, number).ljust(size, "."))
+
+
+def _content(page: Page, number: int) -> str:
+    return f"{page.name} {time.monotonic():.6f} {number} {secrets.token_hex(4)}"

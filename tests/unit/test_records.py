@@ -1,0 +1,119 @@
+"""What a message may hold, and what its author is told when it may not."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chatapp.records import CONTENT_LIMIT, Conversation, Draft, Message, Picture, Rejected, clean
+
+KEY = "k" * 16
+PICTURE = Picture("id", "cat.png", 4, 3, 4, 3, "d1")
+
+
+def message(**changes: object) -> Message:
+    fields: dict[str, object] = {"id": 1, "rev": 1, "conversation": Conversation(room="tech"), "author_id": 3}
+    fields |= {"author": "An", "content": "hi", "created_at": "2026-11-22T10:00:00.000Z"}
+    return Message(**(fields | changes))  # type: ignore[arg-type]
+
+
+def refusal(content: object, key: object = KEY, pictures: tuple[Picture, ...] = ()) -> Rejected:
+    with pytest.raises(Rejected) as raised:
+        Draft.parse(content, key, pictures)
+    return raised.value
+
+
+@pytest.mark.parametrize("content", [None, 7, True, ["hi"], {"content": "hi"}, b"hi"])
+def test_only_text_is_a_message(content: object) -> None:
+    assert refusal(content).code == "content_type"
+
+
+@pytest.mark.parametrize("key", [None, 7, "", "k" * 15, "k" * 65, "k" * 15 + " ", "k" * 15 + "é", "k" * 16 + "\n"])
+def test_a_key_is_16_to_64_plain_characters(key: object) -> None:
+    assert refusal("hi", key).code == "key"
+
+
+@pytest.mark.parametrize("key", ["k" * 16, "k" * 64, "Az09_-" * 5])
+def test_a_good_key_is_kept(key: str) -> None:
+    assert Draft.parse("hi", key).key == key
+
+
+@pytest.mark.parametrize("content", ["", " ", "\n\t \r\n", "\x00\x07", "\u200b", "\u2060\ufeff \u3000", "\u2028"])
+def test_what_shows_nothing_is_empty(content: str) -> None:
+    assert refusal(content).code == "empty"
+    assert Draft.parse(content, KEY, (PICTURE,)).content == ""
+
+
+@pytest.mark.parametrize("content", ["👋🏽", "\U0001fae8", "é", "0", "\u200fשלום", "\ufdd0"])
+def test_what_shows_anything_is_not_empty(content: str) -> None:
+    assert Draft.parse(content, KEY).content == content
+
+
+def test_a_lone_surrogate_is_refused() -> None:
+    assert refusal("half \ud83d of an emoji").code == "content_encoding"
+
+
+def test_the_longest_message_fits_and_one_character_more_is_refused_with_both_numbers() -> None:
+    longest = "😀" * CONTENT_LIMIT
+    assert Draft.parse(longest, KEY).content == longest
+    no = refusal(longest + "😀")
+    assert (no.code, no.values, no.retry) == ("too_long", {"limit": CONTENT_LIMIT, "length": CONTENT_LIMIT + 1}, False)
+    assert no.reason.format(**no.values) == "A message can have at most 4000 characters; this one has 4001."
+
+
+def test_spaces_around_a_message_do_not_count() -> None:
+    assert clean(" " * 5_000 + "hi" + "\n" * 5_000) == "hi"
+
+
+def test_line_breaks_are_one_character_and_control_characters_go() -> None:
+    assert clean("a\r\nb\rc\td\x00\x1b[31m\x7f\x9b") == "a\nb\nc\td[31m"
+
+
+def test_text_is_kept_in_nfc() -> None:
+    decomposed = unicodedata.normalize("NFD", "Tiếng Việt")
+    assert clean(decomposed) == "Tiếng Việt"
+
+
+@given(st.text(max_size=200))
+def test_cleaning_twice_changes_nothing_more(text: str) -> None:
+    try:
+        once = clean(text)
+    except Rejected:
+        return
+    assert clean(once) == once
+    assert once.encode()
+
+
+def test_a_direct_conversation_is_the_same_for_both_people() -> None:
+    assert Conversation.direct(7, 3) == Conversation.direct(3, 7)
+    assert Conversation.direct(7, 3).key == "@3-7"
+    assert Conversation(room="tech").key == "tech"
+
+
+def test_a_direct_conversation_admits_its_two_people_only() -> None:
+    talk = Conversation.direct(3, 7)
+    assert [talk.admits(user) for user in (3, 7, 4)] == [True, True, False]
+    assert (talk.other(3), talk.other(7)) == (7, 3)
+    assert Conversation(room="tech").admits(4)
+
+
+def test_a_conversation_with_oneself_has_oneself_as_the_other() -> None:
+    assert Conversation.direct(3, 3).other(3) == 3
+
+
+def test_the_same_words_and_pictures_in_the_same_order_are_a_retry() -> None:
+    other = Picture("id2", "dog.png", 4, 3, 4, 3, "d2")
+    kept = message(pictures=(PICTURE, other))
+    again = Picture("another id", "renamed.png", 0, 0, 0, 0, "d1")
+    assert kept.same_as(Draft("hi", KEY, (again, other)))
+    assert not kept.same_as(Draft("hi", KEY, (other, again)))
+    assert not kept.same_as(Draft("hi", KEY, (again,)))
+    assert not kept.same_as(Draft("ho", KEY, (again, other)))
+
+
+def test_a_refusal_says_whether_and_when_to_come_back() -> None:
+    no = Rejected("busy", "The server is busy.", retry=True, retry_after=1.5)
+    assert (str(no), no.code, no.retry, no.retry_after) == ("The server is busy.", "busy", True, 1.5)
