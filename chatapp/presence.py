@@ -22,7 +22,9 @@ class Presence:
         self._render = render
         self._shown: set[int] = set()  # who everybody was last told is here
         self._typed: dict[tuple[int, str], float] = {}
+        self._newcomers: list[User] = []
         self.changed = Pace(_PACE, self._publish)
+        self._introduce = Pace(_PACE, self._publish_newcomers)
 
     @property
     def online(self) -> set[int]:
@@ -32,6 +34,15 @@ class Presence:
     def greeting(self) -> bytes:
         """Return the frame that tells a new connection who is here."""
         return hub.frame(self._render.presence(online=sorted(self.online)))
+
+    def registered(self, user: User) -> None:
+        """Tell everybody that there is somebody new: their lists of people were drawn before."""
+        self._newcomers.append(user)
+        self._introduce()
+
+    def _publish_newcomers(self, _: Hashable) -> None:
+        users, self._newcomers = self._newcomers, []
+        self._hub.publish_everywhere(hub.frame(self._render.newcomers(users)))
 
     def typing(self, listener: Listener, user: User) -> None:
         """Tell the listener's conversation that its person is typing, now and then."""

@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from chatapp import __version__, clock, language, markup, names
 from chatapp.records import Message, User
-from chatapp.views import Link
+from chatapp.views import Link, Person
 
 _BETWEEN_TAGS = re.compile(r"(?<=[>}])\n\s*(?=[<{])")
 _COMPACT = ("partials/", "frames/")
@@ -106,6 +106,7 @@ class Render:
         self._removed = frame("removed")
         self._unread = frame("unread")
         self._presence = frame("presence")
+        self._newcomers = frame("newcomers")
         self._typing = frame("typing")
 
     def messages(self, messages: Sequence[Message]) -> str:
@@ -126,6 +127,10 @@ class Render:
     def presence(self, online: Sequence[int] | None = None, came: Sequence[int] = (), left: Sequence[int] = ()) -> str:
         """Render who is here: everybody, or who came and left since."""
         return str(self._presence(online, came, left))
+
+    def newcomers(self, users: Sequence[User]) -> str:
+        """Render rows of people who have just registered, for lists that were drawn before they did."""
+        return str(_NOBODY.run(self._newcomers, [Person(user, online=True) for user in users]))
 
     def typing(self, user: User) -> str:
         """Render that somebody is typing."""

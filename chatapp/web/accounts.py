@@ -71,6 +71,7 @@ async def register(request: web.Request) -> web.StreamResponse:
             return _form(request, "register", fields, {"username": language.explain(refusal)})
         return _refused(request, "register", fields, refusal)
     log.info("registered", extra={"user": user.id, "address": request.remote})
+    request.app[keys.presence].registered(user)
     await sessions.log_in(request, user)
     return _go_on(request, fields)
 

@@ -138,11 +138,6 @@ async def form(request: web.Request) -> dict[str, str]:
     return found
 
 
-def reason(refusal: Rejected) -> str:
-    """Return the reason of a refusal in the reader's language."""
-    return language.explain(refusal)
-
-
 def wait_in_words(seconds: float) -> str:
     """Return a wait in the reader's language, rounded up."""
     if seconds <= _SECONDS_LIMIT:

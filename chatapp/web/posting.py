@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from aiohttp import BodyPartReader, web
 
+from chatapp import language
 from chatapp.records import PICTURE_BYTES, PICTURES_LIMIT, Draft, Picture, Rejected, User, sentence
 from chatapp.web import conversations, keys, pages, places, sessions
 from chatapp.web.places import Place
@@ -64,7 +65,7 @@ async def _refuse(request: web.Request, place: Place, form: Form, refusal: Rejec
     page = await request.app[keys.messaging].history(place.conversation)
     status = _STATUS.get(refusal.code, 422)
     return await conversations.show(
-        request, place, page, content=form.content, error=pages.reason(refusal), status=status
+        request, place, page, content=form.content, error=language.explain(refusal), status=status
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
-from chatapp import hub
+from chatapp import hub, language
 from chatapp.hub import Listener
 from chatapp.records import ID_LIMIT, PICTURE_BYTES, Draft, NotFound, Rejected, User, sentence
 from chatapp.web import keys, pages, places, posting
@@ -145,7 +145,7 @@ class Connection:
                 "refused",
                 key=key if isinstance(key, str) else None,
                 code=refusal.code,
-                reason=pages.reason(refusal),
+                reason=language.explain(refusal),
                 retry=refusal.retry,
                 retry_after=refusal.retry_after,
             )

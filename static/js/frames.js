@@ -43,7 +43,7 @@ export const control = {
     conversation.take([frame.id]);
     sender.refused(frame);
   },
-  unread: unread.set,
+  unread: unread.set, // and `beat`, which says nothing but that the server is there
 };
 
 // Fragments, for everybody alike, by their swap style: each returns the elements it put into the page. `isLive` is
@@ -67,6 +67,14 @@ export const swaps = {
   presence(side, notice) {
     presence.notice(notice);
     return [];
+  },
+  // People who registered after the lists of people were drawn.
+  newcomers(list, content) {
+    const known = (row) => list.querySelector(`[data-person="${row.querySelector("[data-person]").dataset.person}"]`);
+    const rows = [...content.children].filter((row) => !known(row));
+    list.append(...rows);
+    presence.paint();
+    return rows;
   },
   typing(line, { dataset }) {
     if (conversation.isLive() && dataset.user !== person.id) presence.typing(dataset.user, dataset.name);

@@ -37,7 +37,9 @@ function show(link) {
   box.querySelector("img").src = link.href;
   box.querySelector("img").alt = alt;
   box.querySelector(".caption").textContent = `${alt} · ${place}`;
-  for (const button of box.querySelectorAll("[data-step]")) button.disabled = !all[all.indexOf(link) + Number(button.dataset.step)];
+  for (const button of box.querySelectorAll("[data-step]")) {
+    button.disabled = !all[all.indexOf(link) + Number(button.dataset.step)];
+  }
   if (box.open) return;
   box.showModal();
   box.addEventListener("close", closed, { once: true });

@@ -1,4 +1,4 @@
-// Own messages on their way: a placeholder until the server's rendering is there, and the line that says how far it is.
+// Own messages on their way: a placeholder until the server's rendering is there, and a line that says how far it is.
 
 import * as outbox from "./outbox.js";
 import { endsAtNewest, make, page } from "./page.js";
@@ -100,7 +100,8 @@ function failed(entry) {
 }
 
 function progress() {
-  return [make("progress", { max: "1", value: "0", "aria-label": word("sending") }), make("span", { class: "percent" }), " ", button("cancel")];
+  const bar = make("progress", { max: "1", value: "0", "aria-label": word("sending") });
+  return [bar, make("span", { class: "percent" }), " ", button("cancel")];
 }
 
 function measure(line, fraction) {

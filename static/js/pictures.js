@@ -97,8 +97,8 @@ function offer(files) {
 
 function fault({ name, type, size: bytes }) {
   if (!TYPES.includes(type) || !bytes) return word("not_a_picture", { name });
-  if (bytes > limits.picture_bytes) return word("picture_too_big", { name, limit: Math.floor(limits.picture_bytes / MIB) });
-  return "";
+  const limit = Math.floor(limits.picture_bytes / MIB);
+  return bytes > limits.picture_bytes ? word("picture_too_big", { name, limit }) : "";
 }
 
 function size(bytes) {

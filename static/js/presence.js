@@ -1,5 +1,6 @@
 // Who is here and who is typing. Both are hearsay: nothing of it is kept, and a name that falls silent goes.
 
+import { make } from "./page.js";
 import * as socket from "./socket.js";
 import { word } from "./words.js";
 
@@ -25,7 +26,8 @@ export function paint() {
   for (const line of document.querySelectorAll("[data-person-state]")) {
     write(line, word(online.has(line.dataset.personState) ? "online" : "offline"));
   }
-  for (const line of document.querySelectorAll("[data-online-count]")) write(line, word("online_count", { n: online.size }));
+  const count = word("online_count", { n: online.size });
+  for (const line of document.querySelectorAll("[data-online-count]")) write(line, count);
 }
 
 // Tell the others, once in a while, that this person is typing.
@@ -63,7 +65,7 @@ function show(avatar, isOnline) {
   const name = avatar.parentElement.matches("a.room") && avatar.parentElement.querySelector(".n");
   if (!name) return;
   name.querySelector(".sr")?.remove();
-  if (isOnline) name.append(Object.assign(document.createElement("span"), { className: "sr", textContent: ` (${word("online")})` }));
+  if (isOnline) name.append(make("span", { class: "sr" }, ` (${word("online")})`));
 }
 
 function paintTyping() {

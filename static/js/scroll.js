@@ -14,7 +14,8 @@ let holding = false; // one change may be made of others
 export function start(onMove) {
   moved = onMove;
   // Scroll events do not bubble, and the scroller is replaced with its room: listen from above.
-  document.addEventListener("scroll", ({ target }) => target.id === "scroller" && scrolled(), { capture: true, passive: true });
+  const listen = { capture: true, passive: true };
+  document.addEventListener("scroll", ({ target }) => target.id === "scroller" && scrolled(), listen);
   document.addEventListener("mousedown", (event) => event.target.closest("#jump") && event.preventDefault());
   document.addEventListener("click", (event) => event.target.closest("#jump") && jump());
 }

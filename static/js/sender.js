@@ -20,10 +20,9 @@ const CAP = 15_000; // ms between two tries of a refused message
 let ready = false; // the socket is in the conversation on the screen, and caught up
 let flight = null; // the entry that was sent and not answered
 let elsewhere = false; // a message of another conversation is on its way
-let tickTimer;
 
 export function start() {
-  tickTimer ??= setInterval(tick, TICK);
+  setInterval(tick, TICK);
 }
 
 export function up() {
@@ -145,15 +144,15 @@ function land(entry) {
 
 function requeue(entry) {
   if (entry.state === "queued" && !entry.id) return;
-  outbox.change(entry, { state: "queued", id: null, progress: 0 });
   entry.transfer?.abort();
+  outbox.change(entry, { state: "queued", id: null, progress: 0, transfer: null });
 }
 
 async function post(entry) {
-  entry.transfer = upload(entry, (progress) => outbox.change(entry, { progress }));
-  const answer = await entry.transfer.answer;
+  const mine = (entry.transfer = upload(entry, (progress) => outbox.change(entry, { progress })));
+  const answer = await mine.answer;
+  if (entry.transfer !== mine || !outbox.find(entry.key)) return;
   entry.transfer = null;
-  if (!outbox.find(entry.key)) return;
   // An id is the only proof: a redirect to the login also ends in 200.
   if (answer.id) saved({ keys: [entry.key] });
   else if (answer.status) refused({ ...answer, key: entry.key, reason: answer.reason ?? word("upload_failed") });

@@ -10,7 +10,10 @@ export function upload({ action, key, content, files = [] }, progress = () => {}
   body.append("key", key);
   for (const file of files) body.append("pictures", file, file.name);
   const answer = new Promise((resolve) => {
-    request.onload = () => resolve({ retry: request.status >= 500 || request.status < 400, ...parse(request.response), status: request.status });
+    request.onload = () => {
+      const { status } = request;
+      resolve({ retry: status >= 500 || status < 400, ...parse(request.response), status });
+    };
     request.onerror = request.onabort = () => resolve({ status: 0 });
   });
   request.upload.onprogress = ({ loaded, total }) => progress(total ? loaded / total : 0);

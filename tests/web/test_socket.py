@@ -310,3 +310,12 @@ async def test_stopping_says_1012_after_saving(client, meet) -> None:
         await stopping
         assert socket.close_code == 1012
         assert ear.count('"saved"') >= 1
+
+
+async def test_somebody_who_registers_appears_in_lists_that_are_open(meet) -> None:
+    an = await meet("An")
+    async with an.socket(OURS) as socket:
+        ear = Ear(socket)
+        await ear.until("ready")
+        await meet("Bình")
+        assert 'data-person="2"' in await ear.until("newcomers:.members")

@@ -1,0 +1,53 @@
+"""Connections that break, and readers that do not read."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+import pytest
+
+from fault import strace
+from fault.conftest import amount
+
+CUTS = amount("CUTS", 300)
+PAGES = 10
+
+
+async def cut(people, count: int, figures) -> None:
+    """Reset connections, those included that are catching up, one after the other."""
+    done = 0
+    while done < count:
+        for page in random.sample(people.pages, PAGES // 2):
+            if page.screen.phase in {"catching", "live"}:
+                page.cut()
+                done += 1
+        figures.progress(min(done, count), count, "cut")
+        await asyncio.sleep(random.uniform(0.05, 0.3))
+
+
+@pytest.mark.timeout(60 + CUTS)
+async def test_nothing_is_lost_when_connections_are_reset(start, gather, figures):
+    server = await start()
+    people = await gather(server, PAGES)
+    descriptors, resident = server.descriptors, server.resident
+    async with people.chatting(rate=5):
+        await cut(people, CUTS, figures)
+    verdict = await people.verdict()
+    await people.wait(lambda: server.descriptors <= descriptors + 2, patience=35)
+    grown = server.resident - resident
+    figures(resets=CUTS, messages=verdict.messages, memory_grown_mb=grown, verdict=verdict.counts)
+    assert verdict.clean, str(verdict)
+    assert grown < 25
+
+
+@strace.needed
+@pytest.mark.timeout(60 + CUTS)
+async def test_nothing_is_lost_when_connections_are_reset_while_the_disk_is_slow(start, gather, figures):
+    server = await start()
+    people = await gather(server, PAGES)
+    async with people.chatting(rate=10), strace.attached(server.pid, *strace.slow(strace.SYNC, 15)):
+        await cut(people, CUTS // 3, figures)
+    verdict = await people.verdict()
+    figures(resets=CUTS // 3, messages=verdict.messages, verdict=verdict.counts)
+    assert verdict.clean, str(verdict)
