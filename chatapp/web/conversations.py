@@ -35,7 +35,7 @@ async def show(  # noqa: PLR0913 - a page and how it is to be shown
         "path": place.path,
         "is_direct": place.person is not None,
         "person": place.person,
-        "people": (await people(request))[:_PEOPLE_BESIDE],
+        "beside": await beside(request),
         "at_newest": not page.newer,
         "cursor": page.watermark,
         "epoch": request.app[keys.messaging].epoch,
@@ -56,6 +56,11 @@ def listing(page: Page, me: User, read: int | None = None) -> dict[str, object]:
 
 def _ends(messages: list[Message]) -> tuple[int | None, int | None]:
     return (messages[0].id, messages[-1].id) if messages else (None, None)
+
+
+async def beside(request: web.Request) -> list[views.Person]:
+    """Return the people whom a page lists beside what it shows."""
+    return (await people(request))[:_PEOPLE_BESIDE]
 
 
 async def people(request: web.Request) -> list[views.Person]:

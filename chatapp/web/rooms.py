@@ -14,13 +14,18 @@ from chatapp.web.places import Place
 
 async def index(request: web.Request) -> web.StreamResponse:
     """Show the list of conversations."""
-    return pages.page(request, "rooms/rooms.html", {"side": await places.side(request, sessions.me(request))})
+    context = {"side": await places.side(request, sessions.me(request)), "beside": await conversations.beside(request)}
+    return pages.page(request, "rooms/rooms.html", context)
 
 
 async def people(request: web.Request) -> web.StreamResponse:
     """Show everybody, to start a direct conversation with."""
     me = sessions.me(request)
-    context = {"side": await places.side(request, me), "people": await conversations.people(request)}
+    context = {
+        "side": await places.side(request, me),
+        "people": await conversations.people(request),
+        "beside": await conversations.beside(request),
+    }
     return pages.page(request, "rooms/people.html", context)
 
 

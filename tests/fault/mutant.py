@@ -36,16 +36,16 @@ def drop_pending() -> None:
 
 def sync_less() -> None:
     """Let commits return before they are on the disk."""
-    from chatapp.store import database
+    from chatapp.store.database import Database
 
-    connect = database._connect
+    opened = Database.open
 
-    async def careless(*place: Any, **options: Any) -> Any:
-        connection = await connect(*place, **options)
-        await connection.execute_fetchall("PRAGMA synchronous = NORMAL")
-        return connection
+    async def open_carelessly(*place: Any) -> Database:
+        database = await opened(*place)
+        await database._writer.execute_fetchall("PRAGMA synchronous = NORMAL")
+        return database
 
-    database._connect = careless
+    Database.open = open_carelessly  # type: ignore[method-assign,assignment]
 
 
 if __name__ == "__main__":

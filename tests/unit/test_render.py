@@ -56,7 +56,7 @@ def room(env: Environment, *messages: Message, **values: Any) -> str:
         "title": "General",
         "is_direct": False,
         "person": None,
-        "people": people,
+        "beside": people,
         "older": None,
         "newer": None,
         "at_newest": True,
@@ -87,7 +87,8 @@ def pages(env: Environment, text: str) -> Iterator[str]:
     yield page(env, "rooms/people.html", me=somebody, side=side, people=people)
     said = message(5, somebody, content=text, pictures=(Picture("p", text, 9, 9, 9, 9),))
     draft = {"content": text, "error": text}
-    values = {"me": somebody, "side": side, "people": people, "title": text, "draft": draft, "composer_key": text}
+    values = {"me": somebody, "side": side, "people": people, "beside": people, "title": text, "draft": draft}
+    values["composer_key"] = text
     yield room(env, said, **values)
     yield room(env, said, **values, is_direct=True, person=somebody, older=3, newer=9, at_newest=False)
 

@@ -1,0 +1,131 @@
+"""The disk is full, fails, or is locked by somebody else while ten people write."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from fault import strace
+from fault.conftest import amount
+from fault.disk import locked, small_disk
+
+__all__ = ["small_disk"]
+
+LOCKED = amount("LOCKED_SECONDS", 10)
+FULL = amount("FULL_SECONDS", 10)
+FAILING = amount("FAILING_SECONDS", 5)
+ROUNDS = amount("FAILING_ROUNDS", 2)
+
+
+def count(people, kind: str) -> int:
+    return sum(event.kind == kind for page in people.pages for event in page.log.events)
+
+
+def own_saves(people) -> int:
+    return count(people, "saved")
+
+
+async def saves_again(people) -> float:
+    """Wait until something is saved that was not before. Return the seconds it took."""
+    before = own_saves(people)
+    return await people.wait(lambda: own_saves(people) > before, patience=20)
+
+
+@pytest.mark.timeout(120 + LOCKED)
+async def test_nothing_is_taken_back_while_another_program_holds_the_lock(start, gather, figures):
+    server = await start()
+    people = await gather(server)
+    async with people.chatting(rate=5):
+        await people.wait(lambda: own_saves(people) > 20)
+        marks = [len(page.latencies) for page in people.pages]
+        with locked(server.database):
+            await asyncio.sleep(LOCKED)
+            late = sorted(s for page, mark in zip(people.pages, marks, strict=True) for s in page.latencies[mark:])
+        again = await saves_again(people)
+    verdict = await people.verdict()
+    p99 = 1000 * late[int(0.99 * len(late))]
+    taken_back = count(people, "removed")
+    figures(locked_s=LOCKED, messages=verdict.messages, longest_unsaved_s=verdict.longest, saved_again_after_s=again)
+    figures(live_p99_ms=p99, taken_back=taken_back, verdict=verdict.counts)
+    assert verdict.clean, str(verdict)
+    assert taken_back == 0
+    assert again < 2
+
+
+@pytest.mark.timeout(120)
+async def test_messages_that_wait_too_long_for_a_lock_are_taken_back_and_sent_again(start, gather, figures):
+    server = await start(environment={"CHATAPP_HOLD_SECONDS": "2"})
+    people = await gather(server)
+    async with people.chatting(rate=5):
+        await people.wait(lambda: own_saves(people) > 20)
+        with locked(server.database):
+            await asyncio.sleep(4)
+        again = await saves_again(people)
+    verdict = await people.verdict()
+    taken_back = count(people, "removed")
+    figures(messages=verdict.messages, taken_back=taken_back, saved_again_after_s=again, verdict=verdict.counts)
+    assert taken_back
+    assert verdict.clean, str(verdict)
+
+
+@pytest.mark.timeout(120 + FULL)
+async def test_a_full_disk_takes_nothing_with_it(start, gather, figures, small_disk):
+    server = await start(database=small_disk.folder / "chat.db")
+    people = await gather(server)
+    async with people.chatting(rate=5, size=500):
+        await people.wait(lambda: own_saves(people) > 20)
+        small_disk.fill()
+        await asyncio.sleep(FULL)
+        assert await people.pages[0].history(), "reading goes on while the disk is full"
+        small_disk.free()
+        again = await saves_again(people)
+    verdict = await people.verdict()
+    taken_back = count(people, "removed") // len(people.pages)
+    figures(full_s=FULL, messages=verdict.messages, taken_back=taken_back, saved_again_after_s=again)
+    figures(verdict=verdict.counts)
+    assert verdict.clean, str(verdict)
+    assert again < 5
+
+
+@strace.needed
+@pytest.mark.parametrize(("calls", "error"), [(strace.SYNC, "EIO"), ("pwrite64", "ENOSPC"), ("pwrite64", "EIO")])
+async def test_a_disk_that_fails_takes_nothing_with_it(start, gather, figures, calls, error):
+    server = await start()
+    people = await gather(server)
+    async with people.chatting(rate=5):
+        await people.wait(lambda: own_saves(people) > 20)
+        async with strace.attached(server.pid, *strace.failing(calls, error)):
+            await asyncio.sleep(FAILING)
+        again = await saves_again(people)
+    verdict = await people.verdict()
+    taken_back = count(people, "removed") // len(people.pages)
+    figures(failing_s=FAILING, messages=verdict.messages, taken_back=taken_back, saved_again_after_s=again)
+    figures(verdict=verdict.counts)
+    assert verdict.clean, str(verdict)
+    assert again < 5
+
+
+@strace.needed
+@pytest.mark.timeout(60 + 20 * ROUNDS)
+async def test_a_disk_that_fails_until_the_server_is_killed_takes_nothing_with_it(start, gather, figures):
+    server = await start()
+    people = await gather(server)
+    async with people.chatting(rate=5):
+        for _ in range(ROUNDS):
+            await saves_again(people)
+            async with strace.attached(server.pid, *strace.failing(strace.SYNC, "EIO")):
+                await people.wait(lambda: "cannot be written" in server.log)
+                for page in people.pages[:5]:
+                    page.cut()  # some come back, and learn what the server then thinks is settled
+                began = time.monotonic()
+                await people.wait(
+                    lambda began=began: time.monotonic() > began + 1
+                    and all(page.screen.phase == "live" for page in people.pages)
+                )
+                await server.kill()
+            await server.start()
+    verdict = await people.verdict()
+    figures(kills=ROUNDS, messages=verdict.messages, verdict=verdict.counts)
+    assert verdict.clean, str(verdict)
