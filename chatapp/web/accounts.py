@@ -144,7 +144,7 @@ async def logout(request: web.Request) -> web.StreamResponse:
 def _go_on(request: web.Request, fields: Mapping[str, str]) -> web.Response:
     """Go to where the person wanted to go before they were asked to log in."""
     wanted = pages.safe_next(fields.get("next"), request.app[keys.settings].base_path)
-    return pages.go(wanted) if wanted else pages.redirect(request, "/")
+    return pages.go(request, wanted) if wanted else pages.redirect(request, "/")
 
 
 def _form(

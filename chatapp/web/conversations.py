@@ -37,6 +37,8 @@ async def show(  # noqa: PLR0913 - a page and how it is to be shown
         "person": place.person,
         "beside": await beside(request),
         "at_newest": not page.newer,
+        # Without scripts a page looks for news on a timer, but not while its reader has something to lose.
+        "renewing": not page.newer and not content and "pause" not in request.query,
         "cursor": page.watermark,
         "epoch": request.app[keys.messaging].epoch,
         "read": read,

@@ -55,17 +55,21 @@ def url(request: web.Request, path: str) -> str:
 
 def redirect(request: web.Request, path: str) -> web.Response:
     """Send the browser on with a GET to one of our own paths."""
-    return go(url(request, path))
+    return go(request, url(request, path))
 
 
-def go(address: str) -> web.Response:
+def go(request: web.Request, address: str) -> web.Response:
     """Send the browser on with a GET to an address of this site that includes the base path."""
-    return web.Response(status=303, headers={"Location": str(URL(address))})
+    location = str(URL(address))
+    if request.method == "POST" and "HX-Request" in request.headers:
+        # A redirect would be followed by the script alone; this makes the browser go there.
+        return web.Response(status=200, headers={"HX-Redirect": location})
+    return web.Response(status=303, headers={"Location": location})
 
 
 def back(request: web.Request, default: str) -> web.Response:
     """Send the browser back to the page it came from if that was one of ours, else to one of our own paths."""
-    return go(_referring(request) or url(request, default))
+    return go(request, _referring(request) or url(request, default))
 
 
 def _referring(request: web.Request) -> str | None:
@@ -107,7 +111,7 @@ def log_in_first(request: web.Request) -> web.StreamResponse:
     address = url(request, f"/login?next={quote(wanted, safe='/')}" if wanted else "/login")
     if partial:  # followed by the browser itself: a redirect would put the log-in page into a corner of this one
         return web.Response(status=401, headers={"HX-Redirect": address})
-    return go(address)
+    return go(request, address)
 
 
 def _is_program(request: web.Request) -> bool:

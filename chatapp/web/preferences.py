@@ -37,7 +37,7 @@ async def switch_language(request: web.Request) -> web.StreamResponse:
         await request.app[keys.store].accounts.set_language(session.user.id, language)
     base = request.app[keys.settings].base_path
     wanted = pages.safe_next(fields.get("next"), base)
-    response = pages.go(wanted) if wanted else pages.back(request, "/")
+    response = pages.go(request, wanted) if wanted else pages.back(request, "/")
     if language is None:
         response.del_cookie("language", path=base or "/", secure=request.secure, httponly=True, samesite="Lax")
     else:

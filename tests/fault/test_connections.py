@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import random
+from contextlib import ExitStack
 
 import pytest
 
 from fault import strace
 from fault.conftest import amount
+from fault.wire import upgraded
 
 CUTS = amount("CUTS", 300)
 PAGES = 10
+READERS, STALLED = 30, 10
+BASELINE = amount("BASELINE_SECONDS", 4)
 
 
 async def cut(people, count: int, figures) -> None:
@@ -50,4 +54,24 @@ async def test_nothing_is_lost_when_connections_are_reset_while_the_disk_is_slow
         await cut(people, CUTS // 3, figures)
     verdict = await people.verdict()
     figures(resets=CUTS // 3, messages=verdict.messages, verdict=verdict.counts)
+    assert verdict.clean, str(verdict)
+
+
+@pytest.mark.timeout(180)
+async def test_readers_who_do_not_read_are_cut_and_hold_nobody_up(start, gather, figures):
+    server = await start()
+    people = await gather(server, READERS)
+    async with people.chatting(rate=150 / READERS, size=4000):
+        await asyncio.sleep(BASELINE)
+        usual, marks = people.latency(0.99), [len(page.latencies) for page in people.pages]
+        descriptors, resident = server.descriptors, server.resident
+        with ExitStack() as stack:
+            for page in people.pages[:STALLED]:
+                await asyncio.to_thread(stack.enter_context, upgraded(server, page, window=4096))
+            seconds = await people.wait(lambda: server.descriptors <= descriptors, patience=90)
+            grown = server.resident - resident
+            late = people.latency(0.99, since=min(marks))
+    verdict = await people.verdict()
+    figures(readers=READERS, stalled=STALLED, p99_before_ms=usual, p99_ms=late, cut_after_s=seconds)
+    figures(memory_grown_mb=grown, messages=verdict.messages, verdict=verdict.counts)
     assert verdict.clean, str(verdict)

@@ -60,6 +60,7 @@ def room(env: Environment, *messages: Message, **values: Any) -> str:
         "older": None,
         "newer": None,
         "at_newest": True,
+        "renewing": True,
         "cursor": 7,
         "epoch": "e1",
         "read": 0,
@@ -221,7 +222,7 @@ def test_the_three_first_rooms_have_translated_names() -> None:
 
 def test_only_a_page_at_the_newest_refreshes_itself_without_scripts(env: Environment) -> None:
     assert '<noscript><meta http-equiv="refresh"' in room(env, message(5))
-    assert "http-equiv" not in room(env, message(5), at_newest=False, newer=5)
+    assert "http-equiv" not in room(env, message(5), at_newest=False, newer=5, renewing=False)
 
 
 def test_errors_are_tied_to_their_fields_and_take_the_focus(env: Environment) -> None:

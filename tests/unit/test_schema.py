@@ -128,7 +128,7 @@ async def test_the_original_programs_tables_keep_their_names_and_columns(path: P
         "messages": {"id", "room", "sender", "message", "msg_type", "created_at"},
         "private_messages": {"id", "sender", "receiver", "message", "created_at"},
     }.items():
-        assert columns <= {row[1] for row in ask(path, f"PRAGMA table_info({table})")}  # noqa: S608
+        assert columns <= {row[1] for row in ask(path, f"PRAGMA table_info({table})")}
 
 
 async def test_writes_are_on_disk_before_they_return_and_readers_cannot_write(path: Path) -> None:
@@ -185,11 +185,11 @@ async def test_every_text_keeps_its_id_author_and_words(old: Path) -> None:
     columns = "id, sender, message FROM {} WHERE message NOT LIKE 'data:image/png;base64,i%' AND {}"
     rooms = columns.format("messages", "msg_type = 'text'")
     directs = columns.format("private_messages", "message NOT LIKE 'data:%'")
-    wanted = [ask(old, f"SELECT {query}") for query in (rooms, directs)]  # noqa: S608
+    wanted = [ask(old, f"SELECT {query}") for query in (rooms, directs)]
     assert [len(rows) for rows in wanted] == [9, 5]
     await upgrade(old)
     for query, rows in zip((rooms, directs), wanted, strict=True):
-        assert set(rows) <= set(ask(old, f"SELECT {query}"))  # noqa: S608
+        assert set(rows) <= set(ask(old, f"SELECT {query}"))
 
 
 @pytest.fixture
@@ -579,7 +579,7 @@ def calls(store: Store, picture: Prepared) -> dict[str, list[Callable[[], Awaita
 
     accounts, messages, marks = store.accounts, store.messages, store.marks
     return {
-        "Accounts.create": [lambda: accounts.create(name, name.lower(), "x") for name in ("An", "Bình")],
+        "Accounts.create": [lambda: accounts.create("An", "an", "x"), lambda: accounts.create("Bình", "bình", "x")],
         "Messages.save": [save],
         "Messages.rooms": [messages.rooms],
         "Messages.page": [

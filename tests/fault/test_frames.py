@@ -1,0 +1,77 @@
+"""Frames that are wrong, one by one and by the thousand, while others chat."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from contextlib import suppress
+
+import pytest
+
+from fault import fuzz
+from fault.conftest import amount
+from fault.wire import BINARY, CLOSE, FIN, PING, RSV1, TEXT, frame, upgraded
+
+FRAMES = amount("FRAMES", 2000)
+GIB = 2**30
+WRONG = {
+    "a reserved bit": (frame(FIN | RSV1 | TEXT, b"{}"), {1002}),
+    "an opcode that does not exist": (frame(FIN | 0x3, b"{}"), {1002}),
+    "a continuation of nothing": (frame(FIN | 0x0, b"{}"), {1002}),
+    "a long ping": (frame(FIN | PING, b"x" * 126), {1002}),
+    "a ping in pieces": (frame(PING, b"x"), {1002}),
+    "a close code that must not be sent": (frame(FIN | CLOSE, (1005).to_bytes(2, "big")), {1002}),
+    "half a close code": (frame(FIN | CLOSE, b"\x03"), {1002}),
+    "not a frame": (b"GET / HTTP/1.1\r\n\r\n", {1002}),
+    "text that is not UTF-8": (frame(FIN | TEXT, b"\xff\xfe"), {1007}),
+    "too much text": (frame(FIN | TEXT, b"x" * 70_000), {1009}),
+    "the promise of a gigabyte": (frame(FIN | TEXT, b"x", claimed=GIB), {1009}),
+    "the promise of more than there is": (frame(FIN | TEXT, b"x", claimed=2**63 - 1), {1009}),
+    "bytes instead of text": (frame(FIN | BINARY, b"{}"), {1003}),
+}
+
+
+async def throw(server, page, frames) -> tuple[int, set[int]]:
+    """Send frames, connecting again whenever the server has had enough. Return how often, and its close codes."""
+    connections, codes, left = 0, set(), iter(frames)
+    text = next(left, None)
+    while text is not None:
+        connections += 1
+        with upgraded(server, page, room="tech") as wire:
+            reading = asyncio.create_task(asyncio.to_thread(wire.close_code))
+            while text is not None and not reading.done():
+                try:
+                    wire.send(frame(FIN | TEXT, text.encode(errors="surrogatepass")))
+                except ConnectionError:
+                    break
+                text = next(left, None)
+                await asyncio.sleep(0)
+            with suppress(ConnectionError):
+                wire.send(frame(FIN | CLOSE, (1000).to_bytes(2, "big")))
+            codes.add(await reading)
+    return connections, codes
+
+
+@pytest.mark.timeout(60 + FRAMES // 10)
+async def test_hostile_frames_disturb_nobody(start, gather, figures):
+    server = await start()
+    people, hostile = await gather(server, 5), (await gather(server, 1, "game")).pages[0]
+    resident = server.resident
+    async with people.chatting(rate=5):
+        connections, codes = await throw(server, hostile, itertools.islice(fuzz.frames(seed=20261122), FRAMES))
+    verdict = await people.verdict()
+    figures(frames=FRAMES, connections=connections, codes=sorted(codes), memory_grown_mb=server.resident - resident)
+    figures(p99_ms=people.latency(0.99), messages=verdict.messages, verdict=verdict.counts)
+    assert verdict.clean, str(verdict)
+
+
+@pytest.mark.parametrize("name", WRONG)
+async def test_a_connection_that_breaks_the_protocol_is_closed_with_the_reason(start, gather, name):
+    server = await start()
+    people = await gather(server, 1)
+    data, codes = WRONG[name]
+    with upgraded(server, people.pages[0]) as wire:
+        wire.send(data)
+        assert await asyncio.to_thread(wire.close_code) in codes
+    await people.say()
+    assert (await people.verdict()).clean
