@@ -22,6 +22,7 @@ export function insert(items, live) {
     const fresh = sorted.filter((item) => place(item, live));
     const first = sorted.find((item) => item.isConnected);
     if (first) arrange(neighbour(first, "previousElementSibling"));
+    sweep(); // the line above a placeholder stays behind when the message takes its place elsewhere
     if (live) trim();
     return fresh;
   });
