@@ -172,7 +172,7 @@ CREATE TABLE pictures (
     digest TEXT NOT NULL,
     created_at INTEGER NOT NULL
 );
-CREATE INDEX pictures_message ON pictures(message_id, conversation);
+CREATE INDEX pictures_message ON pictures(message_id, conversation, position);
 CREATE INDEX pictures_orphan ON pictures(created_at) WHERE message_id IS NULL;
 CREATE TABLE picture_bytes (
     picture_id TEXT NOT NULL REFERENCES pictures(id) ON DELETE CASCADE,

@@ -25,6 +25,7 @@ _SILENCE = 45.0  # seconds without hearing anything until the connection counts 
 _BEAT = 17.5  # seconds between two signs of life
 _PATIENCE = 15.0  # seconds for the server to say sent or refused
 _FINAL = {4401, 4403, 4408}
+_GOODBYE = aiohttp.ClientWSTimeout(ws_close=0.2)
 _LOST = (aiohttp.ClientError, OSError, ValueError)  # TimeoutError is an OSError
 
 
@@ -181,8 +182,10 @@ class Page:
 
     async def _hear(self, ws: aiohttp.ClientWebSocketResponse, text: str) -> None:
         if text.startswith("<"):
-            self._measure(text)
-            self.screen.take(text)
+            live, now = self.screen.phase == "live", time.monotonic()
+            for row in self.screen.take(text):
+                if live:
+                    self.latencies.append(now - float(row.content.split(" ", 2)[1]))
             return
         frame: dict[str, Any] = json.loads(text)
         kind = frame["type"]
@@ -216,11 +219,3 @@ class Page:
         self.screen.load(await self._get(f"/rooms/{self._room}"))
         where = {"room": self._room, "since": self.screen.cursor, "epoch": self.screen.epoch}
         await ws.send_json({"type": "join", **where})
-
-    def _measure(self, text: str) -> None:
-        if self.screen.phase == "live":
-            now = time.monotonic()
-            self.latencies += [now - float(row.content.split(" ", 2)[1]) for row in messages(text)]
-
-
-_GOODBYE = aiohttp.ClientWSTimeout(ws_close=0.2)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Iterable
 
 from fault.log import Log, Row
 
 _MESSAGE = re.compile(
     r'<li class="msg[^"]*" id="m-(?P<id>\d+)" data-mid="(?P=id)" data-rev="\d+" data-author="(?P<author>\d+)"'
-    r'.*?<div class="text">(?P<text>.*?)</div>',
+    r'.*?<div class="text">(?P<text>[^<]*)</div>',  # nobody here writes what becomes a tag
     re.DOTALL,
 )
 _REMOVED = re.compile(r'<li data-mid="(\d+)">')
@@ -20,7 +21,7 @@ _LIST = re.compile(r'<ol id="messages"[^>]* data-cursor="(\d+)" data-epoch="([^"
 def messages(markup: str) -> list[Row]:
     """Return the messages of a page or a fragment."""
     found = _MESSAGE.finditer(markup)
-    return [Row(int(one["id"]), int(one["author"]), html.unescape(one["text"]).replace("<br>", "\n")) for one in found]
+    return [Row(int(one["id"]), int(one["author"]), html.unescape(one["text"])) for one in found]
 
 
 def older(markup: str) -> int | None:
@@ -58,18 +59,21 @@ class Screen:
         self.phase, self._since = "catching", self.cursor
         self._mentioned.clear()
 
-    def take(self, fragment: str) -> None:
-        """Put in or take out what a fragment says."""
+    def take(self, fragment: str) -> list[Row]:
+        """Put in or take out what a fragment says. Return what was put in."""
+        rows: list[Row] = []
         if self.phase not in {"catching", "live"}:
-            return
+            return rows
         if 'hx-swap-oob="timeline:#messages"' in fragment:
-            for row in messages(fragment):
+            rows = messages(fragment)
+            for row in rows:
                 self._mentioned.add(row.id)
                 self._show(row)
         elif 'hx-swap-oob="removed:#messages"' in fragment:
             self.remove(int(number) for number in _REMOVED.findall(fragment))
+        return rows
 
-    def remove(self, ids) -> None:
+    def remove(self, ids: Iterable[int]) -> None:
         """Take messages out."""
         for number in ids:
             self._mentioned.add(number)
