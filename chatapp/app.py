@@ -48,6 +48,7 @@ def create_app(settings: Settings) -> web.Application:
     app.add_routes(routes.table(settings.base_path))
     if settings.base_path:
         app.router.add_get("/", _to_base)
+        app.router.add_get(settings.base_path, _to_base)
     app.on_response_prepare.append(guard.seal)
     app.on_shutdown.append(_say_goodbye)
     app.cleanup_ctx.extend([_workers, _storage, partial(_delivery, cookies=storage), _background])
@@ -81,7 +82,9 @@ async def _delivery(app: web.Application, cookies: sessions.CookieStorage) -> As
     facts = await store.meta.facts()
     cookies.unlock(facts.cookie_key)
     stamper = app[keys.stamper] = Stamper(facts.ceiling)
-    await store.meta.reserve(stamper.reserve())
+    ceiling = stamper.reserve()
+    await store.meta.reserve(ceiling)
+    stamper.reserved(ceiling)
     journal = app[keys.journal] = Journal(
         store.messages.save,
         store.probe,

@@ -147,12 +147,12 @@ class Journal:
     async def _commit(self, batch: list[Entry]) -> None:
         """Save a batch, holding on while the database is locked and halving while single rows fail."""
         while batch:
-            undo = list(self._undo)
+            undo, ceiling = list(self._undo), self._stamper.reserve()
             try:
                 await self._save(
                     [entry.message for entry in batch],
                     watermark=batch[-1].message.id,
-                    ceiling=self._stamper.reserve(),
+                    ceiling=ceiling,
                     undo=undo,
                 )
             except Busy:
@@ -170,6 +170,7 @@ class Journal:
                 await self._commit(batch[: len(batch) // 2])
                 batch = batch[len(batch) // 2 :]
             else:
+                self._stamper.reserved(ceiling)
                 self._undo = [gone for gone in self._undo if gone not in undo]
                 self._keep(batch)
                 return

@@ -67,7 +67,8 @@ async def identify(request: web.Request, handler: Handler) -> web.StreamResponse
         status = answer.status
         raise
     finally:
-        if _own_path(request) not in _PROBES:
+        path, good = _own_path(request), status < HTTPStatus.BAD_REQUEST
+        if path not in _PROBES and not (good and path.startswith("/static/")):  # a page has dozens of files
             fields = {"method": request.method, "path": request.rel_url.raw_path, "status": status}
             fields |= {"ms": round((clock.monotonic() - began) * 1000, 1), "request": request[keys.request_id]}
             access.info("request", extra=fields)

@@ -16,6 +16,8 @@ import measure
 from crowd import Crowd, Result
 from measure import Server
 
+from browser import people
+
 IN_FLIGHT = 8
 RATES = {100: 50, 1000: 20}  # messages a second, by sockets
 HEADERS = ("sockets", "server", "deliveries per CPU s", "ratio", "msg/s", "p50 ms", "p99 ms", "saved p99 ms", "lost")
@@ -69,7 +71,7 @@ def main() -> None:
     rows: list[list[str]] = []
     with ExitStack() as stack:
         servers = [stack.enter_context(start(options.host)) for start in (measure.chatapp, measure.classic)]
-        cookies = [measure.people(servers[0], max(RATES)), [""]]
+        cookies = [people(servers[0], max(RATES)), [""]]
         for sockets in RATES:
             played: dict[str, list[Round]] = {server.name: [] for server in servers}
             for turn in range(rounds):

@@ -12,7 +12,9 @@ import time
 from dataclasses import dataclass, field
 
 import measure
-from measure import Browser, Server
+from measure import Server
+
+from browser import Browser
 
 PEOPLE = 20
 MESSAGES = 200

@@ -14,10 +14,13 @@ import measure
 from crowd import Crowd
 from measure import Server
 
+from browser import people
+
 PEOPLE = 500  # who open the sockets, several tabs each
 STEPS = (1000, 3000)  # sockets in all
 REST = 3.0  # seconds for what connecting leaves behind
 BEATS = 21.0  # seconds in which every socket hears a beat and is pinged once
+FORMS = ("{:.1f}", "{:.1f}", "{:,.0f}", "{:.2f}")
 HEADERS = ("server", "sockets", "server MB", "KB per socket", "connecting per s", "CPU ms each", "idle CPU %")
 
 
@@ -25,7 +28,7 @@ def rows(running: AbstractContextManager[Server], count: int, steps: tuple[int, 
     """Return the lines of one server."""
     with running as server:
         found = [[server.name, "0", f"{server.memory() / 1024:.1f}", "-", "-", "-", "-"]]
-        cookies = measure.people(server, count) if server.name == "chatapp" else [""]
+        cookies = people(server, count) if server.name == "chatapp" else [""]
         before = server.memory()  # what people leave behind is not the sockets'
         with Crowd(server, cookies) as crowd:
             connected = 0
@@ -36,18 +39,11 @@ def rows(running: AbstractContextManager[Server], count: int, steps: tuple[int, 
                 cpu, rate = (server.cpu() - cpu) / (step - connected), (step - connected) / seconds
                 crowd.rest(REST)
                 memory, connected = server.memory(), step
-                found.append(
-                    [
-                        server.name,
-                        f"{step:,}",
-                        f"{memory / 1024:.1f}",
-                        f"{(memory - before) / step:.1f}",
-                        f"{rate:,.0f}",
-                        f"{cpu * 1000:.2f}",
-                        "-",
-                    ]
-                )
-            found[-1][-1] = f"{idle_share(server, crowd, beats) * 100:.2f}"
+                each = (memory / 1024, (memory - before) / step, rate, cpu * 1000)
+                shown = [form.format(value) for form, value in zip(FORMS, each, strict=True)]
+                found.append([server.name, f"{step:,}", *shown, "-"])
+            if beats:
+                found[-1][-1] = f"{idle_share(server, crowd, beats) * 100:.2f}"
         return found
 
 
@@ -61,7 +57,7 @@ def idle_share(server: Server, crowd: Crowd, seconds: float) -> float:
 def main() -> None:
     """Run the bench."""
     options = measure.options(__doc__ or "")
-    count, steps, beats = (50, STEPS[:1], REST) if options.quick else (PEOPLE, STEPS, BEATS)
+    count, steps, beats = (50, STEPS[:1], 0.0) if options.quick else (PEOPLE, STEPS, BEATS)
     found: list[list[str]] = []
     for start in (measure.chatapp, measure.classic):
         found += rows(start(options.host), count, steps, beats)

@@ -14,14 +14,14 @@ import re
 import secrets
 import select
 import socket
-import struct
 import sys
 import time
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 
+from frames import CLOSE, PING, PONG, TEXT, pack, unpack
 from measure import Server
 
 SIZE = 150  # characters of a message, about the mean of chat
@@ -31,7 +31,6 @@ DRAIN_SECONDS = 10.0
 
 _BATCH = 128  # handshakes under way at once
 _CHUNK = 65_536
-_TEXT, _CLOSE, _PING, _PONG = 1, 8, 9, 10
 _MARK = b"mark-"
 _KEY = re.compile(rb"key-(\d{9})-")
 _PADDING = " lorem ipsum dolor sit amet consectetur adipiscing elit sed do eiusmod tempor incididunt" * 2
@@ -159,8 +158,7 @@ class Crowd:
 
         return self._measured(talk)
 
-    def _measured(self, act: object) -> Result:
-        assert callable(act), "a bench measures what it can call"
+    def _measured(self, act: Callable[[], None]) -> Result:
         self._result = Result()
         cpu, began = self._server.cpu(), time.perf_counter()
         act()
@@ -185,7 +183,7 @@ class Crowd:
         wire = next(self._speakers)
         self._sent[number] = time.perf_counter()
         try:
-            wire.sock.send(_masked(_TEXT, payload))
+            wire.sock.send(pack(TEXT, payload))
         except ConnectionError:
             sys.exit(f"{self._server.name} closed a connection")
 
@@ -220,13 +218,13 @@ class Crowd:
         data = wire.rest + data
         numbers: list[int] = []
         at = 0 if wire.upgraded else self._upgrade(wire, data)
-        while (frame := _frame(data, at)) is not None:
+        while (frame := unpack(data, at)) is not None:
             opcode, start, at = frame
-            if opcode == _TEXT:
+            if opcode == TEXT:
                 self._read(data, start, at, numbers)
-            elif opcode == _PING:
-                wire.sock.send(_masked(_PONG, data[start:at]))
-            elif opcode == _CLOSE:
+            elif opcode == PING:
+                wire.sock.send(pack(PONG, data[start:at]))
+            elif opcode == CLOSE:
                 sys.exit(f"{self._server.name} closed a connection: {data[start:at]!r}")
         wire.rest = data[at:]
         return numbers
@@ -259,21 +257,3 @@ class Crowd:
             self._ready += 1
         elif frame.startswith((b'{"type":"refused"', b'{"type":"failed"')):
             self.refused += 1
-
-
-def _frame(data: bytes, at: int) -> tuple[int, int, int] | None:
-    """Return the opcode of the frame at a place, where its payload begins and ends; None if it is not all there."""
-    if len(data) < at + 2:
-        return None
-    opcode, length, start = data[at] & 0x0F, data[at + 1], at + 2
-    if length >= 126:
-        width = 2 if length == 126 else 8
-        length, start = int.from_bytes(data[start : start + width], "big"), start + width
-    return (opcode, start, start + length) if start + length <= len(data) else None
-
-
-def _masked(opcode: int, payload: bytes) -> bytes:
-    """Return a client's frame. A mask of zeros is one too, and changes nothing."""
-    if len(payload) < 126:
-        return struct.pack("!BBI", 0x80 | opcode, 0x80 | len(payload), 0) + payload
-    return struct.pack("!BBHI", 0x80 | opcode, 0x80 | 126, len(payload), 0) + payload

@@ -1,4 +1,4 @@
-"""What the benches share: servers on temporary databases, people, CPU seconds, percentiles and one table.
+"""What the benches share: servers on temporary databases, CPU seconds, percentiles and one table.
 
 A bench and its clients run on the first core, the servers on the others, so that neither takes time from the other.
 CPU seconds are those of the whole process, read from /proc: a bench runs on Linux only. On loopback they include
@@ -9,12 +9,12 @@ Databases are made below the folder for temporary files; ``TMPDIR`` chooses anot
 from __future__ import annotations
 
 import argparse
-import http.client
 import ipaddress
 import math
 import os
 import platform
 import resource
+import signal
 import socket
 import statistics
 import subprocess
@@ -26,10 +26,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import urlencode
 
 ROOT = Path(__file__).resolve().parents[2]
-PASSWORD = "một con vịt xoè ra"
 START_SECONDS = 15.0
 STOP_SECONDS = 15.0
 
@@ -63,6 +61,7 @@ def options(description: str) -> argparse.Namespace:
         parser.exit(2, f"{given.host} is not an address of this machine alone; --anywhere allows it all the same.\n")
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that servers are stopped and folders removed
     _run_on(_CORES[:1])
     return given
 
@@ -160,53 +159,6 @@ def _answers(server: Server, process: subprocess.Popen[bytes]) -> bool:
         else:
             return True
     return False
-
-
-class Browser:
-    """One kept connection that asks for pages, and the cookie of the person it was given to."""
-
-    def __init__(self, server: Server) -> None:
-        self._server = server
-        self._connection = http.client.HTTPConnection(server.host, server.port, timeout=30)
-        self.cookie = ""
-
-    def get(self, path: str, headers: dict[str, str] | None = None) -> bytes:
-        """Return a page."""
-        return self._ask("GET", path, None, headers or {})
-
-    def post(self, path: str, **fields: str) -> bytes:
-        """Post a form as a page of the server does."""
-        headers = {"Origin": self._server.origin, "Content-Type": "application/x-www-form-urlencoded"}
-        return self._ask("POST", path, urlencode(fields), headers)
-
-    def register(self, name: str) -> str:
-        """Become a new person. Return their cookie."""
-        self.cookie = ""
-        self.post("/register", username=name, password=PASSWORD)
-        return self.cookie
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._connection.close()
-
-    def _ask(self, method: str, path: str, body: str | None, headers: dict[str, str]) -> bytes:
-        self._connection.request(method, path, body, headers | {"Cookie": self.cookie})
-        answer = self._connection.getresponse()
-        data = answer.read()
-        if answer.status not in (200, 303):
-            sys.exit(f"{self._server.name} answered {answer.status} to {method} {path}")
-        for name, value in answer.getheaders():
-            if name.lower() == "set-cookie":
-                self.cookie = value.partition(";")[0]
-        return data
-
-
-def people(server: Server, count: int) -> list[str]:
-    """Register people. Return their cookies."""
-    browser = Browser(server)
-    cookies = [browser.register(f"person {number}") for number in range(count)]
-    browser.close()
-    return cookies
 
 
 def percentile(values: Sequence[float], share: float) -> float:
