@@ -17,7 +17,7 @@ from pictures import picture
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-SLOW = 500_000  # bytes of upload a second
+SLOW = 1_000_000  # bytes of upload a second
 
 # Put files where the operating system would: on the clipboard, or under the pointer.
 _HAND_OVER = """([kind, files]) => {

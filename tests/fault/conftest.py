@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
 
+from fault.disk import SmallDisk, small_disk
+from fault.figures import NAME, Figures
 from fault.people import People
 from fault.server import Server
-
-FIGURES = "figures"
-
-
-def amount(name: str, usual: int) -> int:
-    """Return how much of something to do: CHATAPP_FAULT_<NAME>, or what a check of every change can afford."""
-    return int(os.environ.get(f"CHATAPP_FAULT_{name}", usual))
 
 
 class Start(Protocol):
@@ -57,26 +50,20 @@ async def gather(figures: Figures) -> AsyncIterator[Callable[..., Awaitable[Peop
         await people.leave()
 
 
-class Figures:
-    """What a fault measured, for the table at the end."""
-
-    def __init__(self, note: Callable[[str, object], None]) -> None:
-        self._note = note
-
-    def __call__(self, **figures: object) -> None:
-        """Keep figures."""
-        for name, value in figures.items():
-            self._note(FIGURES, (name, f"{value:.3g}" if isinstance(value, float) else str(value)))
-
-    def progress(self, done: int, of: int, what: str) -> None:
-        """Say how far a long test is, to somebody who looks."""
-        if sys.stderr.isatty():
-            sys.stderr.write(f"\r{what} {done} of {of} " + ("\n" if done == of else ""))
-
-
 @pytest.fixture
 def figures(record_property: Callable[[str, object], None]) -> Figures:
     return Figures(record_property)
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[SmallDisk]:
+    """A small disk of the test's own."""
+    (tmp_path / "small").mkdir()
+    try:
+        with small_disk(tmp_path / "small") as disk:
+            yield disk
+    except PermissionError as error:
+        pytest.skip(f"THE FULL DISK IS NOT TESTED: {error}")
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
@@ -90,6 +77,6 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 def _rows(stats: dict[str, list[Any]]) -> Iterator[tuple[str, str]]:
     for outcome in ("passed", "failed"):
         for report in stats.get(outcome, []):
-            found = [value for name, value in getattr(report, "user_properties", ()) if name == FIGURES]
+            found = [value for name, value in getattr(report, "user_properties", ()) if name == NAME]
             if found and report.when == "call":
                 yield report.nodeid.rpartition("::")[2], ", ".join(f"{name} {value}" for name, value in found)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from fault.log import Event, Log, Row
 
@@ -80,7 +81,7 @@ def _authors(verdict: Verdict, logs: Sequence[Log], table: Sequence[Row]) -> Non
 
 
 def _order(verdict: Verdict, author: int, ids: Sequence[int]) -> None:
-    for before, after in zip(ids, ids[1:], strict=False):
+    for before, after in pairwise(ids):
         if before > after:
             verdict.reordered.append(f"user {author}'s message {after} was written after {before}")
 
@@ -103,7 +104,8 @@ def _names(verdict: Verdict, logs: Sequence[Log], table: Sequence[Row]) -> None:
 def _compare(verdict: Verdict, what: str, shown: Sequence[Row], table: Sequence[Row]) -> None:
     kept = {row.id: row for row in table}
     ids = [row.id for row in shown]
-    verdict.gap += [f"{what} lacks {row.id} {row.content[:40]!r}" for row in table if row.id not in set(ids)]
+    there = set(ids)
+    verdict.gap += [f"{what} lacks {row.id} {row.content[:40]!r}" for row in table if row.id not in there]
     verdict.ghost += [f"{what} shows {row.id} {row.content[:40]!r}" for row in shown if row.id not in kept]
     verdict.reordered += [f"{what} shows {b} before {a}" for a, b in zip(sorted(ids), ids, strict=True) if a != b]
     verdict.doubled += [f"{what} shows {text[:40]!r} {n} times" for text, n in _contents(shown) if n > 1]

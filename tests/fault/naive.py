@@ -35,7 +35,8 @@ class Naive:
 
     def rows(self, after: int = 0) -> list[Any]:
         with sqlite3.connect(self._database) as db:
-            return db.execute("SELECT id, author_id, message FROM messages WHERE id > ? ORDER BY id", (after,)).fetchall()
+            select = "SELECT id, author_id, message FROM messages WHERE id > ? ORDER BY id"
+            return db.execute(select, (after,)).fetchall()
 
     async def ready(self, request: web.Request) -> web.StreamResponse:
         return web.Response()

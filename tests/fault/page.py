@@ -58,7 +58,7 @@ class Page:
         """Register, or log in when the name is known, and show the room."""
         form = {"username": self.name, "password": PASSWORD}
         async with self._browser.post("/register", data=form, allow_redirects=False) as answer:
-            known = answer.status != 303  # noqa: PLR2004 - see other: in
+            known = answer.status != 303
         if known:
             async with self._browser.post("/login", data=form, allow_redirects=False) as answer:
                 assert answer.status == 303, f"{self.name} cannot log in: {answer.status}"
@@ -90,6 +90,11 @@ class Page:
     def cookie(self) -> str:
         """Return the header that says whose page this is."""
         return "; ".join(f"{cookie.key}={cookie.value}" for cookie in self._browser.cookie_jar)
+
+    @property
+    def live(self) -> bool:
+        """Tell whether it is connected and up to date."""
+        return self.screen.phase == "live"
 
     @property
     def quiet(self) -> bool:
@@ -169,44 +174,51 @@ class Page:
             self.outbox.ask_again()
             if self.outbox.waits > _PATIENCE:
                 self.cut()
-            entry = self.outbox.take() if self.screen.phase == "live" else None
+            entry = self.outbox.take() if self.live else None
             if entry:
                 await ws.send_json({"type": "message", "content": entry.content, "key": entry.key})
             elif time.monotonic() > beat:
                 beat = time.monotonic() + _BEAT
                 await ws.send_json({"type": "beat"})
             else:
-                pause = self.outbox.pause if self.screen.phase == "live" else None
+                pause = self.outbox.pause if self.live else None
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), min(1.0, 1.0 if pause is None else pause + 0.001))
 
     async def _hear(self, ws: aiohttp.ClientWebSocketResponse, text: str) -> None:
         if text.startswith("<"):
-            live, now = self.screen.phase == "live", time.monotonic()
+            live, now = self.live, time.monotonic()
             for row in self.screen.take(text):
                 if live:
                     self.latencies.append(now - float(row.content.split(" ", 2)[1]))
             return
         frame: dict[str, Any] = json.loads(text)
-        kind = frame["type"]
-        if kind == "hello":
+        if frame["type"] == "hello":
             await self._greeted(ws, frame)
-        elif kind == "ready":
-            if self.screen.finish(frame["upto"]):
-                self._tries = 0
-        elif kind == "sent":
-            self.outbox.sent(frame)
-        elif kind == "saved":
-            self.outbox.saved(frame)
-            self.screen.advance(frame["upto"])
-        elif kind == "refused":
-            self.outbox.refused(frame)
-        elif kind == "failed":
-            self.screen.remove([frame["id"]])
-            self.outbox.refused(frame)
-        elif kind == "beat":
-            self._beaten.set()
+        elif told := getattr(self, f"_on_{frame['type']}", None):
+            told(frame)
         self._wake.set()
+
+    def _on_ready(self, frame: dict[str, Any]) -> None:
+        if self.screen.finish(frame["upto"]):
+            self._tries = 0
+
+    def _on_sent(self, frame: dict[str, Any]) -> None:
+        self.outbox.sent(frame)
+
+    def _on_saved(self, frame: dict[str, Any]) -> None:
+        self.outbox.saved(frame)
+        self.screen.advance(frame["upto"])
+
+    def _on_refused(self, frame: dict[str, Any]) -> None:
+        self.outbox.refused(frame)
+
+    def _on_failed(self, frame: dict[str, Any]) -> None:
+        self.screen.remove([frame["id"]])
+        self.outbox.refused(frame)
+
+    def _on_beat(self, frame: dict[str, Any]) -> None:
+        self._beaten.set()
 
     async def _greeted(self, ws: aiohttp.ClientWebSocketResponse, frame: dict[str, Any]) -> None:
         if frame["conversation"] != self._room:

@@ -7,12 +7,12 @@ import random
 import secrets
 import sqlite3
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 from fault.judge import Verdict, judge
-from fault.log import Row
+from fault.log import Kind, Row
 from fault.page import Page
 from fault.server import Server
 
@@ -50,7 +50,7 @@ class People:
             page = Page(self.server, f"p{len(self.pages)}{secrets.token_hex(2)}", self._room)
             self.pages.append(page)
             await page.open()
-        await self.wait(lambda: all(page.screen.phase == "live" for page in self.pages))
+        await self.wait(lambda: self.live == len(self.pages))
 
     @asynccontextmanager
     async def chatting(self, rate: float = 5.0, size: int = 0) -> AsyncIterator[None]:
@@ -69,7 +69,7 @@ class People:
             for number in range(count):
                 page.write(_content(page, number))
 
-    async def wait(self, condition, patience: float = CALM) -> float:
+    async def wait(self, condition: Callable[[], bool], patience: float = CALM) -> float:
         """Wait until something is so. Return the seconds it took."""
         began = time.monotonic()
         while not condition():
@@ -103,9 +103,13 @@ class People:
         await asyncio.gather(*(page.close() for page in self.pages))
 
     @property
-    def count(self) -> int:
-        """Return how many messages were written."""
-        return sum(event.kind == "invoke" for page in self.pages for event in page.log.events)
+    def live(self) -> int:
+        """Return how many pages are connected and up to date."""
+        return sum(page.live for page in self.pages)
+
+    def total(self, kind: Kind) -> int:
+        """Return how often something happened to them all."""
+        return sum(event.kind == kind for page in self.pages for event in page.log.events)
 
     def latency(self, share: float, since: int = 0) -> float:
         """Return how many milliseconds a share of the live messages took at most to be shown elsewhere."""

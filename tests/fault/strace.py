@@ -24,7 +24,8 @@ needed = pytest.mark.skipif(shutil.which("strace") is None, reason="STRACE IS NO
 @asynccontextmanager
 async def attached(pid: int, *options: str) -> AsyncIterator[None]:
     """Trace a process and all its threads, from now to the end of the block."""
-    tracer = subprocess.Popen(["strace", "-f", "-p", str(pid), *options], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    command = ["strace", "-f", "-p", str(pid), *options]
+    tracer = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
     assert tracer.stderr is not None
     first = await asyncio.wait_for(asyncio.to_thread(tracer.stderr.readline), PATIENCE)
     assert b"attached" in first, first

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 import pytest
 
 from fault import strace
-from fault.conftest import amount
+from fault.figures import amount
 from fault.wire import upgraded
 
 CUTS = amount("CUTS", 300)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from fault import fuzz
-from fault.conftest import amount
+from fault.figures import amount
 from fault.wire import BINARY, CLOSE, FIN, PING, RSV1, TEXT, Wire, frame, upgraded
 
 FRAMES = amount("FRAMES", 2000)
@@ -58,7 +58,7 @@ async def test_hostile_frames_disturb_nobody(start, gather, figures):
         while 1000 not in codes:
             with upgraded(server, hostile, room="tech") as wire:
                 codes[await asyncio.to_thread(throw, wire, frames)] += 1
-        await people.wait(lambda: people.count > 50)
+        await people.wait(lambda: people.total("invoke") > 50)
     verdict = await people.verdict()
     figures(frames=FRAMES, connections=codes.total(), codes=dict(codes), memory_grown_mb=server.resident - resident)
     figures(p99_ms=people.latency(0.99), messages=verdict.messages, verdict=verdict.counts)

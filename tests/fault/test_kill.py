@@ -9,7 +9,7 @@ import statistics
 
 import pytest
 
-from fault.conftest import amount
+from fault.figures import amount
 
 KILLS = amount("CYCLES", 30)
 STOPS = amount("STOPS", 10)
@@ -23,7 +23,7 @@ async def test_nothing_is_lost_when_the_server_is_killed_again_and_again(start, 
     starts = []
     async with people.chatting(rate=8):
         for cycle in range(KILLS):
-            await people.wait(lambda: sum(page.screen.phase == "live" for page in people.pages) > 2)
+            await people.wait(lambda: people.live > 2)
             await asyncio.sleep(random.uniform(0.1, 1.0))
             await server.kill()
             starts.append(await server.start())
@@ -39,7 +39,7 @@ async def test_the_server_ends_in_good_order_when_it_is_told_to_while_people_wri
     ends = []
     async with people.chatting(rate=5):
         for _ in range(STOPS):
-            await people.wait(lambda: all(page.screen.phase == "live" for page in people.pages))
+            await people.wait(lambda: people.live == len(people.pages))
             await asyncio.sleep(random.uniform(0.1, 0.4))
             for page in people.pages:
                 page.codes.clear()
@@ -50,7 +50,7 @@ async def test_the_server_ends_in_good_order_when_it_is_told_to_while_people_wri
             await server.start()
             assert [page.codes[:1] for page in people.pages] == [[1012]] * len(people.pages)
     verdict = await people.verdict()
-    removed = sum(event.kind == "removed" for page in people.pages for event in page.log.events)
+    removed = people.total("removed")
     figures(stops=STOPS, messages=verdict.messages, slowest_end_s=max(ends), retracted=removed, verdict=verdict.counts)
     assert verdict.clean, str(verdict)
     assert removed == 0
@@ -61,11 +61,11 @@ async def test_people_go_on_when_a_frozen_server_thaws(start, gather, figures):
     server = await start()
     people = await gather(server)
     async with people.chatting(rate=5):
-        await people.wait(lambda: people.count > 50)
+        await people.wait(lambda: people.total("invoke") > 50)
         server.signal(signal.SIGSTOP)
         await asyncio.sleep(FROZEN)
         server.signal(signal.SIGCONT)
-        seconds = await people.wait(lambda: all(page.screen.phase == "live" for page in people.pages), patience=45)
+        seconds = await people.wait(lambda: people.live == len(people.pages), patience=45)
     verdict = await people.verdict()
     figures(frozen_s=FROZEN, back_after_s=seconds, messages=verdict.messages, verdict=verdict.counts)
     assert verdict.clean, str(verdict)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fault import strace
-from fault.conftest import amount
+from fault.figures import amount
 from fault.mutant import PENDING_DROPPED
 
 NAIVE = (str(Path(__file__).with_name("naive.py")),)
@@ -23,7 +23,7 @@ async def test_a_flow_that_says_saved_when_it_broadcasts_loses_messages(start, g
     people = await gather(server)
     async with people.chatting(rate=20):
         for _ in range(KILLS):
-            await people.wait(lambda: all(page.screen.phase == "live" for page in people.pages))
+            await people.wait(lambda: people.live == len(people.pages))
             await asyncio.sleep(random.uniform(0.3, 1.0))
             await server.kill()
             await server.start()
@@ -41,7 +41,7 @@ async def test_a_catch_up_without_what_is_pending_leaves_gaps(start, gather, fig
     async with people.chatting(rate=10), strace.attached(server.pid, *strace.slow(strace.SYNC, 15)):
         while done < RECONNECTS:
             page = random.choice(people.pages)
-            await people.wait(lambda page=page: page.screen.phase == "live")
+            await people.wait(lambda page=page: page.live)
             page.cut()
             done += 1
             await asyncio.sleep(random.uniform(0, 0.1))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fault import strace
-from fault.conftest import amount
+from fault.figures import amount
 from fault.mutant import SYNC_NORMAL
 
 SENDS = amount("TRACED_SENDS", 50)

@@ -1,0 +1,40 @@
+"""Run every fault at its full figures and print one table: ``python tests/fault/run_all.py [PYTEST OPTIONS]``.
+
+It takes about half an hour. As root with strace and faketime installed nothing is skipped; what is skipped says why.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+FULL = {
+    "CYCLES": 200,  # kill -9
+    "STOPS": 50,
+    "FROZEN_SECONDS": 60,
+    "CUTS": 2500,
+    "BASELINE_SECONDS": 10,
+    "LOCKED_SECONDS": 10,
+    "HELD_SECONDS": 30,  # a lock that lasts half as long again as this
+    "FULL_SECONDS": 10,
+    "FAILING_SECONDS": 5,
+    "FAILING_ROUNDS": 20,
+    "FRAMES": 20_000,
+    "TRACED_SENDS": 200,
+    "NAIVE_CYCLES": 20,
+    "MUTANT_RECONNECTS": 300,
+}
+
+
+def main() -> int:
+    """Run pytest on this folder. Return its status."""
+    figures = {f"CHATAPP_FAULT_{name}": str(value) for name, value in FULL.items()}
+    folder = Path(__file__).resolve().parent
+    command = [sys.executable, "-m", "pytest", "-v", "-s", "-rs", "--durations=0", *sys.argv[1:], str(folder)]
+    return subprocess.run(command, cwd=folder.parents[1], env=figures | os.environ, check=False).returncode
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
