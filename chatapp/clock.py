@@ -18,8 +18,8 @@ _BELIEVED = 2**52
 
 def timestamp(moment: datetime | None = None) -> str:
     """Return a moment (now by default) in UTC as ISO 8601 with milliseconds and ``Z``."""
-    moment = moment or datetime.now(UTC)
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    moment = moment.astimezone(UTC) if moment else datetime.now(UTC)
+    return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 def unix_time() -> int:

@@ -71,12 +71,12 @@ class Listener:
         self.conversation: str | None = None
         self.audience: Audience | None = None
         self.catching_up = False
-        self._told: list[bytes] = []
-        self._gathered: list[bytes] = []
+        self._told: tuple[bytes, ...] = ()  # tuples: an empty one takes no room, and most are empty most of the time
+        self._gathered: tuple[bytes, ...] = ()
 
     def gather(self, data: bytes) -> None:
         """Keep live frames back while older ones are being caught up with."""
-        self._gathered.append(data)
+        self._gathered = (*self._gathered, data)
 
     @property
     def gathered_size(self) -> int:
@@ -85,12 +85,12 @@ class Listener:
 
     def take_told(self) -> bytes:
         """Return what was told to this connection alone, and forget it."""
-        told, self._told = b"".join(self._told), []
+        told, self._told = b"".join(self._told), ()
         return told
 
     def take_gathered(self) -> bytes:
         """Return what was kept back, and forget it."""
-        gathered, self._gathered = b"".join(self._gathered), []
+        gathered, self._gathered = b"".join(self._gathered), ()
         return gathered
 
 
@@ -214,7 +214,7 @@ class Hub:
             if listener.catching_up:
                 listener.gather(data)
             elif listener.audience is not None:
-                listener._told.append(data)  # noqa: SLF001 - the two classes are one mechanism
+                listener._told = (*listener._told, data)  # noqa: SLF001 - the two classes are one mechanism
                 self._told.add(listener)
         self._schedule()
 

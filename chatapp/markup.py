@@ -26,6 +26,7 @@ _TOKEN = re.compile(
     r"|(?P<mark>\*+|_+|~+)",
     re.IGNORECASE,
 )
+_ANYTHING = re.compile(r"[`*_~:]")  # without one of these no token can begin: most lines of a chat have none
 _TRAILING = frozenset(".,;:!?'*_~")  # belongs to the sentence around an address rather than to the address
 _BRACKETS = {")": "(", "]": "["}  # ends an address unless it was opened there
 _LINK = '<a href="{0}" rel="noopener noreferrer nofollow ugc" target="_blank">{0}</a>'
@@ -96,6 +97,8 @@ def _quoted(lines: list[str], at: int) -> tuple[str, int]:
 
 def _inline(line: str) -> str:
     """Return the HTML of one line: code, links and marks."""
+    if not _ANYTHING.search(line):
+        return line
     out: list[str] = []
     opened: list[tuple[str, int]] = []  # marks that may still be closed, with their places in out; one of a kind
     at = 0

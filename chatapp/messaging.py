@@ -170,7 +170,7 @@ class Messaging:
             self._hub.publish(conversation, hub.frame(self._render.removed(ids)))
         self._do(self._unread.tell_everybody())
 
-    def _health(self, healthy: bool) -> None:  # noqa: FBT001 - a callback with one fact
+    def _health(self, healthy: bool) -> None:
         self._hub.publish_everywhere(hub.control("storage", healthy=healthy))
 
     def _do(self, chore: Awaitable[None]) -> None:
@@ -232,9 +232,7 @@ class Messaging:
             limits=limits,
         )
 
-    async def history(
-        self, conversation: Conversation, *, before: int | None = None, after: int | None = None
-    ) -> Page:
+    async def history(self, conversation: Conversation, *, before: int | None = None, after: int | None = None) -> Page:
         """Return a page of what is saved: the newest messages, or those before or after an id."""
         page = await self._store.messages.page(conversation, before=before, after=after)
         kept = [message for message in page.messages if not self._journal.given_up(message.id)]

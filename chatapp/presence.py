@@ -11,6 +11,7 @@ from chatapp.records import User
 from chatapp.render import Render
 
 _PACE = 1.0  # seconds between two lists of comings and goings
+_TYPISTS = 10_000  # people whose last note is remembered: a bound on memory, not a rule
 _TYPING = 2.0  # seconds between two notes that one person is typing; pages send one every three
 
 
@@ -51,7 +52,7 @@ class Presence:
         now, key = clock.monotonic(), (user.id, listener.conversation)
         if now - self._typed.get(key, -_TYPING) < _TYPING:
             return
-        if len(self._typed) > 10_000:  # noqa: PLR2004 - a bound on memory, not a rule
+        if len(self._typed) > _TYPISTS:
             self._typed.clear()
         self._typed[key] = now
         self._hub.publish(listener.conversation, hub.frame(self._render.typing(user)), fleeting=True)

@@ -99,9 +99,9 @@ class Unread:
         for entry in self._journal.recent(counts.watermark):
             message, key = entry.message, entry.message.conversation.key
             last = max(last, message.id)
-            if message.author_id != user_id and message.conversation.admits(user_id):
-                if message.id > counts.reads.get(key, 0):
-                    unread[key] = unread.get(key, 0) + 1
+            counted = message.author_id != user_id and message.conversation.admits(user_id)
+            if counted and message.id > counts.reads.get(key, 0):
+                unread[key] = unread.get(key, 0) + 1
         return hub.control("unread", counts=unread, reads=counts.reads, upto=last)
 
     async def tell(self, user_id: int) -> None:

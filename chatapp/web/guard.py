@@ -7,7 +7,7 @@ import ipaddress
 import logging
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from http import HTTPStatus
 from urllib.parse import unquote, urlsplit
 
@@ -50,40 +50,62 @@ _POLICY = (
 def middlewares(storage: sessions.CookieStorage) -> list[Middleware]:
     """Return the middlewares in their order, the outermost first."""
     cookies: Middleware = aiohttp_session.session_middleware(storage)
+
+    @web.middleware
+    async def identify(request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Give the request a number, and the log one line without its query, which may hold what is private."""
+        request[keys.request_id] = secrets.token_hex(6)
+        began = clock.monotonic()
+        status = _CLIENT_LEFT
+        try:
+            # What wraps a socket stays in memory as long as the socket lives, so its checks are called instead.
+            response = await (_handshake(request, storage) if pages.is_handshake(request) else handler(request))
+            status = response.status
+            return response
+        except web.HTTPException as answer:
+            status = answer.status
+            raise
+        finally:
+            _note(request, status, clock.monotonic() - began)
+
     return [identify, believe_proxies, answer_errors, cookies, recognise, same_origin]
 
 
-@web.middleware
-async def identify(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Give the request a number, and the log one line without its query, which may hold what is private."""
-    request[keys.request_id] = secrets.token_hex(6)
-    began = clock.monotonic()
-    status = _CLIENT_LEFT
+def _note(request: web.Request, status: int, seconds: float) -> None:
+    path, good = _own_path(request), status < HTTPStatus.BAD_REQUEST
+    if path in _PROBES or (good and path.startswith("/static/")):  # a page has dozens of files
+        return
+    fields = {"method": request.method, "path": request.rel_url.raw_path, "status": status}
+    fields |= {"ms": round(seconds * 1000, 1), "request": request[keys.request_id]}
+    access.info("request", extra=fields)
+
+
+async def _handshake(request: web.Request, storage: sessions.CookieStorage) -> web.StreamResponse:
+    """Let a handshake pass what every other request passes through the middlewares."""
+    request = _believing(request)
     try:
-        response = await handler(request)
-        status = response.status
-        return response
-    except web.HTTPException as answer:
-        status = answer.status
-        raise
-    finally:
-        path, good = _own_path(request), status < HTTPStatus.BAD_REQUEST
-        if path not in _PROBES and not (good and path.startswith("/static/")):  # a page has dozens of files
-            fields = {"method": request.method, "path": request.rel_url.raw_path, "status": status}
-            fields |= {"ms": round((clock.monotonic() - began) * 1000, 1), "request": request[keys.request_id]}
-            access.info("request", extra=fields)
+        await _recognise(request, storage.load_session)
+        if not _is_ours(request, handshake=True):
+            return pages.refuse(request, 403, code="origin")
+        return await request.match_info.handler(request)
+    except Exception as error:
+        return _answer(request, error)
 
 
 @web.middleware
 async def believe_proxies(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Take the client's address and scheme from X-Forwarded-* if a proxy that the operator trusts says so."""
+    return await handler(_believing(request))
+
+
+def _believing(request: web.Request) -> web.Request:
     trusted = request.app[keys.settings].trusted_proxies
-    if trusted and _is_trusted(request.remote, trusted):
-        hops = _listed(request, "X-Forwarded-For")
-        schemes = [scheme for scheme in _listed(request, "X-Forwarded-Proto")[-1:] if scheme in _DEFAULT_PORTS]
-        client = client_address(request.remote or "", hops, trusted)
-        request = request.clone(remote=client, scheme=schemes[0] if schemes else request.scheme)
-    return await handler(request)
+    if not trusted or not _is_trusted(request.remote, trusted):
+        return request
+    hops = _listed(request, "X-Forwarded-For")
+    schemes = [scheme for scheme in _listed(request, "X-Forwarded-Proto")[-1:] if scheme in _DEFAULT_PORTS]
+    client = client_address(request.remote or "", hops, trusted)
+    return request.clone(remote=client, scheme=schemes[0] if schemes else request.scheme)
 
 
 def client_address(peer: str, hops: Iterable[str], trusted: Iterable[Network]) -> str:
@@ -118,36 +140,46 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
     """Turn whatever a handler raises into an answer that says no more than the asker may know."""
     try:
         return await handler(request)
-    except web.HTTPException as error:
-        if error.status < 400:
-            raise
-        kept = {name: error.headers[name] for name in ("Allow", "Retry-After") if name in error.headers}
-        return pages.refuse(request, error.status, headers=kept)
-    except Rejected as refusal:
-        return pages.rejected(request, refusal)
-    except (NotFound, HttpProcessingError) as error:  # the second: a body that falls apart while it is read
-        return pages.refuse(request, 404 if isinstance(error, NotFound) else 400)
-    except (Busy, Unwritable):
-        return pages.refuse(request, 503, code="storage", retry=True, retry_after=_BUSY_SECONDS)
-    except ConnectionError:
-        raise  # the client is gone
-    except Exception:
-        log.exception("request failed", extra={"request": request[keys.request_id]})
-        if request.writer.output_size:  # a socket, or half an answer: nothing can be said any more
-            raise
-        return pages.refuse(request, 500)
+    except Exception as error:
+        return _answer(request, error)
+
+
+def _answer(request: web.Request, error: Exception) -> web.Response:
+    """Return what to say about an error, which is being handled; raise it again where nothing can be said."""
+    match error:
+        case web.HTTPException() if error.status >= HTTPStatus.BAD_REQUEST:
+            kept = {name: error.headers[name] for name in ("Allow", "Retry-After") if name in error.headers}
+            return pages.refuse(request, error.status, headers=kept)
+        case NotFound():
+            return pages.refuse(request, 404)
+        case HttpProcessingError():  # a body that falls apart while it is read
+            return pages.refuse(request, 400)
+        case Rejected():
+            return pages.rejected(request, error)
+        case Busy() | Unwritable():
+            return pages.refuse(request, 503, code="storage", retry=True, retry_after=_BUSY_SECONDS)
+        case web.HTTPException() | ConnectionError():  # a way on; or the client is gone
+            raise error
+    log.exception("request failed", extra={"request": request[keys.request_id]})
+    if request.writer.output_size:  # a socket, or half an answer: nothing can be said any more
+        raise error
+    return pages.refuse(request, 500)
 
 
 @web.middleware
 async def recognise(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Find out who asks, in which language and time zone."""
+    await _recognise(request, aiohttp_session.get_session)
+    return await handler(request)
+
+
+async def _recognise(request: web.Request, cookie: Callable[[web.Request], Awaitable[aiohttp_session.Session]]) -> None:
     request[keys.session] = session = None
     try:
         if not _own_path(request).startswith(_IMPERSONAL):
-            request[keys.session] = session = await sessions.current(request)
+            request[keys.session] = session = await sessions.current(request, await cookie(request))
     finally:  # an error page speaks the reader's language too
         _listen_to(request, session)
-    return await handler(request)
 
 
 def _listen_to(request: web.Request, session: Session | None) -> None:

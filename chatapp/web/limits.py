@@ -17,6 +17,7 @@ Now = Callable[[], float]
 KEYS = 10_000
 ACCOUNT_SECONDS = 15 * 60  # OWASP ASVS 5.0 6.3.1 asks for a limit; the figures are those of Campfire's log-in
 ADDRESS_SECONDS = 3 * 60
+NONSENSE = 20  # frames a minute that cannot be understood, of a person, after which their connection is closed
 
 
 class _Recent(OrderedDict[Hashable, T]):
@@ -92,6 +93,7 @@ class Limits:
         self._addresses = Tries(settings.address_tries, ADDRESS_SECONDS, now)
         self.registrations = Tries(settings.registrations, ADDRESS_SECONDS, now)
         self.messages = Bucket(settings.messages_per_second, settings.message_burst, now)
+        self.nonsense = Tries(NONSENSE, 60, now)  # by person
         self.uploads = Bucket(settings.uploads_per_minute / 60, settings.uploads_per_minute, now)
 
     def log_in(self, name_key: str, address: str) -> float:

@@ -8,9 +8,9 @@ from aiohttp import web
 
 from chatapp.records import ID_LIMIT, NotFound, User
 from chatapp.store import Busy, Unwritable
-from chatapp.store.messages import conversation_of
 from chatapp.web import conversations, keys, pages, places, sessions
 from chatapp.web.places import Place
+
 
 async def index(request: web.Request) -> web.StreamResponse:
     """Show the list of conversations."""
@@ -89,6 +89,7 @@ def _id(request: web.Request, name: str) -> int | None:
 
 
 def _number(text: str) -> int:
-    if not (text.isascii() and text.isdigit()) or not 0 < int(text[:20]) < ID_LIMIT:
+    number = int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(ID_LIMIT)) else 0
+    if not 0 < number < ID_LIMIT:
         raise NotFound
-    return int(text)
+    return number

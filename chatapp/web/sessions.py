@@ -72,9 +72,9 @@ def row_id(sid: str) -> str:
     return hashlib.sha256(sid.encode()).hexdigest()
 
 
-async def current(request: web.Request) -> Session | None:
+async def current(request: web.Request, cookie: aiohttp_session.Session) -> Session | None:
     """Return the live session that the request's cookie names."""
-    sid = (await aiohttp_session.get_session(request)).get(_SID)
+    sid = cookie.get(_SID)
     if not isinstance(sid, str):
         return None
     settings, accounts = request.app[keys.settings], request.app[keys.store].accounts

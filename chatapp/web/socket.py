@@ -14,14 +14,15 @@ from aiohttp import WSMsgType, web
 
 from chatapp import hub, language
 from chatapp.hub import Listener
+from chatapp.presence import Presence
 from chatapp.records import ID_LIMIT, PICTURE_BYTES, Draft, NotFound, Rejected, User, sentence
-from chatapp.web import keys, pages, places, posting
-from chatapp.web.limits import Tries, neighbourhood
+from chatapp.unread import Unread
+from chatapp.web import keys, places, posting
+from chatapp.web.limits import neighbourhood
 from chatapp.web.places import Place
 
 _LEGACY_BYTES = PICTURE_BYTES * 4 // 3 + 1024  # a picture as base64 in a frame of the original program
 _DATA_URL = re.compile(r"data:image/[a-z0-9.+-]{1,20};base64,", re.IGNORECASE)
-_NONSENSE = 20  # frames a minute that cannot be understood, after which a connection is closed
 _ABUSE = 1008
 _PARTING = 1.0  # seconds that a peer has to answer a close
 
@@ -80,28 +81,26 @@ def _turned_away(request: web.Request, listener: Listener) -> int | None:
 class Connection:
     """One socket: its frames in, one after the other, and what they lead to."""
 
+    __slots__ = ("_hub", "_listener", "_me", "_messaging", "_place", "_request", "_ws")
+
     def __init__(
         self, request: web.Request, ws: web.WebSocketResponse, listener: Listener, me: User, place: Place | None
     ) -> None:
-        app = request.app
         self._request = request
         self._ws = ws
         self._listener = listener
         self._me = me
         self._place = place
-        self._hub = app[keys.hub]
-        self._messaging = app[keys.messaging]
-        self._presence = app[keys.presence]
-        self._unread = app[keys.unread]
-        self._nonsense = Tries(_NONSENSE, 60)
-        self._actions: dict[str, Callable[[Frame], Awaitable[None]]] = {
-            "message": self._message,
-            "image": self._image,
-            "join": self._join,
-            "read": self._read,
-            "typing": self._typing,
-            "beat": self._beat,
-        }
+        self._hub = request.app[keys.hub]
+        self._messaging = request.app[keys.messaging]
+
+    @property
+    def _presence(self) -> Presence:
+        return self._request.app[keys.presence]
+
+    @property
+    def _unread(self) -> Unread:
+        return self._request.app[keys.unread]
 
     async def serve(self) -> None:
         """Catch up, then read frames until the connection ends."""
@@ -127,17 +126,17 @@ class Connection:
         try:
             frame = _parsed(text)
             key = frame.get("key")
-            action = self._actions.get(str(frame.get("type")))
+            action = _ACTIONS.get(str(frame.get("type")))
             if action is None:
                 raise Rejected("unknown_type", sentence("The server does not know this type of frame."))
-            await action(frame)
+            await action(self, frame)
         except Rejected as refusal:
             self._refuse(key, refusal)
         except NotFound:
             self._refuse(key, Rejected("not_found", sentence("There is no such room or person.")))
 
     def _refuse(self, key: object, refusal: Rejected) -> None:
-        if not refusal.retry and self._nonsense.take(None):
+        if not refusal.retry and self._request.app[keys.limits].nonsense.take(self._me.id):
             self._hub.close(self._listener, _ABUSE, "too many bad frames")
             return
         self._tell(
@@ -156,7 +155,8 @@ class Connection:
 
     async def _message(self, frame: Frame) -> None:
         # The original program's client sends no key: its messages are posted at most once, and not retried.
-        await self._post(Draft.parse(frame.get("content"), frame.get("key", secrets.token_urlsafe(16))))
+        key = frame["key"] if "key" in frame else secrets.token_urlsafe(16)
+        await self._post(Draft.parse(frame.get("content"), key))
 
     async def _image(self, frame: Frame) -> None:
         """Post a picture as the original program's client sends it."""
@@ -215,6 +215,16 @@ class Connection:
         self._tell(hub.control("beat"))
 
 
+_ACTIONS: dict[str, Callable[[Connection, Frame], Awaitable[None]]] = {
+    "message": Connection._message,
+    "image": Connection._image,
+    "join": Connection._join,
+    "read": Connection._read,
+    "typing": Connection._typing,
+    "beat": Connection._beat,
+}
+
+
 def _parsed(text: str) -> Frame:
     try:
         frame = json.loads(text)
@@ -227,7 +237,7 @@ def _parsed(text: str) -> Frame:
 
 def _number(value: object) -> int | None:
     """Return an id or a cursor as it stands in an address or a frame; None if it is none."""
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 16:  # noqa: PLR2004 - digits of 2**53
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= len(str(ID_LIMIT)):
         value = int(value)
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < ID_LIMIT:
         return value

@@ -47,6 +47,7 @@ class Hold:
         for frame in kept:
             self.page.send(frame)
 
+
 def _type(frame: str) -> str | None:
     """Return the type of a control frame; None for a fragment."""
     return json.loads(frame)["type"] if frame.startswith("{") else None

@@ -69,6 +69,13 @@ class People:
             for number in range(count):
                 page.write(_content(page, number))
 
+    async def reconnect(self, count: int) -> None:
+        """Cut some connections and wait until they are back."""
+        before = self.total("down")
+        for page in self.pages[:count]:
+            page.cut()
+        await self.wait(lambda: self.total("down") >= before + count and self.live == len(self.pages))
+
     async def wait(self, condition: Callable[[], bool], patience: float = CALM) -> float:
         """Wait until something is so. Return the seconds it took."""
         began = time.monotonic()

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import time
 
 import pytest
 
 from fault import strace
-from fault.figures import amount
 from fault.disk import locked
+from fault.figures import amount
 
 LOCKED = amount("LOCKED_SECONDS", 10)
 FULL = amount("FULL_SECONDS", 10)
@@ -63,7 +62,7 @@ async def test_messages_that_wait_too_long_for_a_lock_are_taken_back_and_sent_ag
 
 
 @pytest.mark.timeout(120 + FULL)
-async def test_a_full_disk_takes_nothing_with_it(start, gather, figures, disk):
+async def test_a_full_disk_takes_nothing_with_it(disk, start, gather, figures):
     server = await start(database=disk.folder / "chat.db")
     people = await gather(server)
     async with people.chatting(rate=5, size=500):
@@ -109,10 +108,7 @@ async def test_a_disk_that_fails_until_the_server_is_killed_takes_nothing_with_i
             await saves_again(people)
             async with strace.attached(server.pid, *strace.failing(strace.SYNC, "EIO")):
                 await people.wait(lambda: "cannot be written" in server.log)
-                for page in people.pages[:5]:
-                    page.cut()  # some come back, and learn what the server then thinks is settled
-                began = time.monotonic()
-                await people.wait(lambda: people.live == len(people.pages) and time.monotonic() > began + 1)
+                await people.reconnect(5)  # they learn what the server now thinks is settled
                 await server.kill()
             await server.start()
     verdict = await people.verdict()

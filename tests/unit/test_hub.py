@@ -7,10 +7,9 @@ import struct
 
 import pytest
 
-from wire import Wire, frames
-
 from chatapp import hub
 from chatapp.hub import Hub, Listener
+from wire import Wire, frames
 
 
 def listen(to: Hub, room: str | None = "general", user: int = 1, session: str = "s") -> tuple[Listener, Wire]:

@@ -9,7 +9,6 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from wire import Wire
 
 from chatapp import render, resources
 from chatapp.clock import Stamper
@@ -20,6 +19,7 @@ from chatapp.records import Conversation, Draft, Message, Rejected, User
 from chatapp.render import Render
 from chatapp.store import Store, Unwritable
 from chatapp.unread import Unread
+from wire import Wire
 
 GENERAL = Conversation(room="general")
 
