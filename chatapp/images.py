@@ -67,13 +67,21 @@ class Images:
     async def prepare(self, data: bytes, name: str) -> Prepared:
         """Return an upload as a safe picture. Raise Rejected when it is none or costs too much."""
         check(data)
+        head, data, thumb = await self._queue("prepare", data, name)
+        return Prepared(**json.loads(head), data=data, thumb=thumb)
+
+    async def verify(self, data: bytes) -> None:
+        """Decode a stored picture to its end. Raise Rejected when that fails."""
+        await self._queue("verify", data)
+
+    async def _queue(self, task: str, data: bytes, name: str = "") -> list[bytes]:
         if self._waiting >= WAITING:
             reason = sentence("The server is busy with other pictures. Please try again in a moment.")
             raise Rejected("busy", reason, retry=True, retry_after=BUSY_SECONDS)
         self._waiting += 1
         try:
             async with self._turn:
-                return await self._ask(data, name)
+                return await self._ask(task, data, name)
         finally:
             self._waiting -= 1
 
@@ -85,12 +93,12 @@ class Images:
             await asyncio.wait([self._rest])
         await self._stop()
 
-    async def _ask(self, data: bytes, name: str) -> Prepared:
+    async def _ask(self, task: str, data: bytes, name: str) -> list[bytes]:
         if self._rest:
             self._rest.cancel()
         try:
             async with asyncio.timeout(self._seconds):
-                answer = await self._exchange(data, name)
+                done, *answer = await self._exchange(task, data, name)
         except TimeoutError:
             await self._stop()
             raise Rejected("picture_slow", sentence("This picture takes too long to process.")) from None
@@ -102,13 +110,12 @@ class Images:
             await self._stop()  # a cancelled request leaves an answer behind that is not for the next one
             raise
         self._rest = asyncio.create_task(self._stop_later())
-        head, *parts = answer
-        if parts:
-            return Prepared(**json.loads(head), data=parts[0], thumb=parts[1])
-        refusal = json.loads(head)
+        if done == b"done":
+            return answer
+        refusal = json.loads(answer[0])
         raise Rejected(refusal["code"], refusal["reason"], **refusal["values"])
 
-    async def _exchange(self, data: bytes, name: str) -> list[bytes]:
+    async def _exchange(self, task: str, data: bytes, name: str) -> list[bytes]:
         if self._closed:
             raise EOFError("no child is started any more")
         if self._child is None or self._child.returncode is not None:
@@ -116,7 +123,7 @@ class Images:
         source, target = self._child.stdout, self._child.stdin
         assert source, "a pipe"
         assert target, "a pipe"
-        for part in (name.encode("utf-8", "replace"), data):
+        for part in (task.encode(), name.encode("utf-8", "replace"), data):
             target.write(LENGTH.pack(len(part)))
             target.write(part)
         await target.drain()

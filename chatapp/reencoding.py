@@ -10,6 +10,7 @@ import json
 import sys
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from io import BytesIO
 from typing import Any, BinaryIO
@@ -46,11 +47,31 @@ _TURNS = {
 def reencode(data: bytes, name: str = DEFAULT_NAME) -> Prepared:
     """Return an upload as a picture written anew. Raise Rejected."""
     check(data)
+    with _opened(data) as image:
+        animated = image.format in ("GIF", "WEBP") and getattr(image, "n_frames", 1) > 1
+        mime, kept, first = _animation(image) if animated else _still(image)
+    width, height = first.size
+    first.thumbnail((THUMB_EDGE, THUMB_EDGE))
+    thumb = _encoded(first, "WEBP", quality=75)
+    digest = hashlib.sha256(data).hexdigest()
+    return Prepared(clean_name(name), mime, kept, width, height, "image/webp", thumb, *first.size, digest)
+
+
+def verify(data: bytes) -> None:
+    """Decode a stored picture to the end of its last frame. Raise Rejected."""
+    with _opened(data) as image:
+        for number in range(getattr(image, "n_frames", 1)):
+            image.seek(number)
+            image.load()
+
+
+@contextmanager
+def _opened(data: bytes) -> Iterator[Image]:
+    """Give a picture to be decoded; turn whatever goes wrong with it into Rejected."""
     Pillow.MAX_IMAGE_PIXELS = PIXELS // 2  # Pillow warns above this and refuses above twice as much
     try:
         with warnings.catch_warnings(action="ignore"), Pillow.open(BytesIO(data), formats=_FORMATS) as image:
-            animated = image.format in ("GIF", "WEBP") and getattr(image, "n_frames", 1) > 1
-            mime, kept, first = _animation(image) if animated else _still(image)
+            yield image
     except MemoryError:
         reason = sentence("This picture is too large to process. Please try a smaller one.")
         raise Rejected("picture_memory", reason) from None
@@ -61,11 +82,6 @@ def reencode(data: bytes, name: str = DEFAULT_NAME) -> Prepared:
         raise
     except Exception as error:  # damaged files end in any of a dozen exceptions
         raise Rejected("picture_damaged", sentence("This picture is damaged or incomplete.")) from error
-    width, height = first.size
-    first.thumbnail((THUMB_EDGE, THUMB_EDGE))
-    thumb = _encoded(first, "WEBP", quality=75)
-    digest = hashlib.sha256(data).hexdigest()
-    return Prepared(clean_name(name), mime, kept, width, height, "image/webp", thumb, *first.size, digest)
 
 
 def _still(image: Image) -> tuple[str, bytes, Image]:
@@ -196,17 +212,28 @@ def _encoded(image: Image, format_: str, **options: Any) -> bytes:
 
 def _serve(source: BinaryIO, target: BinaryIO) -> None:
     """Answer one picture after another until the server closes its end."""
-    while prefix := source.read(LENGTH.size):
-        name = source.read(*LENGTH.unpack(prefix)).decode()
-        data = source.read(*LENGTH.unpack(source.read(LENGTH.size)))
+    while task := _receive(source):
+        name, data = _receive(source).decode(), _receive(source)
         try:
-            answer = asdict(reencode(data, name))
-            parts = [answer.pop("data"), answer.pop("thumb")]
+            parts = [b"done", *_do(task, data, name)]
         except Rejected as no:
-            answer, parts = {"code": no.code, "reason": no.reason, "values": no.values}, []
-        parts.insert(0, json.dumps(answer).encode())
+            parts = [b"refused", json.dumps({"code": no.code, "reason": no.reason, "values": no.values}).encode()]
         target.write(bytes([len(parts)]) + b"".join(LENGTH.pack(len(part)) + part for part in parts))
         target.flush()
+
+
+def _do(task: bytes, data: bytes, name: str) -> list[bytes]:
+    if task == b"verify":
+        verify(data)
+        return []
+    facts = asdict(reencode(data, name))
+    parts = [facts.pop("data"), facts.pop("thumb")]
+    return [json.dumps(facts).encode(), *parts]
+
+
+def _receive(source: BinaryIO) -> bytes:
+    prefix = source.read(LENGTH.size)
+    return source.read(*LENGTH.unpack(prefix)) if prefix else b""
 
 
 def _confine() -> None:

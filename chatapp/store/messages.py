@@ -32,11 +32,14 @@ class Messages:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._rooms: list[Room] | None = None
 
     async def rooms(self) -> list[Room]:
         """Return every room in its place."""
-        rows = await self._database.rows("SELECT id, name FROM rooms ORDER BY position, id")
-        return [Room(row[0], row[1]) for row in rows]
+        if self._rooms is None:  # every page and every socket asks, and only a migration makes rooms
+            rows = await self._database.rows("SELECT id, name FROM rooms ORDER BY position, id")
+            self._rooms = [Room(row[0], row[1]) for row in rows]
+        return self._rooms
 
     async def save(self, batch: Sequence[Message], *, watermark: int, ceiling: int, undo: Iterable[int] = ()) -> None:
         """Commit a batch in id order, all or nothing, after deleting ids whose earlier commit had no known end.

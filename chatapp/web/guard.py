@@ -52,53 +52,49 @@ def middlewares(storage: sessions.CookieStorage) -> list[Middleware]:
     cookies: Middleware = aiohttp_session.session_middleware(storage)
 
     @web.middleware
-    async def identify(request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Give the request a number, and the log one line without its query, which may hold what is private."""
+    async def attend(request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Number the request, believe its proxies, answer its errors, and log one line."""
         request[keys.request_id] = secrets.token_hex(6)
-        began = clock.monotonic()
-        status = _CLIENT_LEFT
+        request = _believing(request)
+        began, status = clock.monotonic(), _CLIENT_LEFT
         try:
-            # What wraps a socket stays in memory as long as the socket lives, so its checks are called instead.
-            response = await (_handshake(request, storage) if pages.is_handshake(request) else handler(request))
+            if _own_path(request) == "/ws" and pages.is_handshake(request):
+                # What wraps a socket stays in memory as long as the socket lives: its checks are called instead.
+                handler = await _admit(request, storage)
+            response = await handler(request)
             status = response.status
-            return response
-        except web.HTTPException as answer:
-            status = answer.status
-            raise
+        except Exception as error:
+            response = _answer(request, error)
+            status = response.status
         finally:
             _note(request, status, clock.monotonic() - began)
+        return response
 
-    return [identify, believe_proxies, answer_errors, cookies, recognise, same_origin]
+    return [attend, cookies, recognise, same_origin]
 
 
 def _note(request: web.Request, status: int, seconds: float) -> None:
     path, good = _own_path(request), status < HTTPStatus.BAD_REQUEST
     if path in _PROBES or (good and path.startswith("/static/")):  # a page has dozens of files
         return
+    # Never the query, which may hold what is private.
     fields = {"method": request.method, "path": request.rel_url.raw_path, "status": status}
     fields |= {"ms": round(seconds * 1000, 1), "request": request[keys.request_id]}
     access.info("request", extra=fields)
 
 
-async def _handshake(request: web.Request, storage: sessions.CookieStorage) -> web.StreamResponse:
-    """Let a handshake pass what every other request passes through the middlewares."""
-    request = _believing(request)
-    try:
-        await _recognise(request, storage.load_session)
-        if not _is_ours(request, handshake=True):
-            return pages.refuse(request, 403, code="origin")
-        return await request.match_info.handler(request)
-    except Exception as error:
-        return _answer(request, error)
+async def _admit(request: web.Request, storage: sessions.CookieStorage) -> Handler:
+    """Put a handshake through what other requests meet in the middlewares; return what answers it."""
+    await _recognise(request, storage.load_session)
+    return request.match_info.handler if _is_ours(request, handshake=True) else _forbid
 
 
-@web.middleware
-async def believe_proxies(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Take the client's address and scheme from X-Forwarded-* if a proxy that the operator trusts says so."""
-    return await handler(_believing(request))
+async def _forbid(request: web.Request) -> web.StreamResponse:
+    return pages.refuse(request, 403, code="origin")
 
 
 def _believing(request: web.Request) -> web.Request:
+    """Return the request with the client's address and scheme, if a proxy that the operator trusts says them."""
     trusted = request.app[keys.settings].trusted_proxies
     if not trusted or not _is_trusted(request.remote, trusted):
         return request
@@ -135,17 +131,8 @@ def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | Non
     return getattr(parsed, "ipv4_mapped", None) or parsed  # an IPv6 socket sees IPv4 peers as ::ffff:192.0.2.1
 
 
-@web.middleware
-async def answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turn whatever a handler raises into an answer that says no more than the asker may know."""
-    try:
-        return await handler(request)
-    except Exception as error:
-        return _answer(request, error)
-
-
 def _answer(request: web.Request, error: Exception) -> web.Response:
-    """Return what to say about an error, which is being handled; raise it again where nothing can be said."""
+    """Return what to say about an error, no more than the asker may know; raise it where nothing can be said."""
     match error:
         case web.HTTPException() if error.status >= HTTPStatus.BAD_REQUEST:
             kept = {name: error.headers[name] for name in ("Allow", "Retry-After") if name in error.headers}
@@ -160,7 +147,7 @@ def _answer(request: web.Request, error: Exception) -> web.Response:
             return pages.refuse(request, 503, code="storage", retry=True, retry_after=_BUSY_SECONDS)
         case web.HTTPException() | ConnectionError():  # a way on; or the client is gone
             raise error
-    log.exception("request failed", extra={"request": request[keys.request_id]})
+    log.error("request failed", extra={"request": request[keys.request_id]}, exc_info=error)
     if request.writer.output_size:  # a socket, or half an answer: nothing can be said any more
         raise error
     return pages.refuse(request, 500)
@@ -192,14 +179,13 @@ def _listen_to(request: web.Request, session: Session | None) -> None:
 
 @web.middleware
 async def same_origin(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Refuse what another site makes a browser do here: changes, and sockets."""
-    handshake = pages.is_handshake(request)
-    if (handshake or request.method in _UNSAFE) and not _is_ours(request, handshake=handshake):
-        return pages.refuse(request, 403, code="origin")
+    """Refuse the changes that another site makes a browser ask for."""
+    if request.method in _UNSAFE and not _is_ours(request):
+        return await _forbid(request)
     return await handler(request)
 
 
-def _is_ours(request: web.Request, *, handshake: bool) -> bool:
+def _is_ours(request: web.Request, *, handshake: bool = False) -> bool:
     """Browsers name the page that asks in Origin; those that leave it out of a form name it in the other two."""
     fetched = request.headers.get("Sec-Fetch-Site")
     if fetched not in (None, "same-origin", "none"):  # same-site is a stranger too: another port, a sister host

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import quote
 
 from aiohttp import web
@@ -40,7 +41,12 @@ async def find(request: web.Request, me: User, names_given: Mapping[str, object]
 
 def of_room(room: Room) -> Place:
     """Return the place of a room."""
-    return Place(Conversation(room=room.id), f"/rooms/{quote(room.id, safe='')}", room_title(room))
+    return _room_place(room, room_title(room))
+
+
+@lru_cache(maxsize=1024)  # the same few for every page and every socket
+def _room_place(room: Room, title: str) -> Place:
+    return Place(Conversation(room=room.id), f"/rooms/{quote(room.id, safe='')}", title)
 
 
 def of_person(me: User, person: User) -> Place:

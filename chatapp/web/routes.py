@@ -32,7 +32,7 @@ def table(base: str) -> list[web.RouteDef]:
         get(f"{base}/messages/{{id}}", user(rooms.message)),
         get(f"{base}/images/{{id}}", user(images.full)),
         get(f"{base}/images/{{id}}/thumbnail", user(images.thumbnail)),
-        get(f"{base}/ws", user(socket.socket)),
+        get(f"{base}/ws", socket.socket),
         get(f"{base}/healthz", health.healthz),
         get(f"{base}/readyz", health.readyz),
         get(f"{base}/favicon.ico", static.favicon),

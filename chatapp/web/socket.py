@@ -17,7 +17,7 @@ from chatapp.hub import Listener
 from chatapp.presence import Presence
 from chatapp.records import ID_LIMIT, PICTURE_BYTES, Draft, NotFound, Rejected, User, sentence
 from chatapp.unread import Unread
-from chatapp.web import keys, places, posting
+from chatapp.web import keys, pages, places, posting
 from chatapp.web.limits import neighbourhood
 from chatapp.web.places import Place
 
@@ -32,7 +32,8 @@ Frame = dict[str, Any]
 async def socket(request: web.Request) -> web.StreamResponse:
     """Upgrade a request of a session to a socket and serve it until it ends."""
     session = request[keys.session]
-    assert session is not None, "the guard lets only users in"
+    if session is None:
+        return pages.log_in_first(request)
     place = await _first_place(request, session.user)
     settings = request.app[keys.settings]
     # Our page says where it is; a connection that does not may be the original program's client,
@@ -153,12 +154,13 @@ class Connection:
     def _tell(self, data: bytes) -> None:
         self._hub.tell([self._listener], data)
 
-    async def _message(self, frame: Frame) -> None:
+    async def message(self, frame: Frame) -> None:
+        """Post a text."""
         # The original program's client sends no key: its messages are posted at most once, and not retried.
         key = frame["key"] if "key" in frame else secrets.token_urlsafe(16)
         await self._post(Draft.parse(frame.get("content"), key))
 
-    async def _image(self, frame: Frame) -> None:
+    async def image(self, frame: Frame) -> None:
         """Post a picture as the original program's client sends it."""
         content = frame.get("content")
         if not isinstance(content, str) or not _DATA_URL.match(content):
@@ -187,7 +189,8 @@ class Connection:
             if entry.saved.done() and entry.saved.result():
                 self._tell(hub.control("saved", keys=[draft.key], upto=self._messaging.watermark))
 
-    async def _join(self, frame: Frame) -> None:
+    async def join(self, frame: Frame) -> None:
+        """Move to another conversation on the same socket, and catch up there."""
         nowhere = frame.get("room") is None and frame.get("direct") is None
         self._place = None if nowhere else await places.find(self._request, self._me, frame)
         await self._catch_up(frame.get("since"), frame.get("epoch"))
@@ -203,25 +206,28 @@ class Connection:
         self._tell(self._presence.greeting())
         await self._unread.greet(self._listener)
 
-    async def _read(self, frame: Frame) -> None:
+    async def read(self, frame: Frame) -> None:
+        """Note how far the person has read."""
         message_id = _number(frame.get("id"))
         if message_id is not None:
             self._unread.read(self._listener, min(message_id, self._messaging.newest))
 
-    async def _typing(self, frame: Frame) -> None:
+    async def typing(self, frame: Frame) -> None:
+        """Tell the others that the person is typing."""
         self._presence.typing(self._listener, self._me)
 
-    async def _beat(self, frame: Frame) -> None:
+    async def beat(self, frame: Frame) -> None:
+        """Answer a sign of life."""
         self._tell(hub.control("beat"))
 
 
 _ACTIONS: dict[str, Callable[[Connection, Frame], Awaitable[None]]] = {
-    "message": Connection._message,
-    "image": Connection._image,
-    "join": Connection._join,
-    "read": Connection._read,
-    "typing": Connection._typing,
-    "beat": Connection._beat,
+    "message": Connection.message,
+    "image": Connection.image,
+    "join": Connection.join,
+    "read": Connection.read,
+    "typing": Connection.typing,
+    "beat": Connection.beat,
 }
 
 

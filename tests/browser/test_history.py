@@ -144,7 +144,8 @@ async def test_a_link_to_a_message_shows_it_in_the_middle_of_what_was_said_aroun
 
 async def test_a_line_stands_above_what_is_new_until_it_was_read(meet):
     an, binh = await meet("An"), await meet("Bình")
-    await an.open()
+    phone = await an.open(page=await an.context.new_page())
+    elsewhere = phone.locator("#directs .badge")
     await binh.chatter(f"direct={an.name}", lines(3, "old"))
     await an.open(binh.path)
     await expect(an.link(binh.name).locator(".badge")).to_be_hidden()
@@ -161,6 +162,7 @@ async def test_a_line_stands_above_what_is_new_until_it_was_read(meet):
     await expect(line).to_have_count(1)
     await an.say("my own")
     await an.waits_saved("my own")
+    await expect(elsewhere).to_be_hidden()  # now the server knows
     await an.page.reload()
     await an.sees("my own")
     await expect(line).to_have_count(0)

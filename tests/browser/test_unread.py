@@ -98,7 +98,7 @@ async def test_what_comes_while_nobody_looks_is_unread_until_somebody_does(meet)
     await expect(an.page.locator("#messages .newline")).to_have_count(0)
 
 
-async def test_what_is_read_on_one_device_is_read_on_the_other(meet, chromium):
+async def test_what_is_read_on_one_device_is_read_on_the_other(meet):
     an, binh = await meet("An"), await meet("Bình")
     await an.open()
     phone = await an.context.new_page()
@@ -127,6 +127,27 @@ async def test_reading_further_up_is_not_reading_the_newest(meet):
     await expect(an.link(binh.name).locator(".badge")).to_have_text("1 unread")
     await an.page.locator("#jump").click()
     await expect(an.link(binh.name).locator(".badge")).to_be_hidden()
+
+
+async def test_what_was_read_stays_read_when_its_reader_turns_away_or_goes_elsewhere(meet):
+    an, binh = await meet("An"), await meet("Bình")
+    await binh.chatter(f"direct={an.name}", ["one", "two"])
+    await an.open(binh.path)
+    badge = an.link(binh.name).locator(".badge")
+    await expect(badge).to_be_hidden()
+    await an.turn_away()
+    await binh.post("/rooms/tech", "a sign that everything before it was heard")
+    await expect(an.link("Tech").locator(".badge")).to_have_text("1 unread")
+    await expect(badge).to_be_hidden()
+    await an.turn_back()
+    for number in range(3):
+        await binh.post(an.path, f"quickly {number}")
+    await an.sees("quickly 2")
+    await an.switch("/rooms/tech")
+    await expect(an.link("Tech").locator(".badge")).to_be_hidden()
+    await binh.post("/rooms/game", "another sign")
+    await expect(an.link("Game").locator(".badge")).to_have_text("1 unread")
+    await expect(badge).to_be_hidden()
 
 
 async def test_a_thousand_unread_messages_are_more_than_anybody_counts(meet):

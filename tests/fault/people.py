@@ -71,6 +71,7 @@ class People:
 
     async def reconnect(self, count: int) -> None:
         """Cut some connections and wait until they are back."""
+        await self.wait(lambda: self.live == len(self.pages))
         before = self.total("down")
         for page in self.pages[:count]:
             page.cut()
