@@ -22,6 +22,7 @@ from chatapp.lock import DatabaseLock
 from chatapp.messaging import Messaging
 from chatapp.presence import Presence
 from chatapp.render import Render
+from chatapp.revisions import Revisions
 from chatapp.settings import Settings
 from chatapp.store import Busy, Store, Unwritable
 from chatapp.unread import Unread
@@ -98,6 +99,7 @@ async def _delivery(app: web.Application, cookies: sessions.CookieStorage) -> As
     app[keys.presence] = Presence(hub, frames)
     app[keys.unread] = Unread(store, journal, hub, frames)
     app[keys.messaging] = Messaging(store, stamper, frames, hub, journal, app[keys.unread], epoch=facts.epoch)
+    app[keys.revisions] = Revisions(app[keys.messaging], stamper)
     app[health.key] = health.Readiness(store.probe, lambda: journal.healthy and not journal.full)
     async with _running(app, journal.run()):
         yield
@@ -140,6 +142,7 @@ async def _sweep(app: web.Application) -> None:
     while True:
         try:
             await store.pictures.sweep()
+            await store.messages.erase_removed()
             await store.accounts.sweep_sessions(idle_days=settings.session_idle_days, days=settings.session_days)
         except (Busy, Unwritable) as error:
             log.warning("sweeping has to wait: %s", error)

@@ -27,19 +27,24 @@ class Save(Protocol):
     """Commit a batch, all or nothing: ``store.messages.save``."""
 
     def __call__(
-        self, batch: Sequence[Message], *, watermark: int, ceiling: int, undo: Sequence[int]
+        self, batch: Sequence[Message], *, watermark: int, ceiling: int, undo: Sequence[tuple[int, Message | None]]
     ) -> Awaitable[None]: ...
 
 
 @dataclass(slots=True, eq=False)
 class Entry:
-    """A message on its way to the disk. ``saved`` becomes True when it is there, False when it was given up."""
+    """A message, or a later revision of one, on its way to the disk.
+
+    ``saved`` becomes True when it is there, False when it was given up. ``before`` is the revision that a change
+    replaced: what stands again when the change is given up.
+    """
 
     message: Message
     saved: asyncio.Future[bool]
     size: int
     appended: float  # monotonic seconds
     language: str  # of the author, in case they must be told that it was given up
+    before: Message | None = None
 
 
 class Journal:
@@ -71,7 +76,8 @@ class Journal:
         self._bytes = 0
         # What was saved lately: a query that began before the commit does not know it yet.
         self._lately: deque[Entry] = deque(maxlen=_LATELY)
-        self._undo: list[int] = []  # given up, but their commit may have happened all the same
+        # Given up, but their commit may have happened all the same: what stands instead; None for nothing.
+        self._undo: dict[int, Message | None] = {}
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -96,19 +102,25 @@ class Journal:
         """Return what was accepted above a number and is not given up: pending, or saved a moment ago."""
         lately: list[Entry] = []
         for entry in reversed(self._lately):
-            if entry.message.id <= after:
+            if entry.message.rev <= after:
                 break
             lately.append(entry)
-        return lately[::-1] + [entry for entry in self.pending if entry.message.id > after]
+        return lately[::-1] + [entry for entry in self.pending if entry.message.rev > after]
 
-    def given_up(self, message_id: int) -> bool:
-        """Tell whether a row that can be read is one that is about to be deleted again."""
-        return message_id in self._undo
+    def current(self, message_id: int) -> Message | None:
+        """Return the newest revision of a message, if it was accepted a short while ago."""
+        found = [entry.message for entry in self.recent(0) if entry.message.id == message_id]
+        return found[-1] if found else None
 
-    def append(self, message: Message, language: str = "en") -> Entry:
+    def corrected(self, message: Message) -> Message | None:
+        """Return a message that was read as it will stand once what was given up is undone; None for nothing."""
+        return self._undo.get(message.id, message)
+
+    def append(self, message: Message, language: str = "en", before: Message | None = None) -> Entry:
         """Queue a message; must be called in stamp order. Return the entry whose ``saved`` completes."""
         size = len(message.content) * 4 + 200  # an upper bound of its row; exact bytes are not worth an encode
-        entry = Entry(message, asyncio.get_running_loop().create_future(), size, clock.monotonic(), language)
+        saved: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        entry = Entry(message, saved, size, clock.monotonic(), language, before)
         self._waiting.append(entry)
         self._bytes += size
         self._idle.clear()
@@ -147,11 +159,11 @@ class Journal:
     async def _commit(self, batch: list[Entry]) -> None:
         """Save a batch, holding on while the database is locked and halving while single rows fail."""
         while batch:
-            undo, ceiling = list(self._undo), self._stamper.reserve()
+            undo, ceiling = list(self._undo.items()), self._stamper.reserve()
             try:
                 await self._save(
                     [entry.message for entry in batch],
-                    watermark=batch[-1].message.id,
+                    watermark=batch[-1].message.rev,
                     ceiling=ceiling,
                     undo=undo,
                 )
@@ -171,7 +183,8 @@ class Journal:
                 batch = batch[len(batch) // 2 :]
             else:
                 self._stamper.reserved(ceiling)
-                self._undo = [gone for gone in self._undo if gone not in undo]
+                for message_id, _ in undo:
+                    del self._undo[message_id]
                 self._keep(batch)
                 return
 
@@ -205,7 +218,7 @@ class Journal:
         batch = [entry for entry in batch if not entry.saved.done()]  # given up at the stop: said is said
         if not batch:
             return
-        self.watermark = max(self.watermark, batch[-1].message.id)
+        self.watermark = max(self.watermark, batch[-1].message.rev)
         self._bytes -= sum(entry.size for entry in batch)
         del self._writing[: len(batch)]  # a batch is always the front of what is being written
         self._lately.extend(batch)
@@ -215,12 +228,14 @@ class Journal:
     def _lose(self, entries: Sequence[Entry]) -> None:
         if not entries:
             return
-        # Whether the failed COMMIT reached the disk is unknown: the next transaction deletes these ids first.
-        self._undo.extend(entry.message.id for entry in entries)
-        self.watermark = max(self.watermark, entries[-1].message.id)
+        self.watermark = max(self.watermark, entries[-1].message.rev)
         self._bytes -= sum(entry.size for entry in entries)
         del self._writing[: len(entries)]
         self.on_lost(entries)
+        # Whether the failed COMMIT reached the disk is unknown: the next transaction undoes it first. Of several
+        # revisions that were given up, what stood before the first one stands again.
+        for entry in entries:
+            self._undo.setdefault(entry.message.id, entry.before)
         _complete(entries, saved=False)
 
 

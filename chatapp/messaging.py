@@ -19,6 +19,7 @@ from chatapp.records import (
     Conversation,
     Draft,
     Message,
+    NotFound,
     Rejected,
     User,
     sentence,
@@ -80,7 +81,7 @@ class Messaging:
             return entry, True
         if not all(picture.id for picture in draft.pictures):  # taken for a retry, but the message is gone
             raise Rejected("gone", sentence("Please send these pictures again."), retry=True, retry_after=1)
-        self._refuse_when_unable()
+        self.refuse_when_unable()
         return self._accept(author, conversation, draft, other), False
 
     def _accept(self, author: User, conversation: Conversation, draft: Draft, other: User | None) -> Entry:
@@ -97,15 +98,20 @@ class Messaging:
             key=draft.key,
             pictures=draft.pictures,
         )
-        frame = hub.frame(self._render.messages([message]))
-        self._hub.tell(self._hub.of_user(author.id), hub.control("sent", key=draft.key, id=number))
-        self._hub.publish(conversation.key, frame)
-        entry = self._journal.append(message, language.current.get())
+        entry = self.publish(message)
         self._known[author.id, draft.key] = entry
         self._unread.note(message, (author, other) if other else ())
         return entry
 
-    def _refuse_when_unable(self) -> None:
+    def publish(self, message: Message, before: Message | None = None) -> Entry:
+        """Show a stamped message, or a change of one, to its audience, and queue it to be saved."""
+        frame = hub.frame(self._render.messages([message]))
+        self._hub.tell(self._hub.of_user(message.author_id), hub.control("sent", key=message.key, id=message.id))
+        self._hub.publish(message.conversation.key, frame)
+        return self._journal.append(message, language.current.get(), before)
+
+    def refuse_when_unable(self) -> None:
+        """Raise Rejected while nothing can be accepted."""
         if self.closing:
             raise Rejected("restarting", sentence("The server is restarting."), retry=True, retry_after=2)
         if not self._journal.healthy:
@@ -131,7 +137,7 @@ class Messaging:
     async def _find(self, author_id: int, key: str) -> Entry | None:
         """Return the saved message that an author posted under a key before this server remembers."""
         message = await self._store.messages.keyed(author_id, key)
-        if message is None or self._journal.given_up(message.id):
+        if message is None or self._journal.corrected(message) is None:
             return None
         saved: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         saved.set_result(True)
@@ -143,7 +149,8 @@ class Messaging:
         keys: dict[int, list[str]] = {}
         for entry in entries:
             keys.setdefault(entry.message.author_id, []).append(entry.message.key)
-            self._known.move_to_end((entry.message.author_id, entry.message.key))
+            if not entry.message.is_change:
+                self._known.move_to_end((entry.message.author_id, entry.message.key))
         for author_id, mine in keys.items():
             mark = hub.control("saved", keys=mine, upto=self._journal.watermark)
             self._hub.tell(self._hub.of_user(author_id), mark)
@@ -160,12 +167,19 @@ class Messaging:
         gone: dict[str, list[int]] = {}
         for entry in entries:
             message = entry.message
-            self._known.pop((message.author_id, message.key), None)
-            gone.setdefault(message.conversation.key, []).append(message.id)
+            if entry.before is not None:  # what stood before stands again, as a revision that pages take for newer
+                entry.before = replace(entry.before, rev=self._stamper.next())
+                frame = hub.frame(self._render.messages([entry.before]))
+                self._hub.publish(message.conversation.key, frame)
+            else:
+                self._known.pop((message.author_id, message.key), None)
+                gone.setdefault(message.conversation.key, []).append(message.id)
             with language.spoken(entry.language):
                 reason = language.gettext(_GIVEN_UP)
-            failed = hub.control("failed", key=message.key, id=message.id, reason=reason, retry=True)
-            self._hub.tell(self._hub.of_user(message.author_id), failed)
+            facts = {"key": message.key, "id": message.id, "change": message.is_change}
+            self._hub.tell(
+                self._hub.of_user(message.author_id), hub.control("failed", **facts, reason=reason, retry=True)
+            )
         for conversation, ids in gone.items():
             self._hub.publish(conversation, hub.frame(self._render.removed(ids)))
         self._do(self._unread.tell_everybody())
@@ -203,8 +217,8 @@ class Messaging:
             await send(self._render.messages(rows[start : start + _CHUNK]))
         # A message may be saved between the copy of the pending ones and the query, or after it: what is in
         # neither the rows nor the gathered frames is in the copy.
-        seen = {message.id for message in rows}
-        rest = [message for message in pending if message.id not in seen]
+        seen = {message.id: message.rev for message in rows}
+        rest = [message for message in pending if message.rev > seen.get(message.id, 0)]
         first = hub.frame(self._render.messages(rest)) if rest else b""
         self._hub.go_live(listener, first, hub.control("ready", conversation=key, upto=self._journal.watermark))
 
@@ -218,7 +232,11 @@ class Messaging:
         rows = await self._store.messages.changes(conversation, since, _MISSED_LIMIT)
         if len(rows) > _MISSED_LIMIT:
             return None
-        return [message for message in rows if not self._journal.given_up(message.id)]
+        return self._corrected(rows)
+
+    def _corrected(self, messages: Sequence[Message]) -> list[Message]:
+        corrected = (self._journal.corrected(message) for message in messages)
+        return [message for message in corrected if message is not None]
 
     def _hello(self, conversation: str | None, *, recovered: bool) -> str:
         limits = {"content": CONTENT_LIMIT, "pictures": PICTURES_LIMIT, "picture_bytes": PICTURE_BYTES}
@@ -235,8 +253,19 @@ class Messaging:
     async def history(self, conversation: Conversation, *, before: int | None = None, after: int | None = None) -> Page:
         """Return a page of what is saved: the newest messages, or those before or after an id."""
         page = await self._store.messages.page(conversation, before=before, after=after)
-        kept = [message for message in page.messages if not self._journal.given_up(message.id)]
-        return replace(page, messages=kept)
+        return replace(page, messages=self._corrected(page.messages))
+
+    def latest(self, message: Message) -> Message:
+        """Return a message as it stands now, when it may have changed since it was looked up."""
+        return self._journal.current(message.id) or message
+
+    async def current(self, conversation: Conversation, message_id: int) -> Message:
+        """Return the newest revision of a message, saved or not. Raise NotFound."""
+        stored = await self._store.messages.message(conversation, message_id)
+        found = self._journal.current(message_id) or (stored and self._journal.corrected(stored))
+        if found is None or found.conversation != conversation:
+            raise NotFound
+        return found
 
     async def close(self, patience: float) -> None:
         """Accept nothing more and flush; after ``patience`` seconds retract what is not saved."""

@@ -128,9 +128,15 @@ class Draft:
         """Check and trim what came in. Raise Rejected with a sentence for the author."""
         if not isinstance(content, str):
             raise Rejected("content_type", sentence("A message must be text."))
-        if not isinstance(key, str) or not _KEY.fullmatch(key):
-            raise Rejected("key", sentence("The message key must be 16 to 64 letters, digits, hyphens or underscores."))
-        return cls(clean(content, empty_is_fine=bool(pictures)), key, pictures)
+        checked = key_of(key)
+        return cls(clean(content, empty_is_fine=bool(pictures)), checked, pictures)
+
+
+def key_of(key: object) -> str:
+    """Return a key that has the right form. Raise Rejected."""
+    if not isinstance(key, str) or not _KEY.fullmatch(key):
+        raise Rejected("key", sentence("The message key must be 16 to 64 letters, digits, hyphens or underscores."))
+    return key
 
 
 def clean(content: str, *, empty_is_fine: bool = False) -> str:
@@ -164,8 +170,15 @@ class Message:
     author: str  # the author's username
     content: str
     created_at: str  # UTC, ISO 8601 with milliseconds and "Z"; for display only, ids carry the order
-    key: str = ""
+    key: str = ""  # of the author's request: the post, or the change that made this revision
     pictures: tuple[Picture, ...] = field(default=())
+    edited_at: str | None = None
+    removed: bool = False  # a tombstone keeps its place; its content and pictures are shown to nobody
+
+    @property
+    def is_change(self) -> bool:
+        """Tell whether this is a later revision of a message, and not the message as it was posted."""
+        return self.rev != self.id
 
     def same_as(self, draft: Draft) -> bool:
         """Tell whether a draft under the same key is a retry of this message."""

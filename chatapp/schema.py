@@ -448,8 +448,37 @@ async def insert_picture(  # noqa: PLR0913 - one row, its parts side by side
     await db.execute("INSERT INTO picture_bytes VALUES (?, 'thumbnail', ?)", (picture_id, picture.thumb))
 
 
+_CHANGES = """
+ALTER TABLE messages ADD COLUMN edited_at TEXT;
+ALTER TABLE messages ADD COLUMN removed_at TEXT;
+ALTER TABLE private_messages ADD COLUMN edited_at TEXT;
+ALTER TABLE private_messages ADD COLUMN removed_at TEXT;
+CREATE TABLE message_versions (
+    conversation TEXT NOT NULL,
+    message_id INTEGER NOT NULL,
+    rev INTEGER NOT NULL,
+    content TEXT NOT NULL,
+    created_at TEXT NOT NULL,
+    PRIMARY KEY (conversation, message_id, rev)
+) WITHOUT ROWID;
+CREATE TABLE removals (
+    conversation TEXT NOT NULL,
+    message_id INTEGER NOT NULL,
+    removed_at INTEGER NOT NULL,
+    PRIMARY KEY (conversation, message_id)
+) WITHOUT ROWID;
+CREATE INDEX removals_time ON removals(removed_at);
+"""
+
+
+async def changes(db: aiosqlite.Connection, prepare: Prepare) -> None:
+    """Let messages be edited and removed, keeping what they said before."""
+    await _script(db, _CHANGES)
+
+
 MIGRATIONS: tuple[Callable[[aiosqlite.Connection, Prepare], Awaitable[None]], ...] = (
     original,
     conversations,
     embedded_pictures,
+    changes,
 )

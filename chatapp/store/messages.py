@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import aiosqlite
 
 from chatapp.records import ID_LIMIT, Conversation, Message, Picture, Room
+from chatapp.store import saving
 from chatapp.store.database import Database, Row
 
-_ROOM = "SELECT id, rev, author_id, sender, message, msg_type, created_at FROM messages WHERE room = ?"
+# What to undo: a message id, and the revision to put back; without one the message is deleted.
+Undo = tuple[int, Message | None]
+
+_ROOM = (
+    "SELECT id, rev, author_id, sender, message, msg_type, created_at, edited_at, removed_at"
+    " FROM messages WHERE room = ?"
+)
 _DIRECT = (
-    "SELECT id, rev, sender_id, sender, message, msg_type, created_at FROM private_messages WHERE conversation = ?"
+    "SELECT id, rev, sender_id, sender, message, msg_type, created_at, edited_at, removed_at"
+    " FROM private_messages WHERE conversation = ?"
 )
 
 
@@ -41,25 +48,18 @@ class Messages:
             self._rooms = [Room(row[0], row[1]) for row in rows]
         return self._rooms
 
-    async def save(self, batch: Sequence[Message], *, watermark: int, ceiling: int, undo: Iterable[int] = ()) -> None:
-        """Commit a batch in id order, all or nothing, after deleting ids whose earlier commit had no known end.
+    async def save(self, batch: Sequence[Message], *, watermark: int, ceiling: int, undo: Sequence[Undo] = ()) -> None:
+        """Commit a batch in order, all or nothing, after undoing what an earlier commit may have left behind.
 
         Raise Busy, Unwritable, or the database's own error when a row itself cannot be written.
         """
         async with self._database.transaction() as db:
-            for message_id in undo:
-                await _delete(db, message_id)
-            rooms = [message for message in batch if message.conversation.pair is None]
-            directs = [message for message in batch if message.conversation.pair is not None]
-            if rooms:
-                await _insert_rooms(db, rooms)
-            if directs:
-                await _insert_directs(db, directs)
-            await db.executemany(
-                "INSERT INTO message_keys VALUES (?, ?, ?, ?)",
-                [(message.author_id, message.key, message.conversation.key, message.id) for message in batch],
-            )
-            await _claim_pictures(db, batch)
+            for message_id, before in undo:
+                await (saving.change(db, before) if before else saving.delete(db, message_id))
+            await saving.insert(db, [message for message in batch if not message.is_change])
+            for message in batch:
+                if message.is_change:
+                    await saving.change(db, message)
             await db.executemany(
                 "UPDATE meta SET value = max(value, ?) WHERE name = ?",
                 [(watermark, "watermark"), (ceiling, "ceiling")],
@@ -132,6 +132,22 @@ class Messages:
             found = await _messages(db, conversation, [*rows])
         return found[0] if found else None
 
+    async def versions(self, message: Message) -> list[tuple[str, str]]:
+        """Return what a message said before and since when (ISO 8601), oldest first."""
+        return [
+            (row[0], row[1])
+            for row in await self._database.rows(
+                "SELECT content, created_at FROM message_versions"
+                " WHERE conversation = ? AND message_id = ? ORDER BY rev",
+                (message.conversation.key, message.id),
+            )
+        ]
+
+    async def erase_removed(self) -> None:
+        """Erase for good what was removed so long ago that nobody can take it back any more."""
+        async with self._database.transaction() as db:
+            await saving.erase(db)
+
     async def conversation(self, message_id: int) -> list[Conversation]:
         """Return where a message id was used: at most one place since ids have one counter, two before."""
         rows = await self._database.rows(
@@ -165,7 +181,7 @@ async def _watermark(db: aiosqlite.Connection) -> int:
 
 
 async def _messages(db: aiosqlite.Connection, conversation: Conversation, rows: Sequence[Row]) -> list[Message]:
-    shown = await _pictures(db, conversation, [row[0] for row in rows if row[5] == "image"])
+    shown = await _pictures(db, conversation, [row[0] for row in rows if row[5] == "image" and row[8] is None])
     return [
         Message(
             id=row[0],
@@ -176,6 +192,8 @@ async def _messages(db: aiosqlite.Connection, conversation: Conversation, rows: 
             content=row[4] or "",
             created_at=row[6],
             pictures=tuple(shown.get(row[0], ())),
+            edited_at=row[7],
+            removed=row[8] is not None,
         )
         for row in rows
     ]
@@ -192,66 +210,3 @@ async def _pictures(db: aiosqlite.Connection, conversation: Conversation, ids: l
         ):
             found.setdefault(row[0], []).append(Picture(*row[1:]))
     return found
-
-
-def _kind(message: Message) -> str:
-    return "image" if message.pictures else "text"
-
-
-async def _insert_rooms(db: aiosqlite.Connection, batch: Sequence[Message]) -> None:
-    await db.executemany(
-        "INSERT INTO messages (id, rev, room, author_id, sender, message, msg_type, created_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        [(m.id, m.rev, m.conversation.room, m.author_id, m.author, m.content, _kind(m), m.created_at) for m in batch],
-    )
-
-
-async def _insert_directs(db: aiosqlite.Connection, batch: Sequence[Message]) -> None:
-    await db.executemany(
-        "INSERT INTO private_messages"
-        " (id, rev, conversation, sender_id, sender, receiver_id, receiver, message, msg_type, created_at)"
-        " SELECT ?, ?, ?, ?, ?, id, username, ?, ?, ? FROM users WHERE id = ?",
-        [
-            (
-                m.id,
-                m.rev,
-                m.conversation.key,
-                m.author_id,
-                m.author,
-                m.content,
-                _kind(m),
-                m.created_at,
-                m.conversation.other(m.author_id),
-            )
-            for m in batch
-        ],
-    )
-    await db.executemany(
-        "INSERT INTO directs VALUES (?, ?, ?, ?)"
-        " ON CONFLICT DO UPDATE SET latest_id = max(latest_id, excluded.latest_id)",
-        [
-            (user, m.conversation.key, m.conversation.other(user), m.id)
-            for m in batch
-            for user in set(m.conversation.pair or ())
-        ],
-    )
-
-
-async def _claim_pictures(db: aiosqlite.Connection, batch: Sequence[Message]) -> None:
-    claims = [
-        (message.id, position, picture.id) for message in batch for position, picture in enumerate(message.pictures)
-    ]
-    if claims:
-        claimed = await db.executemany(
-            "UPDATE pictures SET message_id = ?, position = ? WHERE id = ? AND message_id IS NULL", claims
-        )
-        # A clock that jumped ahead may have swept one; no message ever points at a missing picture.
-        if claimed.rowcount != len(claims):
-            raise sqlite3.IntegrityError("a picture of this message is gone, or belongs to another one")
-
-
-async def _delete(db: aiosqlite.Connection, message_id: int) -> None:
-    await db.execute("DELETE FROM messages WHERE id = ?", (message_id,))
-    await db.execute("DELETE FROM private_messages WHERE id = ?", (message_id,))
-    await db.execute("DELETE FROM message_keys WHERE message_id = ?", (message_id,))
-    await db.execute("UPDATE pictures SET message_id = NULL WHERE message_id = ?", (message_id,))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from chatapp.passwords import Passwords
     from chatapp.presence import Presence
     from chatapp.records import Session
+    from chatapp.revisions import Revisions
     from chatapp.settings import Settings
     from chatapp.store import Store
     from chatapp.unread import Unread
@@ -30,6 +31,7 @@ journal: web.AppKey[Journal] = web.AppKey("journal")
 hub: web.AppKey[Hub] = web.AppKey("hub")
 presence: web.AppKey[Presence] = web.AppKey("presence")
 messaging: web.AppKey[Messaging] = web.AppKey("messaging")
+revisions: web.AppKey[Revisions] = web.AppKey("revisions")
 unread: web.AppKey[Unread] = web.AppKey("unread")
 limits: web.AppKey[Limits] = web.AppKey("limits")
 failed: web.AppKey[asyncio.Event] = web.AppKey("failed")  # set when the server stops because a part of it died

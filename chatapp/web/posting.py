@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hashlib
+import re
 import secrets
 from dataclasses import dataclass, field
 
@@ -15,6 +18,7 @@ from chatapp.web.places import Place
 
 _FIELD_BYTES = 64 * 1024  # of a text field: a message and its line breaks fit several times
 _BODY_BYTES = PICTURES_LIMIT * PICTURE_BYTES + 2**20  # past this a request is not even read to its end
+_DATA_URL = re.compile(r"data:image/[a-z0-9.+-]{1,20};base64,", re.IGNORECASE)
 _PARTS = 2 * PICTURES_LIMIT + 10  # parts of one form, useful or not
 _STATUS = {"rate_limited": 429, "storage": 503, "busy": 503, "restarting": 503, "picture_busy": 503}
 
@@ -111,8 +115,7 @@ async def _picture(  # noqa: PLR0913 - one picture and where it belongs
             "too_many_pictures", sentence("A message can have at most {limit} pictures."), limit=PICTURES_LIMIT
         )
     if data is None:
-        reason = sentence("“{name}” is larger than {limit} MB.")
-        raise Rejected("picture_too_big", reason, name=name, limit=PICTURE_BYTES // 2**20)
+        raise too_big(name)
     if form.key and await request.app[keys.messaging].knows(me.id, form.key):
         # A retry: it is enough to see that it is the same picture.
         return Picture("", name, 0, 0, 0, 0, hashlib.sha256(data).hexdigest())
@@ -127,6 +130,25 @@ async def keep_picture(request: web.Request, me: User, place: Place, data: bytes
         raise Rejected("rate_limited", reason, retry=True, retry_after=round(wait + 0.5, 1))
     prepared = await request.app[keys.images].prepare(data, name)
     return await request.app[keys.store].pictures.add(me.id, place.conversation, prepared)
+
+
+def decoded(content: object) -> bytes:
+    """Return the bytes of a picture in a frame of the original program's client. Raise Rejected."""
+    if not isinstance(content, str) or not _DATA_URL.match(content):
+        raise Rejected("content_type", sentence("A picture must be a data: URL with base64."))
+    try:
+        data = base64.b64decode(content.partition(",")[2], validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise Rejected("damaged", sentence("This picture is damaged.")) from error
+    if len(data) > PICTURE_BYTES:
+        raise too_big("picture")
+    return data
+
+
+def too_big(name: str) -> Rejected:
+    """Return the refusal of a picture with too many bytes."""
+    reason = sentence("“{name}” is larger than {limit} MB.")
+    return Rejected("picture_too_big", reason, name=name, limit=PICTURE_BYTES // 2**20)
 
 
 async def _bytes(part: BodyPartReader, form: Form, limit: int) -> bytes | None:

@@ -65,14 +65,15 @@ async def permalink(request: web.Request) -> web.StreamResponse:
 async def message(request: web.Request) -> web.StreamResponse:
     """Send a reader on to where a message stands: its address is the same for everybody who may read it."""
     me, store = sessions.me(request), request.app[keys.store]
-    message_id = _number(request.match_info["id"])
+    message_id, more = _number(request.match_info["id"]), request.match_info.get("more")
+    end = f"messages/{message_id}/{more}" if more else f"messages/{message_id}"
     for found in await store.messages.conversation(message_id):
         if found.pair is None:
-            return pages.redirect(request, f"/rooms/{found.room}/messages/{message_id}")
+            return pages.redirect(request, f"/rooms/{found.room}/{end}")
         if found.admits(me.id):
             other = await store.accounts.user(found.other(me.id))
             if other is not None:
-                return pages.redirect(request, f"{places.of_person(me, other).path}/messages/{message_id}")
+                return pages.redirect(request, f"{places.of_person(me, other).path}/{end}")
     raise NotFound
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from chatapp.web import accounts, health, images, posting, preferences, rooms, socket, static
+from chatapp.web import accounts, health, images, posting, preferences, revising, rooms, socket, static
 from chatapp.web.guard import login_required as user
 
 
@@ -29,7 +29,13 @@ def table(base: str) -> list[web.RouteDef]:
         *[get(f"{talk}/messages", user(rooms.messages)) for talk in talks],
         *[post(f"{talk}/messages", user(posting.post)) for talk in talks],
         *[get(f"{talk}/messages/{{id}}", user(rooms.permalink)) for talk in talks],
+        *[get(f"{talk}/messages/{{id}}/edit", user(revising.form)) for talk in talks],
+        *[post(f"{talk}/messages/{{id}}/edit", user(revising.edit)) for talk in talks],
+        *[post(f"{talk}/messages/{{id}}/remove", user(revising.remove)) for talk in talks],
+        *[post(f"{talk}/messages/{{id}}/restore", user(revising.restore)) for talk in talks],
+        *[get(f"{talk}/messages/{{id}}/versions", user(revising.versions)) for talk in talks],
         get(f"{base}/messages/{{id}}", user(rooms.message)),
+        get(f"{base}/messages/{{id}}/{{more:edit|versions}}", user(rooms.message)),
         get(f"{base}/images/{{id}}", user(images.full)),
         get(f"{base}/images/{{id}}/thumbnail", user(images.thumbnail)),
         get(f"{base}/ws", socket.socket),

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
-import re
 import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -14,15 +11,16 @@ from aiohttp import WSMsgType, web
 
 from chatapp import hub, language
 from chatapp.hub import Listener
+from chatapp.journal import Entry
 from chatapp.presence import Presence
 from chatapp.records import ID_LIMIT, PICTURE_BYTES, Draft, NotFound, Rejected, User, sentence
+from chatapp.revisions import Target
 from chatapp.unread import Unread
 from chatapp.web import keys, pages, places, posting
 from chatapp.web.limits import neighbourhood
 from chatapp.web.places import Place
 
 _LEGACY_BYTES = PICTURE_BYTES * 4 // 3 + 1024  # a picture as base64 in a frame of the original program
-_DATA_URL = re.compile(r"data:image/[a-z0-9.+-]{1,20};base64,", re.IGNORECASE)
 _ABUSE = 1008
 _PARTING = 1.0  # seconds that a peer has to answer a close
 
@@ -162,18 +160,26 @@ class Connection:
 
     async def image(self, frame: Frame) -> None:
         """Post a picture as the original program's client sends it."""
-        content = frame.get("content")
-        if not isinstance(content, str) or not _DATA_URL.match(content):
-            raise Rejected("content_type", sentence("A picture must be a data: URL with base64."))
-        try:
-            data = base64.b64decode(content.partition(",")[2], validate=True)
-        except (binascii.Error, ValueError) as error:
-            raise Rejected("damaged", sentence("This picture is damaged.")) from error
-        if len(data) > PICTURE_BYTES:
-            reason = sentence("“{name}” is larger than {limit} MB.")
-            raise Rejected("picture_too_big", reason, name="picture", limit=PICTURE_BYTES // 2**20)
+        data = posting.decoded(frame.get("content"))
         picture = await posting.keep_picture(self._request, self._me, self._here(), data, "picture")
         await self._post(Draft.parse("", frame.get("key", secrets.token_urlsafe(16)), (picture,)))
+
+    async def revise(self, frame: Frame) -> None:
+        """Edit or remove a message of one's own, or undo its removal."""
+        message_id, rev, key = _number(frame.get("id")), _number(frame.get("rev")), frame.get("key")
+        if message_id is None or rev is None:
+            raise Rejected("not_found", sentence("There is no such message."))
+        revisions, target = self._request.app[keys.revisions], Target(self._here().conversation, message_id, rev)
+        posting.take_turn(self._request, self._me)
+        match frame["type"]:
+            case "edit":
+                entry, settled = await revisions.edit(self._me, target, frame.get("content"), key)
+            case "remove":
+                entry, settled = await revisions.remove(self._me, target, key)
+            case _:
+                entry, settled = await revisions.restore(self._me, target, key)
+        if settled:
+            self._settle(str(key), entry)
 
     def _here(self) -> Place:
         if self._place is None:
@@ -185,9 +191,13 @@ class Connection:
         posting.take_turn(self._request, self._me)
         entry, again = await self._messaging.post(self._me, place.conversation, draft, place.person)
         if again:
-            self._tell(hub.control("sent", key=draft.key, id=entry.message.id))
-            if entry.saved.done() and entry.saved.result():
-                self._tell(hub.control("saved", keys=[draft.key], upto=self._messaging.watermark))
+            self._settle(draft.key, entry)
+
+    def _settle(self, key: str, entry: Entry) -> None:
+        """Answer a retry with what became of the first try."""
+        self._tell(hub.control("sent", key=key, id=entry.message.id))
+        if entry.saved.done() and entry.saved.result():
+            self._tell(hub.control("saved", keys=[key], upto=self._messaging.watermark))
 
     async def join(self, frame: Frame) -> None:
         """Move to another conversation on the same socket, and catch up there."""
@@ -224,6 +234,9 @@ class Connection:
 _ACTIONS: dict[str, Callable[[Connection, Frame], Awaitable[None]]] = {
     "message": Connection.message,
     "image": Connection.image,
+    "edit": Connection.revise,
+    "remove": Connection.revise,
+    "restore": Connection.revise,
     "join": Connection.join,
     "read": Connection.read,
     "typing": Connection.typing,

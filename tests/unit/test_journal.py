@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from itertools import chain
 
 from chatapp import journal as journals
 from chatapp.clock import Stamper
@@ -20,14 +21,16 @@ class Disk:
 
     def __init__(self) -> None:
         self.batches: list[list[int]] = []
-        self.undone: list[int] = []
+        self.undone: list[tuple[int, Message | None]] = []
         self.trouble: list[Exception] = []  # raised by the next saves, one each
         self.bad: set[int] = set()  # rows that can never be written
         self.full = False
         self.open = asyncio.Event()
         self.open.set()
 
-    async def save(self, batch: Sequence[Message], *, watermark: int, ceiling: int, undo: Sequence[int]) -> None:
+    async def save(
+        self, batch: Sequence[Message], *, watermark: int, ceiling: int, undo: Sequence[tuple[int, Message | None]]
+    ) -> None:
         await self.open.wait()
         if self.full:
             raise Unwritable("full")
@@ -94,7 +97,7 @@ async def test_flush_waits_for_everything_appended_so_far() -> None:
         disk.open.set()
         await flush
     assert all(entry.saved.result() for entry in entries)
-    assert sum(disk.batches, []) == list(range(1, 600))
+    assert list(chain(*disk.batches)) == list(range(1, 600))
     assert max(map(len, disk.batches)) <= 256
 
 
@@ -119,7 +122,7 @@ async def test_what_is_older_than_the_hold_is_given_up_and_the_rest_is_saved() -
         assert await journal.append(message(2)).saved
     assert lost == [1]
     assert disk.batches == [[2]]
-    assert disk.undone == [1]
+    assert [gone for gone, _ in disk.undone] == [1]
 
 
 async def test_a_row_that_cannot_be_written_is_found_and_retracted_alone() -> None:
@@ -129,7 +132,7 @@ async def test_a_row_that_cannot_be_written_is_found_and_retracted_alone() -> No
         entries = [journal.append(message(number)) for number in range(1, 10)]
         saved = await asyncio.gather(*(entry.saved for entry in entries))
     assert saved == [number != 5 for number in range(1, 10)]
-    assert sum(disk.batches, []) == [1, 2, 3, 4, 6, 7, 8, 9]
+    assert list(chain(*disk.batches)) == [1, 2, 3, 4, 6, 7, 8, 9]
     assert journal.pending == []
 
 
@@ -148,9 +151,9 @@ async def test_a_full_disk_gives_up_what_waits_at_once_and_recovers_by_itself(mo
             await asyncio.sleep(0.01)
         assert await journal.append(message(4)).saved
     assert health == [False, True]
-    assert disk.undone == [1, 2, 3]  # their commit may have reached the disk: it is undone first
+    assert [gone for gone, _ in disk.undone] == [1, 2, 3]  # their commit may have reached the disk: it is undone first
     assert disk.batches == [[4]]
-    assert not journal.given_up(1)
+    assert journal.corrected(message(1)) == message(1)
 
 
 async def test_the_journal_says_when_it_is_full_and_when_it_is_not() -> None:

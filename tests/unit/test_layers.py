@@ -19,11 +19,11 @@ FLOORS = {
         __init__ clock images language lock logs markup names passwords records reencoding resources schema settings
         store store.*
     """,
-    "delivery": "hub journal messaging pace presence render unread views",
+    "delivery": "hub journal messaging pace presence render revisions unread views",
     "web": """
         web web.conversations web.guard web.keys web.limits web.pages web.places web.posting web.sessions
     """,
-    "handlers": "web.accounts web.health web.images web.preferences web.rooms web.socket web.static",
+    "handlers": "web.accounts web.health web.images web.preferences web.revising web.rooms web.socket web.static",
     "sitemap": "web.routes",
     "roof": "app banner cli __main__",
 }

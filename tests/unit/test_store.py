@@ -83,8 +83,9 @@ def say(
 
 
 async def save(store: Store, *batch: Message, undo: Sequence[int] = ()) -> None:
-    newest = max([message.id for message in batch], default=0)
-    await store.messages.save(batch, watermark=newest, ceiling=newest + 1_000, undo=undo)
+    newest = max([message.rev for message in batch], default=0)
+    back = [(message_id, None) for message_id in undo]
+    await store.messages.save(batch, watermark=newest, ceiling=newest + 1_000, undo=back)
 
 
 async def cannot_save(store: Store, *batch: Message) -> None:
@@ -298,8 +299,8 @@ async def test_an_empty_conversation_has_nothing_on_either_side(store: Store, an
 
 
 async def test_changes_after_a_cursor_include_new_and_changed_messages_in_id_order(store: Store, an: User) -> None:
-    changed = say(FIRST, an, rev=FIRST + 50)
-    await save(store, changed, *(say(FIRST + n, an) for n in range(1, 4)), say(FIRST + 10, an, GAME))
+    await save(store, *(say(FIRST + n, an) for n in range(4)), say(FIRST + 10, an, GAME))
+    await save(store, say(FIRST, an, rev=FIRST + 50))
 
     async def changes(since: int, limit: int = 10) -> list[int]:
         return [message.id - FIRST for message in await store.messages.changes(TECH, since, limit)]

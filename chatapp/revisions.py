@@ -1,0 +1,85 @@
+"""Later revisions of a message: edited, removed, taken back. They travel the path of a new one."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from typing import Any
+
+from chatapp import clock, language
+from chatapp.clock import Stamper
+from chatapp.journal import Entry
+from chatapp.messaging import Messaging
+from chatapp.records import Conversation, Message, Rejected, User, clean, key_of, sentence
+
+TAKE_BACK = 15.0  # seconds after a removal in which it can be undone; pages offer it for ten
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A revision that somebody saw and wants to change."""
+
+    conversation: Conversation
+    message_id: int
+    rev: int  # what they saw: a change of anything else would overwrite what they do not know
+
+
+class Revisions:
+    """Let authors change their own messages."""
+
+    def __init__(self, messaging: Messaging, stamper: Stamper) -> None:
+        self._messaging = messaging
+        self._stamper = stamper
+        self._removed: dict[int, float] = {}  # message ids removed lately, and when (monotonic seconds)
+
+    async def edit(self, author: User, target: Target, content: object, key: object) -> tuple[Entry, bool]:
+        """Give a message another text. Return its entry and whether nothing was left to do. Raise Rejected."""
+        if not isinstance(content, str):
+            raise Rejected("content_type", sentence("A message must be text."))
+        current = await self._messaging.current(target.conversation, target.message_id)
+        text = clean(content, empty_is_fine=bool(current.pictures))
+        done = current.content == text and not current.removed
+        return self._change(author, target, current, key, done, content=text, edited_at=clock.timestamp())
+
+    async def remove(self, author: User, target: Target, key: object) -> tuple[Entry, bool]:
+        """Put a tombstone in a message's place; it can be undone for a short while. Raise Rejected."""
+        current = await self._messaging.current(target.conversation, target.message_id)
+        changed = self._change(author, target, current, key, current.removed, removed=True)
+        self._removed[current.id] = clock.monotonic()
+        return changed
+
+    async def restore(self, author: User, target: Target, key: object) -> tuple[Entry, bool]:
+        """Undo a removal of a moment ago. Raise Rejected when it is too late."""
+        current = await self._messaging.current(target.conversation, target.message_id)
+        self._forget()
+        if current.removed and current.id not in self._removed:
+            raise Rejected("too_late", sentence("It is too late to undo this."))
+        return self._change(author, target, current, key, not current.removed, removed=False)
+
+    def _forget(self) -> None:
+        long_ago = clock.monotonic() - TAKE_BACK
+        self._removed = {message_id: when for message_id, when in self._removed.items() if when > long_ago}
+
+    def _change(
+        self, author: User, target: Target, seen: Message, key: object, done: bool, **values: Any
+    ) -> tuple[Entry, bool]:
+        """Stamp, render, publish and append a change, without an await; refuse it before anybody has seen it."""
+        checked = key_of(key)
+        current = self._messaging.latest(seen)
+        if current.author_id != author.id:
+            raise Rejected("not_yours", sentence("Only its author can change a message."))
+        if done:
+            return _settled(current), True
+        if current.rev != target.rev:
+            raise Rejected("changed", sentence("This message was changed meanwhile. Look at it again, please."))
+        if current.removed and values.get("removed") is not False:
+            raise Rejected("removed", sentence("This message was removed."))
+        self._messaging.refuse_when_unable()
+        revision = replace(current, rev=self._stamper.next(), key=checked, **values)
+        return self._messaging.publish(revision, before=current), False
+
+
+def _settled(message: Message) -> Entry:
+    saved: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+    saved.set_result(True)
+    return Entry(message, saved, 0, 0.0, language.current.get())

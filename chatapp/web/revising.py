@@ -1,0 +1,105 @@
+"""Changing a message by form, and reading what it said before."""
+
+from __future__ import annotations
+
+import secrets
+
+from aiohttp import web
+
+from chatapp import language
+from chatapp.journal import Entry
+from chatapp.records import ID_LIMIT, Message, NotFound, Rejected, User, sentence
+from chatapp.revisions import Target
+from chatapp.web import keys, pages, places, posting, sessions
+from chatapp.web.places import Place
+
+
+async def form(request: web.Request) -> web.StreamResponse:
+    """Show an own message as a form, with the ways to save, to remove and to bring it back."""
+    me, place, message = await _found(request)
+    if message.author_id != me.id:
+        raise NotFound
+    return _form(request, place, message)
+
+
+async def edit(request: web.Request) -> web.StreamResponse:
+    """Save another text; answer once it is on disk."""
+    return await _change(request, "edit")
+
+
+async def remove(request: web.Request) -> web.StreamResponse:
+    """Remove a message; answer once that is on disk."""
+    return await _change(request, "remove")
+
+
+async def restore(request: web.Request) -> web.StreamResponse:
+    """Undo a removal of a moment ago."""
+    return await _change(request, "restore")
+
+
+async def versions(request: web.Request) -> web.StreamResponse:
+    """Show what a message said before."""
+    _, place, message = await _found(request)
+    before = [] if message.removed else await request.app[keys.store].messages.versions(message)
+    context = {"place": place, "message": message, "versions": before}
+    return pages.page(request, "rooms/versions.html", context)
+
+
+async def _found(request: web.Request) -> tuple[User, Place, Message]:
+    me = sessions.me(request)
+    place = await places.find(request, me, request.match_info)
+    message = await request.app[keys.messaging].current(place.conversation, _number(request.match_info["id"]))
+    return me, place, message
+
+
+async def _change(request: web.Request, what: str) -> web.StreamResponse:
+    me, place, message = await _found(request)
+    fields = await pages.form(request)
+    target = Target(place.conversation, message.id, _number(fields.get("rev", str(message.rev))))
+    try:
+        posting.take_turn(request, me)
+        entry = await _revised(request, me, target, what, fields)
+        if not await entry.saved:
+            raise Rejected("storage", sentence("The message could not be saved."), retry=True, retry_after=2)
+    except Rejected as refusal:
+        if pages.wants_json(request) or message.author_id != me.id:
+            return pages.rejected(request, refusal)
+        content, status = fields.get("content", message.content), pages.status_of(refusal)
+        return _form(request, place, message, content, language.explain(refusal), status)
+    if pages.wants_json(request):
+        return web.json_response({"id": entry.message.id, "rev": entry.message.rev})
+    if what == "remove":  # this page offers to undo it
+        return pages.redirect(request, f"{place.path}/messages/{message.id}/edit")
+    return pages.redirect(request, f"{place.path}#m-{message.id}")
+
+
+async def _revised(request: web.Request, me: User, target: Target, what: str, fields: dict[str, str]) -> Entry:
+    revisions, key = request.app[keys.revisions], fields.get("key") or secrets.token_urlsafe(16)
+    if what == "edit":
+        return (await revisions.edit(me, target, fields.get("content"), key))[0]
+    return (await (revisions.remove if what == "remove" else revisions.restore)(me, target, key))[0]
+
+
+def _form(  # noqa: PLR0913
+    request: web.Request,
+    place: Place,
+    message: Message,
+    content: str | None = None,
+    error: str | None = None,
+    status: int = 200,
+) -> web.Response:
+    context = {
+        "place": place,
+        "message": message,
+        "content": message.content if content is None else content,
+        "error": error,
+        "key": secrets.token_urlsafe(16),
+    }
+    return pages.page(request, "rooms/edit.html", context, status)
+
+
+def _number(text: str) -> int:
+    number = int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(ID_LIMIT)) else 0
+    if not 0 < number < ID_LIMIT:
+        raise NotFound
+    return number

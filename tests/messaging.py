@@ -1,0 +1,84 @@
+"""A server without its web, for tests of the path of a message."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+from chatapp import hub, render, resources
+from chatapp.clock import Stamper
+from chatapp.hub import Hub, Listener
+from chatapp.journal import Journal
+from chatapp.messaging import Messaging
+from chatapp.records import Conversation, Draft, Message, User
+from chatapp.render import Render
+from chatapp.store import Store, Unwritable
+from chatapp.unread import Unread
+from wire import Wire
+
+GENERAL = Conversation(room="general")
+
+
+class Chat:
+    """A server without its web: the parts of the path, put together as the application does."""
+
+    def __init__(self, store: Store, epoch: str, floor: int) -> None:
+        env = render.environment(resources.folder("templates"))
+        render.configure(env, base_path="", server_name="test", static=lambda path: path)
+        frames = Render(env)
+        self.store = store
+        self.hub = Hub()
+        self.stamper = Stamper(floor)
+        self.gate = asyncio.Event()  # closed: nothing is saved
+        self.gate.set()
+        self.broken = False
+        self.journal = Journal(self._save, store.probe, self.stamper)
+        unread = Unread(store, self.journal, self.hub, frames)
+        self.messaging = Messaging(store, self.stamper, frames, self.hub, self.journal, unread, epoch=epoch)
+
+    async def _save(self, batch, **options) -> None:
+        await self.gate.wait()
+        if self.broken:
+            raise Unwritable("no space left")
+        await self.store.messages.save(batch, **options)
+
+    async def say(self, author: User, text: str, key: str = "", conversation: Conversation = GENERAL):
+        draft = Draft.parse(text, key or f"key-{author.id}-{hash(text) & 0xFFFFFFFF:016}")
+        return (await self.messaging.post(author, conversation, draft))[0]
+
+    async def page(self, user: User, since: int | None = None, epoch: str | None = None, room=GENERAL) -> Page:
+        page = Page(self, user)
+        await page.catch_up(room, since, epoch)
+        return page
+
+
+class Page:
+    """A page at the other end: what it was sent, in order."""
+
+    def __init__(self, chat: Chat, user: User) -> None:
+        self.chat = chat
+        self.wire = Wire()
+        self.listener = Listener(self.wire, user.id)
+
+    async def send(self, text: str) -> None:
+        self.wire.write(hub.frame(text))
+        await asyncio.sleep(0)
+
+    async def catch_up(self, room: Conversation | None, since: int | None, epoch: str | None) -> None:
+        await self.chat.messaging.catch_up(
+            self.listener, room, since, self.chat.messaging.epoch if epoch is None else epoch, self.send
+        )
+
+    @property
+    def controls(self) -> list[dict]:
+        return [json.loads(text) for text in self.wire.texts if text.startswith("{")]
+
+    def said(self, kind: str) -> list[dict]:
+        return [note for note in self.controls if note["type"] == kind]
+
+    @property
+    def fragments(self) -> list[str]:
+        return [text for text in self.wire.texts if text.startswith("<")]
+
+    def shows(self, message: Message) -> bool:
+        return any(f'id="m-{message.id}"' in text for text in self.fragments)

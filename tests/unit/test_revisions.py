@@ -1,0 +1,176 @@
+"""Edits, removals and their undoing: the path of a message, with a real store, hub and journal."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from chatapp.records import Conversation, NotFound, Rejected
+from chatapp.revisions import Revisions, Target
+from messaging import GENERAL, Chat
+
+KEY = "a-key-for-a-change"
+
+
+@pytest.fixture
+def revisions(chat: Chat) -> Revisions:
+    return Revisions(chat.messaging, chat.stamper)
+
+
+def target(message, conversation: Conversation = GENERAL) -> Target:
+    return Target(conversation, message.id, message.rev)
+
+
+async def test_an_edit_is_shown_at_once_under_the_same_id_and_then_saved(chat, an, binh, revisions) -> None:
+    first = await chat.say(an, "helo")
+    reader = await chat.page(binh)
+    entry, settled = await revisions.edit(an, target(first.message), "hello", KEY)
+    await asyncio.sleep(0)
+    assert not settled
+    assert any(f'id="m-{first.message.id}"' in text and "hello" in text for text in reader.fragments)
+    assert await entry.saved
+    [stored] = (await chat.messaging.history(GENERAL)).messages
+    assert (stored.id, stored.content, stored.rev) == (first.message.id, "hello", entry.message.rev)
+    assert stored.edited_at
+    assert [text for text, _ in await chat.store.messages.versions(stored)] == ["helo"]
+
+
+async def test_a_page_that_comes_back_learns_of_an_edit(chat, an, binh, revisions) -> None:
+    first = await chat.say(an, "helo")
+    await first.saved
+    since = chat.journal.watermark
+    entry, _ = await revisions.edit(an, target(first.message), "hello", KEY)
+    await entry.saved
+    page = await chat.page(binh, since=since)
+    assert any("hello" in text for text in page.fragments)
+    assert page.said("ready")[0]["upto"] >= entry.message.rev
+
+
+async def test_a_removal_leaves_a_tombstone_without_the_words(chat, an, binh, revisions) -> None:
+    first = await chat.say(an, "a secret slip")
+    reader = await chat.page(binh)
+    entry, _ = await revisions.remove(an, target(first.message), KEY)
+    await asyncio.sleep(0)
+    assert "secret" not in reader.fragments[-1]
+    assert "gone" in reader.fragments[-1]
+    assert await entry.saved
+    late = await chat.page(binh, since=0)
+    assert "secret" not in "".join(late.fragments)
+    restored, _ = await revisions.restore(an, target(entry.message), KEY + "2")
+    assert await restored.saved
+    [stored] = (await chat.messaging.history(GENERAL)).messages
+    assert (stored.content, stored.removed) == ("a secret slip", False)
+
+
+async def test_undoing_a_removal_is_possible_only_for_a_short_while(chat, an, revisions, monkeypatch) -> None:
+    first = await chat.say(an, "x")
+    entry, _ = await revisions.remove(an, target(first.message), KEY)
+    monkeypatch.setattr("chatapp.revisions.TAKE_BACK", 0.0)
+    with pytest.raises(Rejected) as refusal:
+        await revisions.restore(an, target(entry.message), KEY)
+    assert refusal.value.code == "too_late"
+
+
+async def test_what_was_removed_is_erased_for_good(chat, an, revisions, monkeypatch) -> None:
+    first = await chat.say(an, "a secret slip")
+    edited, _ = await revisions.edit(an, target(first.message), "a secret slap", KEY)
+    entry, _ = await revisions.remove(an, target(edited.message), KEY + "2")
+    await entry.saved
+    monkeypatch.setattr("chatapp.store.saving._TAKE_BACK_SECONDS", -1)
+    await chat.store.messages.erase_removed()
+    [stored] = (await chat.messaging.history(GENERAL)).messages
+    assert (stored.removed, stored.content) == (True, "")
+    assert await chat.store.messages.versions(stored) == []
+
+
+async def test_only_the_author_may_change_a_message(chat, an, binh, revisions) -> None:
+    first = await chat.say(an, "mine")
+    for attempt in (
+        revisions.edit(binh, target(first.message), "yours", KEY),
+        revisions.remove(binh, target(first.message), KEY),
+    ):
+        with pytest.raises(Rejected) as refusal:
+            await attempt
+        assert refusal.value.code == "not_yours"
+
+
+async def test_an_edit_of_something_older_than_what_stands_is_refused(chat, an, revisions) -> None:
+    first = await chat.say(an, "one")
+    await revisions.edit(an, target(first.message), "two", KEY)
+    with pytest.raises(Rejected) as refusal:
+        await revisions.edit(an, target(first.message), "three", KEY)
+    assert refusal.value.code == "changed"
+
+
+async def test_the_retry_of_an_edit_changes_nothing(chat, an, binh, revisions) -> None:
+    first = await chat.say(an, "one")
+    entry, _ = await revisions.edit(an, target(first.message), "two", KEY)
+    await entry.saved
+    reader = await chat.page(binh)
+    again, settled = await revisions.edit(an, target(first.message), "two", KEY)
+    await asyncio.sleep(0)
+    assert settled
+    assert again.saved.result()
+    assert again.message.rev == entry.message.rev
+    assert reader.fragments == []
+
+
+async def test_a_change_that_cannot_be_saved_is_taken_back_to_what_stood_before(chat, an, binh, revisions) -> None:
+    first = await chat.say(an, "before")
+    await first.saved
+    author, reader = await chat.page(an), await chat.page(binh)
+    chat.broken = True
+    entry, _ = await revisions.edit(an, target(first.message), "after", KEY)
+    assert not await entry.saved
+    await asyncio.sleep(0)
+    assert "before" in reader.fragments[-1]
+    assert [note["change"] for note in author.said("failed")] == [True]
+    assert not any("removed:#messages" in text for text in reader.fragments)
+    [shown] = (await chat.messaging.history(GENERAL)).messages
+    assert shown.content == "before"
+
+
+async def test_an_edit_of_a_message_that_is_not_saved_yet_is_lost_with_it_or_saved_with_it(chat, an, revisions) -> None:
+    chat.gate.clear()
+    first = await chat.say(an, "one")
+    entry, _ = await revisions.edit(an, target(first.message), "two", KEY)
+    chat.gate.set()
+    assert await entry.saved
+    [stored] = (await chat.messaging.history(GENERAL)).messages
+    assert (stored.id, stored.content) == (first.message.id, "two")
+
+
+async def test_after_the_loss_of_a_message_and_its_edit_the_next_save_leaves_no_trace(
+    chat, an, revisions, monkeypatch
+) -> None:
+    monkeypatch.setattr("chatapp.journal._PROBE_PAUSE", 0.01)
+    chat.gate.clear()
+    first = await chat.say(an, "one")
+    await revisions.edit(an, target(first.message), "two", KEY)
+    chat.broken = True
+    chat.gate.set()
+    assert not await first.saved
+    chat.broken = False
+    while not chat.journal.healthy:
+        await asyncio.sleep(0.01)
+    assert await (await chat.say(an, "three")).saved
+    assert [message.content for message in (await chat.messaging.history(GENERAL)).messages] == ["three"]
+
+
+async def test_a_private_message_can_be_changed_like_any_other(chat, an, binh, revisions) -> None:
+    pair = Conversation.direct(an.id, binh.id)
+    first = await chat.say(an, "one", conversation=pair)
+    entry, _ = await revisions.edit(an, target(first.message, pair), "two", KEY)
+    assert await entry.saved
+    removed, _ = await revisions.remove(an, target(entry.message, pair), KEY + "2")
+    assert await removed.saved
+    [stored] = (await chat.messaging.history(pair)).messages
+    assert stored.removed
+
+
+async def test_a_message_of_another_conversation_is_not_found(chat, an, revisions) -> None:
+    first = await chat.say(an, "one")
+    with pytest.raises(NotFound):
+        await revisions.edit(an, Target(Conversation(room="tech"), first.message.id, first.message.rev), "two", KEY)
+
