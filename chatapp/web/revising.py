@@ -15,10 +15,14 @@ from chatapp.web.places import Place
 
 
 async def form(request: web.Request) -> web.StreamResponse:
-    """Show an own message as a form, with the ways to save, to remove and to bring it back."""
+    """Show an own message as a form, with the ways to save, to remove and to bring it back; give programs its text."""
     me, place, message = await _found(request)
     if message.author_id != me.id:
         raise NotFound
+    if pages.wants_json(request):
+        if message.removed:
+            return pages.rejected(request, Rejected("removed", sentence("This message was removed.")))
+        return web.json_response({"content": message.content, "rev": message.rev})
     return _form(request, place, message)
 
 

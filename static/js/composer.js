@@ -2,6 +2,7 @@
 // types: Vietnamese keyboards on Windows correct letters by fake backspaces, and would eat what was put in.
 
 import * as conversation from "./conversation.js";
+import * as editing from "./editing.js";
 import * as outbox from "./outbox.js";
 import { composer, endsAtNewest, isTouch, limits, page, person, refuse } from "./page.js";
 import * as pictures from "./pictures.js";
@@ -23,6 +24,7 @@ export function start() {
   document.addEventListener("submit", submit);
   document.addEventListener("click", pressed);
   addEventListener("pagehide", keep);
+  editing.start(put);
 }
 
 // Another conversation is on the page: its draft comes back, and on a computer so does the focus.
@@ -34,6 +36,7 @@ export function adopt(first) {
   if (!box.value) fill(read(draftName()) ?? "");
   else grow(box);
   count(box);
+  editing.adopt();
   if (first) return;
   if (isTouch()) heading();
   else box.focus({ preventScroll: true });
@@ -43,33 +46,49 @@ export function adopt(first) {
 export function fill(text) {
   const box = document.getElementById("text");
   if (!box || box.value.trim()) return false;
+  put(text);
+  return true;
+}
+
+function put(text) {
+  const box = document.getElementById("text");
+  keep();
   box.value = text;
   box.setSelectionRange(text.length, text.length);
   grow(box);
   count(box);
-  return true;
 }
 
 function keydown(event) {
   // Safari ends a composition before its Enter arrives: only the key code 229 tells that it was not a plain one.
   if (event.isComposing || event.keyCode === 229) return;
-  if (event.key !== "Enter" || event.target.id !== "text") return;
+  if (editing.isOpen() && event.key === "Escape" && event.target.closest(".foot")) return leave(event);
+  if (event.target.id !== "text") return;
+  if (event.key === "ArrowUp" && !event.target.value && editing.beginLast()) return event.preventDefault();
+  if (event.key !== "Enter") return;
   const always = event.ctrlKey || event.metaKey;
   if (!always && (event.shiftKey || event.altKey || isTouch())) return;
   event.preventDefault();
   if (!event.repeat) composer().requestSubmit();
 }
 
+function leave(event) {
+  event.preventDefault();
+  editing.close();
+}
+
 function submit(event) {
   if (event.target.id !== "composer") return;
   event.preventDefault();
   const box = document.getElementById("text");
-  const files = pictures.chosen();
-  if (!box.value.trim() && !files.length) return;
   const over = length(box.value) - limits.content;
   if (over > 0) return refuse(word("too_long", { n: over }));
+  if (editing.isOpen()) return editing.save(box.value);
+  const chosen = pictures.chosen();
+  if (!box.value.trim() && !chosen.length) return;
   const action = composer().getAttribute("action");
-  if (!outbox.add(page.conversation, box.value, action, files.length ? files : undefined)) return refuse(word("full"));
+  const files = chosen.length ? chosen : undefined;
+  if (!outbox.add(page.conversation, { content: box.value, action, files })) return refuse(word("full"));
   pictures.clear();
   empty(box);
   if (endsAtNewest()) scroll.toBottom();
@@ -89,17 +108,18 @@ function empty(box) {
 function typed(box) {
   grow(box);
   count(box);
-  keeping = { name: draftName(), text: box.value };
+  keeping = editing.isOpen() ? editing.note(box.value) : [draftName(), box.value];
   clearTimeout(keepTimer);
   keepTimer = setTimeout(keep, KEEP);
-  if (box.value.trim() && conversation.isLive()) presence.type();
+  if (box.value.trim() && !editing.isOpen() && conversation.isLive()) presence.type();
 }
 
 function keep() {
   if (!keeping) return;
-  if (keeping.text) write(keeping.name, keeping.text);
-  else erase(keeping.name);
+  const [name, value] = keeping;
   keeping = null;
+  if (value) write(name, value);
+  else erase(name);
 }
 
 function draftName() {

@@ -69,19 +69,24 @@ export function take(ids) {
 
 // The id of an own message is known: if it is on the page already, that is its bubble.
 export function name({ key, id }) {
-  const item = outbox.find(key) && document.getElementById(`m-${id}`);
+  const entry = outbox.find(key);
+  const item = entry && !entry.target && document.getElementById(`m-${id}`);
   if (item) claim(item, key);
 }
 
 // Catch-up is complete. What is shown above the old cursor and was not mentioned never was saved and never will be:
-// ghosts of a crash. Own ones are in the outbox still.
-export function finish(upto) {
+// ghosts of a crash. Own ones are in the outbox still. A ghost of a change hides what the message says: `refetch`.
+export function finish(upto, refetch) {
   if (phase !== "catching") return false;
   phase = "live";
   if (!page.list) return true;
-  const ids = timeline.messages().map((item) => Number(item.dataset.mid));
-  const ghosts = ids.filter((id) => id > since && !mentioned.has(id));
+  const shown = timeline.messages().filter((item) => !mentioned.has(Number(item.dataset.mid)));
+  const ghosts = shown.map((item) => Number(item.dataset.mid)).filter((id) => id > since);
   if (ghosts.length) timeline.remove(ghosts);
+  if (shown.some((item) => item.isConnected && Number(item.dataset.rev) > since)) {
+    refetch();
+    return false;
+  }
   advance(upto);
   return true;
 }

@@ -18,8 +18,8 @@ export const control = {
     Object.assign(limits, sizes);
     if (conversation.begin(key) && recovered === false) refetch();
   },
-  ready({ upto }) {
-    if (!conversation.finish(upto)) return;
+  ready({ upto }, refetch) {
+    if (!conversation.finish(upto, refetch)) return;
     socket.settle();
     banner.up();
     sender.up();
@@ -40,7 +40,7 @@ export const control = {
     else refuse(frame.reason);
   },
   failed(frame) {
-    conversation.take([frame.id]);
+    if (!frame.change) conversation.take([frame.id]); // else what stood before came as a revision
     sender.refused(frame);
   },
   unread: unread.set, // and `beat`, which says nothing but that the server is there
@@ -55,7 +55,7 @@ export const swaps = {
     if (!conversation.takes(list)) return [];
     const fresh = conversation.bring(items);
     pending.paint();
-    if (conversation.isLive()) arrived(fresh);
+    if (conversation.isLive()) arrived(fresh.filter((item) => !timeline.isRevised(item)));
     return fresh.filter((item) => item.isConnected);
   },
   removed(list, content) {

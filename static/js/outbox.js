@@ -12,7 +12,7 @@ const BOXES = `chatapp:outbox:${person.id}:`;
 const TABS = "chatapp:tab:";
 const MOST = 100; // messages a box holds
 const LEASE = 10_000; // ms after its last sign of life until a tab counts as gone
-const STORED = ["n", "key", "content", "action", "tab", "state", "reason", "code"];
+const STORED = ["n", "key", "content", "action", "tab", "state", "reason", "code", "kind", "target", "rev"];
 
 const tab = token(9);
 const boxes = new Map(); // conversation -> entries in order
@@ -46,12 +46,14 @@ export function find(key) {
   return all().find((entry) => entry.key === key);
 }
 
-// Put a message into the box; null when the box is full.
-export function add(conversation, content, action, files) {
+// Put a message into the box, or a change of one: `kind` edit, remove or restore, of the message `target` as it stood
+// at `rev`. Return null when the box is full.
+export function add(conversation, { content, action, files, kind, target, rev }) {
   const box = entries(conversation);
   if (box.length >= MOST) return null;
   const n = (box.at(-1)?.n ?? 0) + 1;
-  const entry = { n, key: token(), content, action, tab, state: "queued", conversation, files, reason: "" };
+  const what = { content, action, files, kind, target, rev };
+  const entry = { n, key: token(), ...what, tab, state: "queued", conversation, reason: "" };
   boxes.set(conversation, [...box, entry]);
   if (!files) store(conversation, (list) => [...list, record(entry)]);
   live();
@@ -90,7 +92,7 @@ export function adopt() {
 // Forget everything of this person (of everybody where the page does not say who): they log out.
 export function wipe() {
   const whose = person.id ? `${person.id}:` : "";
-  for (const kind of ["outbox", "draft"]) names(`chatapp:${kind}:${whose}`).forEach(erase);
+  for (const kind of ["outbox", "draft", "edit"]) names(`chatapp:${kind}:${whose}`).forEach(erase);
   boxes.clear();
 }
 

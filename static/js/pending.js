@@ -1,5 +1,7 @@
 // Own messages on their way: a placeholder until the server's rendering is there, and a line that says how far it is.
 
+import { button, failure, text } from "./bubble.js";
+import * as changes from "./changes.js";
 import * as outbox from "./outbox.js";
 import { endsAtNewest, make, page } from "./page.js";
 import { load } from "./pictures.js";
@@ -8,12 +10,13 @@ import { arrange } from "./timeline.js";
 import { write } from "./times.js";
 import { word } from "./words.js";
 
-const drawn = new WeakMap(); // message -> what its state line shows
+const drawn = new WeakMap(); // state line -> what it shows
 
 // Show every message of the outbox once: in its place when the server's rendering is there, else after all others.
 export function paint() {
+  changes.paint();
   if (!endsAtNewest()) return;
-  const waiting = outbox.entries(page.conversation);
+  const waiting = outbox.entries(page.conversation).filter((entry) => !entry.target);
   const left = [...page.list.querySelectorAll(".msg[data-key]:not([data-mid])")];
   if (!waiting.length && !left.length) return;
   hold(() => {
@@ -61,15 +64,10 @@ function place(entry) {
   item.querySelector(".when").removeAttribute("href");
   item.querySelector("time").dateTime = new Date().toISOString();
   write(item);
-  const inside = [...(entry.files ? [shots(entry)] : []), ...(entry.content ? [text(entry)] : [])];
+  const inside = [...(entry.files ? [shots(entry)] : []), ...(entry.content ? [text(entry.content)] : [])];
   item.querySelector(".bub").classList.toggle("pic", Boolean(entry.files));
   item.querySelector(".bub").replaceChildren(...inside);
   page.list.append(item);
-}
-
-function text(entry) {
-  const lines = entry.content.trim().split("\n");
-  return make("div", { class: "text" }, ...lines.flatMap((line, i) => (i ? [make("br"), line] : [line])));
 }
 
 function shots(entry) {
@@ -87,16 +85,12 @@ function show(item, entry) {
   const kind = uploading ? "upload" : `${entry.state} ${entry.reason}`;
   const line = item.querySelector(".state");
   item.dataset.state = entry.state;
-  if (drawn.get(item) !== kind) {
-    drawn.set(item, kind);
-    const text = entry.reason || word(entry.state);
-    line.replaceChildren(...(uploading ? progress() : entry.state === "failed" ? failed(entry) : [text]));
+  if (drawn.get(line) !== kind) {
+    drawn.set(line, kind);
+    const said = entry.state === "failed" ? failure(word("failed"), entry) : [entry.reason || word(entry.state)];
+    line.replaceChildren(...(uploading ? progress() : said));
   }
   if (uploading) measure(line, entry.progress ?? 0);
-}
-
-function failed(entry) {
-  return [`${word("failed")} ${entry.reason} `, button("retry"), " ", button("discard")];
 }
 
 function progress() {
@@ -107,9 +101,4 @@ function progress() {
 function measure(line, fraction) {
   line.querySelector("progress").value = fraction;
   line.querySelector(".percent").textContent = word("uploading", { percent: Math.floor(fraction * 100) });
-}
-
-// What the buttons do is the composer's business: it takes back what is discarded.
-function button(name) {
-  return make("button", { type: "button", "data-pending": name }, word(name));
 }

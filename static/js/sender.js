@@ -53,7 +53,8 @@ export function pump() {
 export function sent({ key, id }) {
   const entry = outbox.find(key);
   if (!entry) return;
-  outbox.change(entry, { state: "sent", id, sentAt: performance.now(), reason: "" });
+  // The id of a change is that of its message, which is on disk already: only its key can say that it is saved.
+  outbox.change(entry, { state: "sent", id: entry.target ? null : id, sentAt: performance.now(), reason: "" });
   land(entry);
 }
 
@@ -62,16 +63,18 @@ export function saved({ keys = [], upto = 0 }) {
   const done = outbox.all().filter((entry) => keys.includes(entry.key) || (entry.id && entry.id <= upto));
   for (const entry of done) {
     outbox.remove(entry);
+    if (entry.target) rebase(entry.target);
     land(entry);
   }
   if (done.length) banner.trouble("");
-  return done.map((entry) => entry.id);
+  return done.map((entry) => entry.id).filter(Boolean);
 }
 
 // Refused before any broadcast, or failed after it: again under the same key, or never.
-export function refused({ key, code, reason, retry, retry_after }) {
+export function refused({ key, code, reason, retry, retry_after, change }) {
   const entry = outbox.find(key);
   if (!entry) return;
+  entry.stale = change; // what stood before it stands again, and is about to come as a newer revision
   const now = performance.now();
   const refusedAt = entry.refusedAt ?? now;
   if (!retry || now - refusedAt > GIVE_UP) {
@@ -91,10 +94,10 @@ export function retry(key) {
   const entry = outbox.find(key);
   if (!entry) return;
   if (entry.code === "key_conflict") {
-    const { conversation, content, action, files } = entry;
     outbox.remove(entry);
-    outbox.add(conversation, content, action, files);
+    outbox.add(entry.conversation, entry);
   } else {
+    if (entry.target) rebase(entry.target); // they have seen what it would overwrite
     outbox.change(entry, { state: "queued", reason: "", code: "", refusedAt: null, tries: 0, until: 0 });
   }
   pump();
@@ -118,10 +121,20 @@ export function entryOf(id) {
   return outbox.all().find((entry) => entry.id === id);
 }
 
-// The oldest of this tab that waits. One that holds back after a refusal holds back all behind it: order.
+// The oldest of this tab that waits. One that holds back after a refusal holds back all behind it: order. So does a
+// second change of a message: it needs the revision that the first one makes.
 function next(conversation) {
-  const entry = outbox.entries(conversation).find((one) => one.state === "queued" && outbox.isMine(one));
-  return entry && performance.now() >= (entry.until ?? 0) ? entry : null;
+  const box = outbox.entries(conversation);
+  const entry = box.find((one) => one.state === "queued" && outbox.isMine(one));
+  if (!entry || performance.now() < (entry.until ?? 0)) return null;
+  const first = entry.target && box.find((one) => one.target === entry.target && one.state !== "failed");
+  return !first || first === entry ? entry : null;
+}
+
+// What waits to change a message was meant for it as it is shown now.
+function rebase(target, rev = Number(document.getElementById(`m-${target}`)?.dataset.rev)) {
+  if (!rev) return;
+  for (const entry of outbox.all()) if (entry.target === target) outbox.change(entry, { rev });
 }
 
 // Another tab may have taken the entry over, or seen it saved.
@@ -132,9 +145,15 @@ function busy() {
 
 function fly(entry) {
   flight = entry;
+  if (entry.stale) rebase(entry.target);
+  entry.stale = false;
   outbox.change(entry, { state: "sending", sentAt: performance.now() });
   if (entry.files) post(entry);
-  else if (!socket.send({ type: "message", content: entry.content, key: entry.key })) down();
+  else if (!socket.send(frame(entry))) down();
+}
+
+function frame({ kind, target, rev, content, key }) {
+  return kind ? { type: kind, id: target, rev, content, key } : { type: "message", content, key };
 }
 
 function land(entry) {
@@ -154,8 +173,10 @@ async function post(entry) {
   if (entry.transfer !== mine || !outbox.find(entry.key)) return;
   entry.transfer = null;
   // An id is the only proof: a redirect to the login also ends in 200.
-  if (answer.id) saved({ keys: [entry.key] });
-  else if (answer.status) refused({ ...answer, key: entry.key, reason: answer.reason ?? word("upload_failed") });
+  if (answer.id) {
+    saved({ keys: [entry.key] });
+    if (entry.target) rebase(entry.target, answer.rev);
+  } else if (answer.status) refused({ ...answer, key: entry.key, reason: answer.reason ?? word("upload_failed") });
   else if (entry.state === "sending") refused({ key: entry.key, code: "network", retry: true });
 }
 

@@ -3,7 +3,7 @@
 import { endsAtNewest, make, page, path, person } from "./page.js";
 import { hold, isNear } from "./scroll.js";
 import * as times from "./times.js";
-import { word } from "./words.js";
+import { localise, word } from "./words.js";
 
 const RUN = 5 * 60_000; // ms between two messages of one author that still stand together
 const MOST = 300; // messages kept in the page; older ones are a scroll away
@@ -42,6 +42,11 @@ export function messages() {
 
 export function newest() {
   return Number(last(Infinity)?.dataset.mid ?? 0);
+}
+
+// A later revision of a message: it was edited, removed or taken back.
+export function isRevised(item) {
+  return Number(item.dataset.rev) > Number(item.dataset.mid);
 }
 
 export function isOwn(item) {
@@ -100,8 +105,9 @@ function place(item, live) {
     if (Number(item.dataset.rev) > Number(shown.dataset.rev)) replace(shown, item);
     return false;
   }
+  if (live && isRevised(item) && isElsewhere(id)) return false;
   if (live && !endsAtNewest()) return true;
-  times.write(item);
+  dress(item);
   // Directly after the message before it: lines that stand there belong to the message after it.
   const before = last(id);
   if (before) before.after(item);
@@ -109,11 +115,38 @@ function place(item, live) {
   return true;
 }
 
-function replace(shown, item) {
+// Whether an id belongs where this page has loaded nothing: above its oldest message, or below its newest.
+function isElsewhere(id) {
+  if (!endsAtNewest()) return true;
+  const oldest = messages()[0];
+  return oldest && id < Number(oldest.dataset.mid) && Boolean(document.querySelector("#older a"));
+}
+
+function dress(item) {
   times.write(item);
+  localise(item);
+}
+
+// What the page knows of a message, and where its reader is in it, outlives a new revision.
+function replace(shown, item) {
+  const focus = shown.contains(document.activeElement) ? document.activeElement : null;
+  dress(item);
   for (const name of ["key", "state"]) if (shown.dataset[name]) item.dataset[name] = shown.dataset[name];
-  item.querySelector(".state")?.replaceWith(shown.querySelector(".state"));
+  for (const name of ["focus", "editing"]) item.classList.toggle(name, shown.classList.contains(name));
+  for (const part of [".state", ".shots"]) {
+    const kept = shown.querySelector(part);
+    if (kept) item.querySelector(part)?.replaceWith(kept);
+  }
+  const tools = shown.querySelector("[role=toolbar]");
+  if (tools && !item.matches(".gone")) item.querySelector(".who").after(tools);
   shown.replaceWith(item);
+  if (focus) refocus(focus, item);
+}
+
+function refocus(element, item) {
+  const [name] = element.classList;
+  const now = element.isConnected ? element : name && item.querySelector(`.${CSS.escape(name)}`);
+  (now || item.querySelector(".when")).focus({ preventScroll: true });
 }
 
 // Who reads with the keyboard must not be thrown to the top of the page because a message went.

@@ -3,11 +3,12 @@
 
 // Send; call `progress(fraction)` on the way; resolve with the server's answer:
 // {status, key, id} after *saved*, {status, code, reason, retry, retry_after} when refused, {status: 0} when lost.
-export function upload({ action, key, content, files = [] }, progress = () => {}) {
+export function upload({ action, key, content, rev, files = [] }, progress = () => {}) {
   const request = new XMLHttpRequest();
   const body = new FormData();
   body.append("content", content);
   body.append("key", key);
+  if (rev) body.append("rev", rev);
   for (const file of files) body.append("pictures", file, file.name);
   const answer = new Promise((resolve) => {
     request.onload = () => {

@@ -7,6 +7,11 @@ export function word(name, values = {}) {
   return (words.get(name) ?? name).replace(/\{(\w+)\}/g, (whole, key) => values[key] ?? whole);
 }
 
+// Messages are rendered once for everybody; what the server says in them is said in the reader's language here.
+export function localise(root) {
+  for (const element of root.querySelectorAll("[data-say]")) element.textContent = word(element.dataset.say);
+}
+
 function read() {
   const template = document.getElementById("words");
   const spans = template ? [...template.content.querySelectorAll("[data-word]")] : [];

@@ -1,0 +1,18 @@
+// Pieces of own messages that the page draws itself, until the server's rendering is there.
+
+import { make } from "./page.js";
+import { word } from "./words.js";
+
+export function text(content) {
+  const lines = content.trim().split("\n");
+  return make("div", { class: "text" }, ...lines.flatMap((line, i) => (i ? [make("br"), line] : [line])));
+}
+
+export function failure(sentence, entry) {
+  return [`${sentence} ${entry.reason} `, button("retry"), " ", button("discard")];
+}
+
+// What the buttons do is the composer's business: it takes back what is discarded.
+export function button(name) {
+  return make("button", { type: "button", "data-pending": name }, word(name));
+}

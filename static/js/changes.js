@@ -1,0 +1,85 @@
+// Changes of own messages on their way: what the message will look like, and a line that says how far the change is.
+
+import { failure, text } from "./bubble.js";
+import * as outbox from "./outbox.js";
+import { make, page, path, refuse } from "./page.js";
+import { hold } from "./scroll.js";
+import { isOwn } from "./timeline.js";
+import { word } from "./words.js";
+
+const kept = new WeakMap(); // message -> what it held before a change was drawn into it
+
+// Whether its author can change a message now: it is saved, and not removed.
+export function isOpen(item) {
+  return isOwn(item) && Boolean(item.dataset.mid) && !item.matches(".gone, [data-state]:not([data-state=saved])");
+}
+
+// Put a change into the outbox. False, and the reason beside the composer, when that is full.
+export function add(kind, target, rev, content = "") {
+  const action = `${path()}/messages/${target}/${kind}`;
+  const entry = outbox.add(page.conversation, { kind, target, rev, content, action });
+  if (!entry) refuse(word("full"));
+  return Boolean(entry);
+}
+
+// The change of a message that was made last and is not saved yet.
+export function last(target) {
+  return outbox.entries(page.conversation).findLast((entry) => entry.target === target);
+}
+
+// Show what will be: of several changes of one message the last.
+export function paint() {
+  if (!page.list) return;
+  const targets = new Set(outbox.entries(page.conversation).map((entry) => entry.target));
+  const items = [...targets].map((id) => id && document.getElementById(`m-${id}`)).filter(Boolean);
+  const done = [...page.list.querySelectorAll("[data-change]")].filter((item) => !items.includes(item));
+  if (!items.length && !done.length) return;
+  hold(() => {
+    done.forEach(settle);
+    for (const item of items) show(item, last(Number(item.dataset.mid)));
+  });
+}
+
+function show(item, entry) {
+  // Once its revision is here the server's rendering says it better.
+  if (entry.state === "sent" && Number(item.dataset.rev) > entry.rev) undraw(item);
+  else draw(item, entry);
+  item.dataset.change = entry.state;
+  const line = item.querySelector(".change") ?? item.appendChild(make("div", { class: "change" }));
+  const kind = `${entry.key} ${entry.state} ${entry.reason}`;
+  if (line.dataset.kind === kind) return; // its buttons may have the focus
+  Object.assign(line.dataset, { kind, key: entry.key });
+  const waiting = entry.reason || word(entry.state === "queued" ? "queued" : "saving");
+  line.replaceChildren(...(entry.state === "failed" ? failure(word("change_failed"), entry) : [waiting]));
+}
+
+function settle(item) {
+  undraw(item);
+  delete item.dataset.change;
+  item.querySelector(".change")?.remove();
+}
+
+function draw(item, { key, kind, content }) {
+  if (kept.get(item)?.key === key) return;
+  undraw(item);
+  if (kind === "restore") return; // its words are with the server
+  const bubble = item.querySelector(".bub");
+  const before = [...bubble.childNodes];
+  kept.set(item, { key, before });
+  const removed = kind === "remove";
+  const shots = before.filter((node) => node.matches?.(".shots"));
+  item.classList.toggle("gone", removed);
+  bubble.classList.toggle("pic", shots.length > 0 && !removed);
+  if (removed) bubble.replaceChildren(text(word("removed")));
+  else bubble.replaceChildren(...shots, ...(content.trim() ? [text(content)] : []));
+}
+
+function undraw(item) {
+  if (!kept.has(item)) return;
+  const { before } = kept.get(item);
+  const bubble = item.querySelector(".bub");
+  kept.delete(item);
+  bubble.replaceChildren(...before);
+  bubble.classList.toggle("pic", Boolean(bubble.querySelector(".shots")));
+  item.classList.remove("gone"); // nothing but a restore is drawn into one that was removed already
+}

@@ -1,0 +1,83 @@
+// One toolbar for all own messages: it stands in the one that is pointed at, tapped, or has the focus.
+
+import { isOpen } from "./changes.js";
+import * as editing from "./editing.js";
+import * as removal from "./removal.js";
+
+let bar = null;
+let hovered, focused, tapped, dismissed; // ids of messages: the elements may be replaced at any time
+let isTap = false;
+
+export function start() {
+  document.addEventListener("pointerover", hover);
+  document.addEventListener("pointerdown", ({ pointerType }) => (isTap = pointerType !== "mouse"));
+  document.addEventListener("focusin", ({ target }) => focus(target));
+  document.addEventListener("focusout", ({ relatedTarget }) => relatedTarget || focus(null));
+  document.addEventListener("click", click);
+  document.addEventListener("keydown", keydown);
+}
+
+function hover({ target, pointerType }) {
+  if (pointerType !== "mouse") return;
+  if (hovered !== message(target)) dismissed = null;
+  hovered = message(target);
+  move();
+}
+
+function focus(element) {
+  focused = message(element);
+  if (focused !== dismissed) dismissed = null;
+  move();
+}
+
+function click({ target }) {
+  const button = target.closest("[role=toolbar] button");
+  if (button) return press(button);
+  if (!isTap || target.closest("a, button")) return;
+  tapped = tapped === message(target) ? null : message(target);
+  dismissed = null;
+  move();
+}
+
+function press(button) {
+  const item = button.closest(".msg");
+  tapped = null;
+  if (button.dataset.act === "edit") {
+    editing.begin(item);
+  } else {
+    item.querySelector(".when").focus({ preventScroll: true });
+    removal.remove(item);
+  }
+  move();
+}
+
+function keydown(event) {
+  if (event.isComposing || event.keyCode === 229 || event.defaultPrevented || !bar?.isConnected) return;
+  if (event.key === "Escape") {
+    dismissed = bar.parentElement.id;
+    tapped = null;
+    if (isHeld()) bar.parentElement.querySelector(".when").focus({ preventScroll: true });
+    move();
+  } else if ((event.key === "ArrowLeft" || event.key === "ArrowRight") && isHeld()) {
+    event.preventDefault();
+    (document.activeElement.nextElementSibling ?? bar.firstElementChild).focus();
+  }
+}
+
+// Never away from under the focus.
+function move() {
+  const ids = [isHeld() ? bar.parentElement?.id : null, hovered, tapped, focused];
+  const items = ids.map((id) => id && id !== dismissed && document.getElementById(id));
+  const item = items.find((one) => one && isOpen(one));
+  if (!item) return bar?.remove();
+  bar ??= document.getElementById("toolbar").content.firstElementChild.cloneNode(true);
+  if (bar.parentElement !== item) item.querySelector(".who").after(bar);
+}
+
+function isHeld() {
+  return Boolean(bar?.contains(document.activeElement));
+}
+
+function message(element) {
+  return element?.closest("#messages .msg[data-mid]")?.id;
+}
