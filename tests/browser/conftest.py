@@ -18,12 +18,11 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, async_playwright, expect
 
-from browser.person import Person
+from browser.person import PATIENCE, Person
 from fault.server import Server
 
 ARTIFACTS = Path(__file__).resolve().parents[1] / "artifacts"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-PATIENCE = 15_000  # ms until a condition counts as never coming; a busy machine is slow, not wrong
 UNLIMITED = {"CHATAPP_UPLOADS_PER_MINUTE": "0"}  # beside the limits that every server of faults goes without
 ARGUMENTS = [
     "--no-sandbox",

@@ -10,6 +10,7 @@ from urllib.parse import quote, urlsplit
 from playwright.async_api import Browser, BrowserContext, Locator, Page, WebSocket, expect
 
 PASSWORD = "một con vịt xoè ra"
+PATIENCE = 15_000  # ms until a condition counts as never coming; a busy machine is slow, not wrong
 
 _numbers = itertools.count(1)  # the tests of a module share a server, and a name belongs to one account
 
@@ -59,9 +60,14 @@ class Person:
 
     @classmethod
     async def come(cls, chromium: Browser, url: str, name: str, **options: Any) -> Person:
-        """Open a browser window, which speaks English unless the options say otherwise."""
+        """Open a browser window, which speaks English unless the options say otherwise.
+
+        ``at`` is another address of the same server.
+        """
+        url = options.pop("at", url)
         options = {"locale": "en-GB", "timezone_id": "Asia/Ho_Chi_Minh"} | options
         context = await chromium.new_context(base_url=url, **options)
+        context.set_default_timeout(PATIENCE)
         await context.add_init_script(_WATCH)
         person = cls(context, await context.new_page(), url, f"{name} {next(_numbers)}")
         for page in context.pages:
