@@ -52,7 +52,6 @@ class Journal:
     def __init__(  # noqa: PLR0913 - what it needs, named
         self,
         save: Save,
-        probe: Callable[[], Awaitable[None]],
         stamper: Stamper,
         *,
         watermark: int = 0,
@@ -61,7 +60,6 @@ class Journal:
         bytes_limit: int = 8 * 2**20,
     ) -> None:
         self._save = save
-        self._probe = probe
         self._stamper = stamper
         self._hold = hold
         self._rows_limit = rows_limit
@@ -124,7 +122,7 @@ class Journal:
         while True:
             await self._wake.wait()
             self._writing = self._take()
-            await self._commit(list(self._writing))
+            await self._commit()
             if not self._waiting:
                 self._wake.clear()
                 self._idle.set()
@@ -132,7 +130,6 @@ class Journal:
     def give_up(self) -> None:
         """Retract everything that is not saved yet: the end of a flush that had to be cut short."""
         self._lose(self.pending)
-        self._waiting = []
         self._idle.set()
 
     def _take(self) -> list[Entry]:
@@ -144,59 +141,56 @@ class Journal:
         batch, self._waiting = self._waiting[:count], self._waiting[count:]
         return batch
 
-    async def _commit(self, batch: list[Entry]) -> None:
-        """Save a batch, holding on while the database is locked and halving while single rows fail."""
-        while batch:
-            undo, ceiling = list(self._undo), self._stamper.reserve()
+    async def _commit(self) -> None:
+        """Save what is being written, holding on while the database is locked and halving while single rows fail."""
+        size = len(self._writing)
+        while self._writing:
+            batch, undo = self._writing[:size], list(self._undo)
             try:
-                await self._save(
-                    [entry.message for entry in batch],
-                    watermark=batch[-1].message.id,
-                    ceiling=ceiling,
-                    undo=undo,
-                )
-            except Busy:
-                batch = self._let_go_of_old(batch)
-                await asyncio.sleep(_BUSY_PAUSE)
+                await self._write(batch, batch[-1].message.id, undo)
+            except Busy as error:
+                if batch[0].appended < clock.monotonic() - self._hold:
+                    # All that waits goes, and nothing more is taken for now: an author's later message must not be
+                    # saved before an earlier one that is sent again.
+                    await self._endure(error)
+                else:
+                    await asyncio.sleep(_BUSY_PAUSE)
             except Unwritable as error:
-                await self._endure(error, batch)
-                return
+                await self._endure(error)
             except Exception as error:
                 if len(batch) == 1:
                     log.exception("message %d could not be written and was retracted", batch[0].message.id)
                     self._lose(batch)
-                    return
-                log.warning("a batch of %d failed (%s); looking for the row", len(batch), error)
-                await self._commit(batch[: len(batch) // 2])
-                batch = batch[len(batch) // 2 :]
+                else:
+                    log.warning("a batch of %d failed (%s); looking for the row", len(batch), error)
+                    size = len(batch) // 2
             else:
-                self._stamper.reserved(ceiling)
-                self._undo = [gone for gone in self._undo if gone not in undo]
                 self._keep(batch)
-                return
 
-    def _let_go_of_old(self, batch: list[Entry]) -> list[Entry]:
-        deadline = clock.monotonic() - self._hold
-        old = [entry for entry in batch if entry.appended < deadline]
-        if old:
-            self._lose(old)
-        return batch[len(old) :]
+    async def _write(self, batch: list[Entry], watermark: int, undo: list[int]) -> None:
+        ceiling = self._stamper.reserve()
+        messages = [entry.message for entry in batch]
+        await self._save(messages, watermark=watermark, ceiling=ceiling, undo=undo)
+        self._stamper.reserved(ceiling)
+        self._undo = [gone for gone in self._undo if gone not in undo]
 
-    async def _endure(self, error: Exception, batch: list[Entry]) -> None:
+    async def _endure(self, error: Exception) -> None:
         """Give up what waits, say so, and look every second whether the disk can be written again."""
         log.error("the database cannot be written: %s", error)
         self.healthy = False
         self.on_health(False)
-        self._lose(batch + self._waiting)
-        self._waiting = []
+        self._lose(self.pending)
         self._idle.set()
         while True:
             await asyncio.sleep(_PROBE_PAUSE)
+            undo = list(self._undo)
             try:
-                await self._probe()
+                # What was given up is deleted first of all: until that is durable, a crash could bring it back.
+                await self._write([], max(undo, default=self.watermark), undo)
             except (Busy, Unwritable):
                 continue
             break
+        self.watermark = max([self.watermark, *undo])
         log.warning("the database can be written again")
         self.healthy = True
         self.on_health(True)
@@ -216,10 +210,12 @@ class Journal:
         if not entries:
             return
         # Whether the failed COMMIT reached the disk is unknown: the next transaction deletes these ids first.
+        # Until it has, the watermark stays below them: after a crash they may be there again, and pages must ask.
         self._undo.extend(entry.message.id for entry in entries)
-        self.watermark = max(self.watermark, entries[-1].message.id)
         self._bytes -= sum(entry.size for entry in entries)
-        del self._writing[: len(entries)]
+        gone = set(entries)
+        self._writing = [entry for entry in self._writing if entry not in gone]
+        self._waiting = [entry for entry in self._waiting if entry not in gone]
         self.on_lost(entries)
         _complete(entries, saved=False)
 

@@ -45,7 +45,10 @@ async def socket(request: web.Request) -> web.StreamResponse:
         max_msg_size=settings.frame_bytes if ours else max(settings.frame_bytes, _LEGACY_BYTES),
         timeout=_PARTING,
     )
-    await ws.prepare(request)
+    try:
+        await ws.prepare(request)
+    except ConnectionResetError:
+        return ws  # the browser went before it was answered
     assert request.transport is not None, "a socket that was just upgraded has a transport"
     listener = Listener(request.transport, session.user.id, session.id, neighbourhood(request.remote))
     if code := _turned_away(request, listener):
@@ -143,7 +146,7 @@ class Connection:
         self._tell(
             hub.control(
                 "refused",
-                key=key if isinstance(key, str) else None,
+                key=key if isinstance(key, str) and key.isascii() else None,  # half a character cannot be sent back
                 code=refusal.code,
                 reason=language.explain(refusal),
                 retry=refusal.retry,
