@@ -10,7 +10,7 @@ import shutil
 import sqlite3
 import sys
 import time
-from contextlib import asynccontextmanager, closing, suppress
+from contextlib import asynccontextmanager, closing
 from io import BytesIO
 from pathlib import Path
 
@@ -86,10 +86,11 @@ async def browser(server: Server, cookie: str):
 async def sending_pictures(server: Server, cookie: str):
     """Send one picture after another into the room tech. Yield the ids of the messages that are saved."""
     sent: list[int] = []
+    enough = asyncio.Event()
 
     async def send() -> None:
         async with browser(server, cookie) as session:
-            while True:
+            while not enough.is_set():
                 form = aiohttp.FormData({"content": "", "key": secrets.token_urlsafe(16)})
                 size, colour = (random.randrange(20, 400), 200), f"#{secrets.token_hex(3)}"
                 form.add_field("pictures", BytesIO(picture(size=size, colour=colour)), filename="x.png")
@@ -101,9 +102,8 @@ async def sending_pictures(server: Server, cookie: str):
     try:
         yield sent
     finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        enough.set()
+        await task
 
 
 async def every_picture_opens(server: Server, cookie: str) -> int:
@@ -175,7 +175,7 @@ async def restored(database: Path, folder: Path, number: int, mark: tuple[int, i
     status, said = await run("restore", backup, "--database", place / "chat.db")
     assert status == 0, said
     status, said = await run("check", "--database", place / "chat.db")
-    assert (status, said.splitlines()[-1]) == (0, "Everything is in order.") or "point" in said, said
+    assert (status, said.splitlines()[-1]) == (0, "Everything is in order."), said
     talk = rows(place / "chat.db", TALK)
     assert talk[-1][0] >= max(mark), "what was saved before the backup began is in it"
     assert talk == [row for row in rows(database, TALK) if row[0] <= talk[-1][0]], (
@@ -215,12 +215,13 @@ async def test_people_go_on_after_a_damaged_database_was_replaced_by_a_backup(st
     verdict = await people.verdict()
     new = [row for row in table(server.database, "general") if row.id not in back]
     figures(messages=verdict.messages, restore_s=seconds, gone=len(before) - len(back), written_after=len(new))
-    figures(verdict=verdict.counts)
+    others = {kind: count for kind, count in verdict.counts.items() if kind != "lost"}
+    figures(verdict=others)
     assert people.total("fetched") == fetched + len(people.pages), "every page took its list anew, once"
     assert not epoch & {page.screen.epoch for page in people.pages}
     assert len(new) >= len(people.pages)
     assert min(row.id for row in new) > max(row.id for row in before), "no number is used again"
-    assert not any(count for kind, count in verdict.counts.items() if kind != "lost"), str(verdict)
+    assert not any(others.values()), str(verdict)
     [kept] = tmp_path.glob("chat.db.before-restore-????-??-??T??-??-??.???Z")
     assert kept.stat().st_size
 

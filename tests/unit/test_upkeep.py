@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import signal
 import sqlite3
 import stat
 import subprocess
@@ -693,6 +694,42 @@ def test_the_exit_status_of_a_check_says_what_can_be_done(
     assert answer.returncode == status
     assert says.format("chat.db") in answer.stdout + answer.stderr
     assert "Traceback" not in answer.stderr
+
+
+@ON_POSIX
+def test_a_backup_shows_how_far_it_is_to_somebody_who_looks(database: Path, tmp_path: Path) -> None:
+    ours, theirs = os.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "chatapp", "backup", "copy.db"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.DEVNULL,
+        stderr=theirs,
+    ) as process:
+        assert process.wait(timeout=60) == 0
+    assert b"copying: 100 %" in os.read(ours, 10_000)
+    os.close(ours)
+    os.close(theirs)
+
+
+@ON_POSIX
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_backup_that_is_told_to_end_leaves_nothing_behind(database: Path, tmp_path: Path, number: int) -> None:
+    change(database, "CREATE TABLE ballast (data)", *["INSERT INTO ballast VALUES (zeroblob(10000000))"] * 20)
+    before = digests(tmp_path)
+    with subprocess.Popen(
+        [sys.executable, "-m", "chatapp", "backup", "copy.db"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        while not any(each.stat().st_size for each in tmp_path.glob("copy.db.*.part")):
+            assert process.poll() is None
+        process.send_signal(number)
+        _, said = process.communicate(timeout=60)
+    assert (process.returncode, said) == (130, "chatapp: stopped before it was done.\n")
+    assert digests(tmp_path) == before
 
 
 def test_a_repair_by_command_ends_with_a_clean_check(
