@@ -30,7 +30,7 @@ from chatapp.store.upkeep import (
 __all__ = ["Damaged", "Refused", "Report", "State", "backup", "check", "mend", "restore"]
 
 _ROOM = 16 * 2**20  # bytes that a copy leaves free: a full disk would keep the server from saving
-_NAMED = 5  # pictures that a report names one by one
+_NAMED = 5  # pictures, or lines of SQLite, that a report names one by one
 
 
 class State(IntEnum):
@@ -80,7 +80,8 @@ async def check(path: Path, progress: Callable[[str], Progress]) -> Report:
 def _check_file(report: Report, database: Reading) -> None:
     if damage := database.damage():
         report.damaged = not strays.is_index_only(damage)
-        report.found += [(State.LOST if report.damaged else State.REPAIRABLE, f"the file: {line}") for line in damage]
+        state = State.LOST if report.damaged else State.REPAIRABLE
+        report.found += [(state, f"the file: {line}") for line in damage[:_NAMED]]
 
 
 def _check_rows(report: Report, database: Reading) -> None:

@@ -126,11 +126,6 @@ def find(reading: Reading) -> list[Stray]:
     return strays
 
 
-def unclaimed(reading: Reading) -> int:
-    """Count the pictures that no message shows: on their way into one, or waiting to be swept."""
-    return int(reading.rows("SELECT count(*) FROM pictures WHERE message_id IS NULL")[0][0])
-
-
 def mend(path: Path) -> None:
     """Make every index anew and remove stray rows, all or nothing. Raise Refused."""
     with translated(path), closing(connect(path)) as db:

@@ -223,7 +223,7 @@ async def test_people_whose_names_differ_in_case_stay_two_people(upgraded: Store
 
 
 async def test_a_name_without_an_account_cannot_log_in_nor_be_taken(upgraded: Store) -> None:
-    key = schema.names.key(old_chat.GHOST)
+    key = adoption.names.key(old_chat.GHOST)
     assert await upgraded.accounts.credentials(old_chat.GHOST, key) is None
     assert old_chat.GHOST not in [user.username for user in await upgraded.accounts.people()]
     with pytest.raises(Rejected):

@@ -713,8 +713,8 @@ def test_a_backup_shows_how_far_it_is_to_somebody_who_looks(database: Path, tmp_
 
 
 @ON_POSIX
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_a_backup_that_is_told_to_end_leaves_nothing_behind(database: Path, tmp_path: Path, number: int) -> None:
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGHUP"])
+def test_a_backup_that_is_told_to_end_leaves_nothing_behind(database: Path, tmp_path: Path, name: str) -> None:
     change(database, "CREATE TABLE ballast (data)", *["INSERT INTO ballast VALUES (zeroblob(10000000))"] * 20)
     before = digests(tmp_path)
     with subprocess.Popen(
@@ -726,7 +726,7 @@ def test_a_backup_that_is_told_to_end_leaves_nothing_behind(database: Path, tmp_
     ) as process:
         while not any(each.stat().st_size for each in tmp_path.glob("copy.db.*.part")):
             assert process.poll() is None
-        process.send_signal(number)
+        process.send_signal(getattr(signal, name))
         _, said = process.communicate(timeout=60)
     assert (process.returncode, said) == (130, "chatapp: stopped before it was done.\n")
     assert digests(tmp_path) == before
