@@ -145,7 +145,9 @@ def _answer(request: web.Request, error: Exception) -> web.Response:
             return pages.rejected(request, error)
         case Busy() | Unwritable():
             return pages.refuse(request, 503, code="storage", retry=True, retry_after=_BUSY_SECONDS)
-        case web.HTTPException() | ConnectionError():  # a way on; or the client is gone
+        case ConnectionError() if not request.writer.output_size:
+            return web.Response(status=HTTPStatus.BAD_REQUEST)  # the client went in the middle; nobody will read this
+        case web.HTTPException() | ConnectionError():  # a way on; or a socket that broke
             raise error
     log.error("request failed", extra={"request": request[keys.request_id]}, exc_info=error)
     if request.writer.output_size:  # a socket, or half an answer: nothing can be said any more
