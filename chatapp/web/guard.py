@@ -31,13 +31,13 @@ _IMPERSONAL = ("/static/", "/healthz", "/readyz", "/favicon.ico")  # the same fo
 _CLIENT_LEFT = 499  # nginx's number for a request whose client did not wait for the answer
 _BUSY_SECONDS = 5
 _ZONE_LIMIT = 64  # characters of the name of a time zone
+_TRUSTWORTHY = {"localhost", "127.0.0.1", "::1"}  # without HTTPS
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _HOST = re.compile(r"[A-Za-z0-9.:\[\]-]+")
 
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "X-Frame-Options": "DENY",
 }
@@ -237,6 +237,8 @@ async def seal(request: web.Request, response: web.StreamResponse) -> None:
         return
     for name, value in _HEADERS.items():
         headers.setdefault(name, value)
+    if request.secure or request.url.host in _TRUSTWORTHY:  # elsewhere browsers only complain about it
+        headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
     headers.setdefault("Content-Security-Policy", _policy(request.host))
     if keys.request_id in request:
         headers["X-Request-Id"] = request[keys.request_id]
