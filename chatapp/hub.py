@@ -47,6 +47,7 @@ class Transport(Protocol):
     def get_write_buffer_size(self) -> int: ...
     def abort(self) -> None: ...
     def is_closing(self) -> bool: ...
+    def close(self) -> None: ...
 
 
 class Listener:
@@ -58,6 +59,7 @@ class Listener:
         "address",
         "audience",
         "catching_up",
+        "closed",
         "conversation",
         "session_id",
         "transport",
@@ -72,6 +74,7 @@ class Listener:
         self.conversation: str | None = None
         self.audience: Audience | None = None
         self.catching_up = False
+        self.closed = False  # by us: the close frame was written
         self._told: tuple[bytes, ...] = ()  # tuples: an empty one takes no room, and most are empty most of the time
         self._gathered: tuple[bytes, ...] = ()
 
@@ -275,6 +278,7 @@ class Hub:
         """Say nothing more to a connection and close it with a code."""
         told = listener.take_told()
         self.leave(listener)
+        listener.closed = True
         if not listener.transport.is_closing():
             listener.transport.write(told + _frame(_CLOSE, struct.pack("!H", code) + reason.encode()[:123]))
         asyncio.get_running_loop().call_later(_PARTING, listener.transport.abort)

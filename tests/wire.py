@@ -25,6 +25,9 @@ class Wire:
     def abort(self) -> None:
         self.aborted = True
 
+    def close(self) -> None:
+        self.aborted = True
+
     @property
     def texts(self) -> list[str]:
         """Return the text frames that were written."""

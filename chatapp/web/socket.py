@@ -44,6 +44,7 @@ async def socket(request: web.Request) -> web.StreamResponse:
         heartbeat=settings.beat_seconds,  # a silent peer is gone after one and a half times this
         max_msg_size=settings.frame_bytes if ours else max(settings.frame_bytes, _LEGACY_BYTES),
         timeout=_PARTING,
+        autoclose=False,  # a second close frame behind ours would be a protocol error
     )
     try:
         await ws.prepare(request)
@@ -121,7 +122,9 @@ class Connection:
         finally:
             self._hub.leave(self._listener)
             self._presence.changed()
-            if self._listener.transport.get_write_buffer_size():
+            if self._listener.closed:
+                self._listener.transport.close()  # the goodbye was said and answered
+            elif self._listener.transport.get_write_buffer_size():
                 # close() waits for a reader that may never read.
                 self._listener.transport.abort()
 
