@@ -137,10 +137,8 @@ def _answer(request: web.Request, error: Exception) -> web.Response:
         case web.HTTPException() if error.status >= HTTPStatus.BAD_REQUEST:
             kept = {name: error.headers[name] for name in ("Allow", "Retry-After") if name in error.headers}
             return pages.refuse(request, error.status, headers=kept)
-        case NotFound():
-            return pages.refuse(request, 404)
-        case HttpProcessingError():  # a body that falls apart while it is read
-            return pages.refuse(request, 400)
+        case NotFound() | HttpProcessingError():  # the second: a body that falls apart while it is read
+            return pages.refuse(request, 404 if isinstance(error, NotFound) else 400)
         case Rejected():
             return pages.rejected(request, error)
         case Busy() | Unwritable():
