@@ -88,7 +88,6 @@ async def _delivery(app: web.Application, cookies: sessions.CookieStorage) -> As
     stamper.reserved(ceiling)
     journal = app[keys.journal] = Journal(
         store.messages.save,
-        store.probe,
         stamper,
         watermark=facts.watermark,
         hold=settings.hold_seconds,

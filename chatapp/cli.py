@@ -16,7 +16,7 @@ from typing import Any
 
 from aiohttp import web
 
-from chatapp import logs
+from chatapp import commands, logs
 from chatapp.app import create_app
 from chatapp.banner import banner, lan_address
 from chatapp.settings import CannotStart, Settings
@@ -37,10 +37,16 @@ log = logging.getLogger(__name__)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Serve until told to stop. Return the exit status: 0 after a stop, 1 when the server could not start."""
-    settings = Settings.read(argv)
+    """Serve until told to stop, or run a command. Return the exit status of it.
+
+    It is 0 after a stop, and 1 when the server could not start.
+    """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a console of another alphabet must not stop the server
+    arguments = sys.argv[1:] if argv is None else argv
+    if arguments and arguments[0] in commands.NAMES:
+        return commands.run(arguments)
+    settings = Settings.read(arguments)
     logs.configure(settings.log_format)
     _allow_many_sockets()
     try:

@@ -28,6 +28,7 @@ def unix_time() -> int:
 
 
 monotonic: Callable[[], float] = time.monotonic
+sleep: Callable[[float], None] = time.sleep  # for programs beside the server only: it would stop everybody's messages
 
 
 class Stamper:

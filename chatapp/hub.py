@@ -46,6 +46,8 @@ class Transport(Protocol):
     def write(self, data: bytes) -> None: ...
     def get_write_buffer_size(self) -> int: ...
     def abort(self) -> None: ...
+    def is_closing(self) -> bool: ...
+    def close(self) -> None: ...
 
 
 class Listener:
@@ -57,6 +59,7 @@ class Listener:
         "address",
         "audience",
         "catching_up",
+        "closed",
         "conversation",
         "session_id",
         "transport",
@@ -71,6 +74,7 @@ class Listener:
         self.conversation: str | None = None
         self.audience: Audience | None = None
         self.catching_up = False
+        self.closed = False  # by us: the close frame was written
         self._told: tuple[bytes, ...] = ()  # tuples: an empty one takes no room, and most are empty most of the time
         self._gathered: tuple[bytes, ...] = ()
 
@@ -249,7 +253,7 @@ class Hub:
                 data = frames
             if listener._told:  # noqa: SLF001 - the two classes are one mechanism
                 data = listener.take_told() + data
-            if data:
+            if data and not transport.is_closing():
                 transport.write(data)
                 if transport.get_write_buffer_size() > limit:
                     cut.append(listener)
@@ -257,6 +261,8 @@ class Hub:
             self.cut(listener)
 
     def _write(self, listener: Listener, data: bytes) -> None:
+        if listener.transport.is_closing():
+            return  # it broke in this tick; uvloop's transports refuse to be written to then
         listener.transport.write(data)
         if listener.transport.get_write_buffer_size() > self._buffer_limit:
             self.cut(listener)
@@ -272,7 +278,9 @@ class Hub:
         """Say nothing more to a connection and close it with a code."""
         told = listener.take_told()
         self.leave(listener)
-        listener.transport.write(told + _frame(_CLOSE, struct.pack("!H", code) + reason.encode()[:123]))
+        listener.closed = True
+        if not listener.transport.is_closing():
+            listener.transport.write(told + _frame(_CLOSE, struct.pack("!H", code) + reason.encode()[:123]))
         asyncio.get_running_loop().call_later(_PARTING, listener.transport.abort)
 
     def close_session(self, session_id: str, code: int = SIGNED_OUT) -> None:

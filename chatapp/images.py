@@ -74,6 +74,14 @@ class Images:
         """Decode a stored picture to its end. Raise Rejected when that fails."""
         await self._queue("verify", data)
 
+    async def close(self) -> None:
+        """End the child; a picture in its hands and those that wait are refused."""
+        self._closed = True
+        if self._rest:
+            self._rest.cancel()
+            await asyncio.wait([self._rest])
+        await self._stop()
+
     async def _queue(self, task: str, data: bytes, name: str = "") -> list[bytes]:
         if self._waiting >= WAITING:
             reason = sentence("The server is busy with other pictures. Please try again in a moment.")
@@ -84,14 +92,6 @@ class Images:
                 return await self._ask(task, data, name)
         finally:
             self._waiting -= 1
-
-    async def close(self) -> None:
-        """End the child; a picture in its hands and those that wait are refused."""
-        self._closed = True
-        if self._rest:
-            self._rest.cancel()
-            await asyncio.wait([self._rest])
-        await self._stop()
 
     async def _ask(self, task: str, data: bytes, name: str) -> list[bytes]:
         if self._rest:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from chatapp import clock
@@ -57,7 +57,6 @@ class Journal:
     def __init__(  # noqa: PLR0913 - what it needs, named
         self,
         save: Save,
-        probe: Callable[[], Awaitable[None]],
         stamper: Stamper,
         *,
         watermark: int = 0,
@@ -66,7 +65,6 @@ class Journal:
         bytes_limit: int = 8 * 2**20,
     ) -> None:
         self._save = save
-        self._probe = probe
         self._stamper = stamper
         self._hold = hold
         self._rows_limit = rows_limit
@@ -78,6 +76,7 @@ class Journal:
         self._lately: deque[Entry] = deque(maxlen=_LATELY)
         # Given up, but their commit may have happened all the same: what stands instead; None for nothing.
         self._undo: dict[int, Message | None] = {}
+        self._lost = 0  # the largest number that was given up
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -106,6 +105,10 @@ class Journal:
                 break
             lately.append(entry)
         return lately[::-1] + [entry for entry in self.pending if entry.message.rev > after]
+
+    def entry(self, message: Message) -> Entry | None:
+        """Return the entry of a revision that is pending."""
+        return next((entry for entry in self.pending if entry.message.rev == message.rev), None)
 
     def current(self, message_id: int) -> Message | None:
         """Return the newest revision of a message, if it was accepted a short while ago."""
@@ -136,7 +139,7 @@ class Journal:
         while True:
             await self._wake.wait()
             self._writing = self._take()
-            await self._commit(list(self._writing))
+            await self._commit()
             if not self._waiting:
                 self._wake.clear()
                 self._idle.set()
@@ -144,7 +147,6 @@ class Journal:
     def give_up(self) -> None:
         """Retract everything that is not saved yet: the end of a flush that had to be cut short."""
         self._lose(self.pending)
-        self._waiting = []
         self._idle.set()
 
     def _take(self) -> list[Entry]:
@@ -156,60 +158,59 @@ class Journal:
         batch, self._waiting = self._waiting[:count], self._waiting[count:]
         return batch
 
-    async def _commit(self, batch: list[Entry]) -> None:
-        """Save a batch, holding on while the database is locked and halving while single rows fail."""
-        while batch:
-            undo, ceiling = list(self._undo.items()), self._stamper.reserve()
+    async def _commit(self) -> None:
+        """Save what is being written, holding on while the database is locked and halving while single rows fail."""
+        size = len(self._writing)
+        while self._writing:
+            batch, undo = self._writing[:size], list(self._undo.items())
             try:
-                await self._save(
-                    [entry.message for entry in batch],
-                    watermark=batch[-1].message.rev,
-                    ceiling=ceiling,
-                    undo=undo,
-                )
-            except Busy:
-                batch = self._let_go_of_old(batch)
-                await asyncio.sleep(_BUSY_PAUSE)
+                await self._write(batch, batch[-1].message.rev, undo)
+            except Busy as error:
+                if batch[0].appended < clock.monotonic() - self._hold:
+                    # All that waits goes, and nothing more is taken for now: an author's later message must not be
+                    # saved before an earlier one that is sent again.
+                    await self._endure(error)
+                else:
+                    await asyncio.sleep(_BUSY_PAUSE)
             except Unwritable as error:
-                await self._endure(error, batch)
-                return
+                await self._endure(error)
             except Exception as error:
                 if len(batch) == 1:
                     log.exception("message %d could not be written and was retracted", batch[0].message.id)
                     self._lose(batch)
-                    return
-                log.warning("a batch of %d failed (%s); looking for the row", len(batch), error)
-                await self._commit(batch[: len(batch) // 2])
-                batch = batch[len(batch) // 2 :]
+                else:
+                    log.warning("a batch of %d failed (%s); looking for the row", len(batch), error)
+                    size = len(batch) // 2
             else:
-                self._stamper.reserved(ceiling)
-                for message_id, _ in undo:
-                    del self._undo[message_id]
                 self._keep(batch)
-                return
 
-    def _let_go_of_old(self, batch: list[Entry]) -> list[Entry]:
-        deadline = clock.monotonic() - self._hold
-        old = [entry for entry in batch if entry.appended < deadline]
-        if old:
-            self._lose(old)
-        return batch[len(old) :]
+    async def _write(self, batch: list[Entry], watermark: int, undo: list[tuple[int, Message | None]]) -> None:
+        ceiling = self._stamper.reserve()
+        messages = [entry.message for entry in batch]
+        await self._save(messages, watermark=watermark, ceiling=ceiling, undo=undo)
+        self._stamper.reserved(ceiling)
+        for message_id, _ in undo:
+            del self._undo[message_id]
 
-    async def _endure(self, error: Exception, batch: list[Entry]) -> None:
+    async def _endure(self, error: Exception) -> None:
         """Give up what waits, say so, and look every second whether the disk can be written again."""
         log.error("the database cannot be written: %s", error)
         self.healthy = False
         self.on_health(False)
-        self._lose(batch + self._waiting)
-        self._waiting = []
+        self._lose(self.pending)
         self._idle.set()
         while True:
             await asyncio.sleep(_PROBE_PAUSE)
+            # What was given up is undone first of all: until that is durable, a crash could bring it back.
+            undo = list(self._undo.items())
+            numbers = [before.rev for _, before in undo if before is not None]
+            watermark = max(self.watermark, self._lost, *numbers)
             try:
-                await self._probe()
+                await self._write([], watermark, undo)
             except (Busy, Unwritable):
                 continue
             break
+        self.watermark = watermark
         log.warning("the database can be written again")
         self.healthy = True
         self.on_health(True)
@@ -228,14 +229,19 @@ class Journal:
     def _lose(self, entries: Sequence[Entry]) -> None:
         if not entries:
             return
-        self.watermark = max(self.watermark, entries[-1].message.rev)
+        self._lost = max(self._lost, *(entry.message.rev for entry in entries))
         self._bytes -= sum(entry.size for entry in entries)
-        del self._writing[: len(entries)]
+        gone = set(entries)
+        self._writing = [entry for entry in self._writing if entry not in gone]
+        self._waiting = [entry for entry in self._waiting if entry not in gone]
         self.on_lost(entries)
         # Whether the failed COMMIT reached the disk is unknown: the next transaction undoes it first. Of several
-        # revisions that were given up, what stood before the first one stands again.
+        # revisions that were given up, what stood before the first one stands again. Until the undoing is durable the
+        # watermark stays below: after a crash the lost ones may be there again, and pages must ask.
         for entry in entries:
             self._undo.setdefault(entry.message.id, entry.before)
+            if entry.before is not None:
+                self._lately.append(replace(entry, message=entry.before, before=None))
         _complete(entries, saved=False)
 
 

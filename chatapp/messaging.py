@@ -139,9 +139,7 @@ class Messaging:
         message = await self._store.messages.keyed(author_id, key)
         if message is None or self._journal.corrected(message) is None:
             return None
-        saved: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        saved.set_result(True)
-        return Entry(replace(message, key=key), saved, 0, 0.0, language.current.get())
+        return self.settled(replace(message, key=key))
 
     # --- what became of it ------------------------------------------------------------------------------------------
 
@@ -254,6 +252,12 @@ class Messaging:
         """Return a page of what is saved: the newest messages, or those before or after an id."""
         page = await self._store.messages.page(conversation, before=before, after=after)
         return replace(page, messages=self._corrected(page.messages))
+
+    def settled(self, message: Message) -> Entry:
+        """Return what becomes of a revision that stands already: its pending entry, or one that is saved."""
+        saved: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        saved.set_result(True)
+        return self._journal.entry(message) or Entry(message, saved, 0, 0.0, language.current.get())
 
     def latest(self, message: Message) -> Message:
         """Return a message as it stands now, when it may have changed since it was looked up."""

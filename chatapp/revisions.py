@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, replace
 from typing import Any
 
-from chatapp import clock, language
+from chatapp import clock
 from chatapp.clock import Stamper
 from chatapp.journal import Entry
 from chatapp.messaging import Messaging
@@ -69,7 +68,7 @@ class Revisions:
         if current.author_id != author.id:
             raise Rejected("not_yours", sentence("Only its author can change a message."))
         if done:
-            return _settled(current), True
+            return self._messaging.settled(current), True
         if current.rev != target.rev:
             raise Rejected("changed", sentence("This message was changed meanwhile. Look at it again, please."))
         if current.removed and values.get("removed") is not False:
@@ -77,9 +76,3 @@ class Revisions:
         self._messaging.refuse_when_unable()
         revision = replace(current, rev=self._stamper.next(), key=checked, **values)
         return self._messaging.publish(revision, before=current), False
-
-
-def _settled(message: Message) -> Entry:
-    saved: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-    saved.set_result(True)
-    return Entry(message, saved, 0, 0.0, language.current.get())

@@ -264,6 +264,11 @@ examples:
   python -m chatapp --port 80 --database /srv/chat/chat.db
   python -m chatapp --host 127.0.0.1 --base-path /chat --trusted-proxy 127.0.0.1
 
+commands, each with a --help of its own:
+  python -m chatapp check         look whether the database is in order
+  python -m chatapp backup FILE   copy everything into one file, while the server runs or not
+  python -m chatapp restore FILE  put a backup in the place of the database
+
 A flag wins over its variable, which stands at the end of its line above.
 Limits have a variable only; 0 switches a rate or a number of open tabs off:
 {limits}

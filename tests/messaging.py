@@ -32,7 +32,7 @@ class Chat:
         self.gate = asyncio.Event()  # closed: nothing is saved
         self.gate.set()
         self.broken = False
-        self.journal = Journal(self._save, store.probe, self.stamper)
+        self.journal = Journal(self._save, self.stamper)
         unread = Unread(store, self.journal, self.hub, frames)
         self.messaging = Messaging(store, self.stamper, frames, self.hub, self.journal, unread, epoch=epoch)
 

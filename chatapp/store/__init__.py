@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from chatapp.schema import Prepare
+from chatapp.pictures import Prepare
 from chatapp.store.accounts import Accounts
 from chatapp.store.database import Busy, Database, Unwritable
 from chatapp.store.marks import Marks

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlite3
 
 from chatapp import clock
+from chatapp.adoption import LOCKED
 from chatapp.records import Rejected, Session, User, sentence
-from chatapp.schema import LOCKED
 from chatapp.store.database import Database, Row
 
 _USER = "users.id, users.username, users.role, users.language, users.theme"

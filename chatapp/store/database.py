@@ -14,6 +14,7 @@ from typing import Any
 import aiosqlite
 
 from chatapp import schema
+from chatapp.pictures import Prepare
 from chatapp.settings import CannotStart
 
 log = logging.getLogger("chatapp.store")
@@ -78,7 +79,7 @@ class Database:
         self._closed = False
 
     @classmethod
-    async def open(cls, path: Path, prepare: schema.Prepare) -> Database:
+    async def open(cls, path: Path, prepare: Prepare) -> Database:
         """Open or create the database and migrate it. Raise CannotStart with a sentence for the operator."""
         _create(path)
         try:
@@ -170,7 +171,7 @@ async def _connect(opened: AsyncExitStack, path: Path, *pragmas: str) -> aiosqli
     return db
 
 
-async def _bring_up_to_date(db: aiosqlite.Connection, path: Path, prepare: schema.Prepare) -> None:
+async def _bring_up_to_date(db: aiosqlite.Connection, path: Path, prepare: Prepare) -> None:
     """Run the migrations that are missing, each all or nothing. Change nothing in a file that is not ours."""
     [[version]] = await db.execute_fetchall("PRAGMA user_version")
     newest = len(schema.MIGRATIONS)

@@ -55,7 +55,7 @@ class Messages:
         """
         async with self._database.transaction() as db:
             for message_id, before in undo:
-                await (saving.change(db, before) if before else saving.delete(db, message_id))
+                await (saving.change(db, before, undoing=True) if before else saving.delete(db, message_id))
             await saving.insert(db, [message for message in batch if not message.is_change])
             for message in batch:
                 if message.is_change:

@@ -6,8 +6,8 @@ import secrets
 from dataclasses import dataclass
 
 from chatapp import clock
+from chatapp.pictures import Prepared, insert_picture
 from chatapp.records import Conversation, Picture
-from chatapp.schema import Prepared, insert_picture
 from chatapp.store.database import Database
 from chatapp.store.messages import conversation_of
 

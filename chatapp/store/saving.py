@@ -28,8 +28,11 @@ async def insert(db: aiosqlite.Connection, batch: Sequence[Message]) -> None:
     await _claim_pictures(db, batch)
 
 
-async def change(db: aiosqlite.Connection, message: Message) -> None:
-    """Make a later revision of a message the current one; keep what it said before."""
+async def change(db: aiosqlite.Connection, message: Message, *, undoing: bool = False) -> None:
+    """Make a later revision of a message the current one; keep what it said before.
+
+    ``undoing`` puts an earlier one back, if the message came to be at all.
+    """
     table, place = ("messages", "room") if message.conversation.pair is None else ("private_messages", "conversation")
     key, rev = message.conversation.key, message.rev
     await db.execute(
@@ -41,7 +44,7 @@ async def change(db: aiosqlite.Connection, message: Message) -> None:
         f"UPDATE {table} SET message = ?, rev = ?, edited_at = ?, removed_at = ? WHERE id = ? AND {place} = ?",  # noqa: S608
         (message.content, rev, message.edited_at, clock.timestamp() if message.removed else None, message.id, key),
     )
-    if changed.rowcount != 1:
+    if changed.rowcount != 1 and not undoing:
         raise sqlite3.IntegrityError("the message of this change is gone")
     if message.removed:
         await db.execute("INSERT OR REPLACE INTO removals VALUES (?, ?, ?)", (key, message.id, clock.unix_time()))
@@ -57,7 +60,8 @@ async def erase(db: aiosqlite.Connection) -> None:
     ):
         table, place = ("private_messages", "conversation") if key.startswith("@") else ("messages", "room")
         await db.execute(
-            f"UPDATE {table} SET message = '' WHERE id = ? AND {place} = ? AND removed_at IS NOT NULL",  # noqa: S608
+            f"UPDATE {table} SET message = '', msg_type = 'text'"  # noqa: S608
+            f" WHERE id = ? AND {place} = ? AND removed_at IS NOT NULL",
             (message_id, key),
         )
         for gone in ("message_versions", "pictures", "removals"):

@@ -31,13 +31,13 @@ _IMPERSONAL = ("/static/", "/healthz", "/readyz", "/favicon.ico")  # the same fo
 _CLIENT_LEFT = 499  # nginx's number for a request whose client did not wait for the answer
 _BUSY_SECONDS = 5
 _ZONE_LIMIT = 64  # characters of the name of a time zone
+_TRUSTWORTHY = {"localhost", "127.0.0.1", "::1"}  # without HTTPS
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _HOST = re.compile(r"[A-Za-z0-9.:\[\]-]+")
 
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "X-Frame-Options": "DENY",
 }
@@ -137,15 +137,15 @@ def _answer(request: web.Request, error: Exception) -> web.Response:
         case web.HTTPException() if error.status >= HTTPStatus.BAD_REQUEST:
             kept = {name: error.headers[name] for name in ("Allow", "Retry-After") if name in error.headers}
             return pages.refuse(request, error.status, headers=kept)
-        case NotFound():
-            return pages.refuse(request, 404)
-        case HttpProcessingError():  # a body that falls apart while it is read
-            return pages.refuse(request, 400)
+        case NotFound() | HttpProcessingError():  # the second: a body that falls apart while it is read
+            return pages.refuse(request, 404 if isinstance(error, NotFound) else 400)
         case Rejected():
             return pages.rejected(request, error)
         case Busy() | Unwritable():
             return pages.refuse(request, 503, code="storage", retry=True, retry_after=_BUSY_SECONDS)
-        case web.HTTPException() | ConnectionError():  # a way on; or the client is gone
+        case ConnectionError() if not request.writer.output_size:
+            return web.Response(status=HTTPStatus.BAD_REQUEST)  # the client went in the middle; nobody will read this
+        case web.HTTPException() | ConnectionError():  # a way on; or a socket that broke
             raise error
     log.error("request failed", extra={"request": request[keys.request_id]}, exc_info=error)
     if request.writer.output_size:  # a socket, or half an answer: nothing can be said any more
@@ -235,6 +235,8 @@ async def seal(request: web.Request, response: web.StreamResponse) -> None:
         return
     for name, value in _HEADERS.items():
         headers.setdefault(name, value)
+    if request.secure or request.url.host in _TRUSTWORTHY:  # elsewhere browsers only complain about it
+        headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
     headers.setdefault("Content-Security-Policy", _policy(request.host))
     if keys.request_id in request:
         headers["X-Request-Id"] = request[keys.request_id]

@@ -42,8 +42,12 @@ async def socket(request: web.Request) -> web.StreamResponse:
         heartbeat=settings.beat_seconds,  # a silent peer is gone after one and a half times this
         max_msg_size=settings.frame_bytes if ours else max(settings.frame_bytes, _LEGACY_BYTES),
         timeout=_PARTING,
+        autoclose=False,  # a second close frame behind ours would be a protocol error
     )
-    await ws.prepare(request)
+    try:
+        await ws.prepare(request)
+    except ConnectionResetError:
+        return ws  # the browser went before it was answered
     assert request.transport is not None, "a socket that was just upgraded has a transport"
     listener = Listener(request.transport, session.user.id, session.id, neighbourhood(request.remote))
     if code := _turned_away(request, listener):
@@ -116,7 +120,9 @@ class Connection:
         finally:
             self._hub.leave(self._listener)
             self._presence.changed()
-            if self._listener.transport.get_write_buffer_size():
+            if self._listener.closed:
+                self._listener.transport.close()  # the goodbye was said and answered
+            elif self._listener.transport.get_write_buffer_size():
                 # close() waits for a reader that may never read.
                 self._listener.transport.abort()
 
@@ -141,7 +147,7 @@ class Connection:
         self._tell(
             hub.control(
                 "refused",
-                key=key if isinstance(key, str) else None,
+                key=key if isinstance(key, str) and key.isascii() else None,  # half a character cannot be sent back
                 code=refusal.code,
                 reason=language.explain(refusal),
                 retry=refusal.retry,

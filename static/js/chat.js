@@ -48,7 +48,10 @@ function attach() {
   const changed = look();
   if (!switched && !changed) return;
   heading = shown;
-  if (changed) conversation.leave();
+  if (changed) {
+    unread.flush(); // for the conversation that was left, which the socket is still in
+    conversation.leave();
+  }
   show(first, switched);
   if (first) connect();
   else if (changed) join();

@@ -72,6 +72,7 @@ export async function jump() {
   if (endsAtNewest()) return toBottom();
   try {
     await htmx.ajax("GET", path(), { target: "#main", select: "#main", swap: "outerHTML", push: "true" });
+    toBottom(); // the newest was asked for, not the first unread
   } catch {
     refuse(word("try_again"));
   }

@@ -12,13 +12,17 @@ const PACE = 1_000; // ms between two read marks
 
 let counts = null; // conversation -> number up to `upto`; before the first frame what the page says
 let upto = 0;
+const seen = new Map(); // conversation -> id up to which was read on this page
 const later = new Map(); // conversation -> ids above `upto`
 let marked = -PACE;
 let markTimer;
+let due = 0; // the id up to which was read, while the server does not know
 let icon; // the plain icon's address
 
 export function start() {
   addEventListener("focus", look);
+  addEventListener("blur", look);
+  addEventListener("pagehide", flush);
   document.addEventListener("visibilitychange", look);
 }
 
@@ -28,8 +32,10 @@ export function set(frame) {
   upto = frame.upto;
   for (const [key, ids] of later) {
     const read = frame.reads?.[key] ?? 0;
-    for (const id of ids) if (id <= upto || id <= read) ids.delete(id);
+    const ahead = (seen.get(key) ?? 0) > read; // what was read here is not in these counts yet
+    for (const id of ids) if (ahead ? id <= seen.get(key) : id <= upto || id <= read) ids.delete(id);
   }
+  for (const [key, id] of seen) if (id > (frame.reads?.[key] ?? 0)) counts[key] = 0;
   paint();
 }
 
@@ -38,7 +44,12 @@ export function notice(element) {
   const { ids = "", conversation: key } = element.dataset;
   const link = element.querySelector(":scope > li");
   const known = row(key);
-  if (link && !known) document.getElementById("directs")?.prepend(link);
+  if (link && !known) {
+    document.getElementById("directs")?.prepend(link);
+    // A frame has no language; the page has the word already.
+    const word = document.querySelector("#side .badge > .sr");
+    if (word) link.querySelector(".badge").append(word.cloneNode(true));
+  }
   for (const pair of ids.split(" ").filter(Boolean)) hear(key, ...pair.split(":"));
   paint();
   return link && !known ? [link] : [];
@@ -50,19 +61,34 @@ export function hear(key, id, author) {
   later.get(key).add(Number(id));
 }
 
-// Read means seen: the page in front, with the focus, at the newest message.
+// Read means seen: the page in front, with the focus, at the newest message. What was seen counts no more from now
+// on; the server is told once in a while, and at once when the reader turns away.
 export function look() {
-  if (!isReading()) return paint();
+  if (!isReading()) {
+    flush();
+    return paint();
+  }
   const id = timeline.newest();
-  const since = Number(page.list.dataset.read || 0);
+  if (id > Number(page.list.dataset.read || 0)) {
+    page.list.dataset.read = id;
+    due = id;
+    seen.set(page.conversation, id);
+    if (counts) counts[page.conversation] = 0;
+    for (const one of later.get(page.conversation) ?? []) if (one <= id) later.get(page.conversation).delete(one);
+  }
   clearTimeout(markTimer);
   const wait = marked + PACE - performance.now();
-  if (id > since && wait > 0) markTimer = setTimeout(look, wait);
-  else if (id > since && socket.send({ type: "read", id })) {
-    page.list.dataset.read = id;
-    marked = performance.now();
-  }
+  if (due && wait > 0) markTimer = setTimeout(look, wait);
+  else flush();
   paint();
+}
+
+// Tell the server what was seen, before the socket turns to another conversation.
+export function flush() {
+  clearTimeout(markTimer);
+  if (!due || !socket.send({ type: "read", id: due })) return;
+  due = 0;
+  marked = performance.now();
 }
 
 export function paint() {

@@ -24,7 +24,7 @@ class Verdict:
     reordered: list[str] = field(default_factory=list)  # not in the order in which it was written or accepted
     reused: list[str] = field(default_factory=list)  # one id for two contents
     messages: int = 0
-    longest: float = 0.0  # seconds from seeing a message to seeing that it is saved
+    longest: float = 0.0  # seconds from seeing a message to seeing that it is saved, or taken back
 
     @property
     def counts(self) -> dict[str, int]:
@@ -162,16 +162,20 @@ class _Replay:
 
     def _on_removed(self, event: Event) -> None:
         self._contents[self._shown.pop(event.id)] -= 1
-        self._waiting.pop(event.id, None)
+        if event.id in self._waiting:
+            self._settle(event, event.id)
 
     def _on_upto(self, event: Event) -> None:
         for number in [waiting for waiting in self._waiting if waiting <= event.id]:
-            wait = event.at - self._waiting.pop(number)
-            self._verdict.longest = max(self._verdict.longest, wait)
-            if wait > HOLD:
-                self._verdict.ghost.append(f"{self._page}: it took {wait:.0f} s until {number} was called saved")
+            self._settle(event, number)
             if number not in self._kept:
                 self._verdict.lost.append(f"{self._page} was told that {number} is saved; it is not")
+
+    def _settle(self, event: Event, number: int) -> None:
+        wait = event.at - self._waiting.pop(number)
+        self._verdict.longest = max(self._verdict.longest, wait)
+        if wait > HOLD:
+            self._verdict.ghost.append(f"{self._page}: it took {wait:.0f} s until {number} was saved or taken back")
 
     def _on_ready(self, event: Event) -> None:
         self._live, self._newest = True, max(self._shown, default=0)

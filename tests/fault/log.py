@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -49,7 +50,9 @@ class Log:
     screen: list[Row] = field(default_factory=list)  # what it shows, from top to bottom
     base: int = 0  # the page shows everything from this id on; older messages are a scroll away
     unsent: list[str] = field(default_factory=list)  # keys that still wait in its outbox
+    counts: Counter[str] = field(default_factory=Counter)  # of the events noted, by kind
 
     def note(self, kind: Kind, id: int = 0, key: str = "", content: str = "") -> None:  # noqa: A002 - the wire's word
         """Write down what happened."""
         self.events.append(Event(kind, id, key, content))
+        self.counts[kind] += 1

@@ -26,7 +26,7 @@ _BEAT = 17.5  # seconds between two signs of life
 _PATIENCE = 15.0  # seconds for the server to say sent or refused
 _FINAL = {4401, 4403, 4408}
 _GOODBYE = aiohttp.ClientWSTimeout(ws_close=0.2)
-_LOST = (aiohttp.ClientError, OSError, ValueError)  # TimeoutError is an OSError
+_LOST = (aiohttp.ClientError, OSError)  # TimeoutError is an OSError
 
 
 class Page:
@@ -43,6 +43,8 @@ class Page:
         )
         self._socket: aiohttp.ClientWebSocketResponse | None = None
         self._tries = 0
+        self.network = asyncio.Event()  # cleared: there is none for this page, once its connection is cut
+        self.network.set()
         self._wake = asyncio.Event()
         self._beaten = asyncio.Event()
         self._life: asyncio.Task[None] | None = None
@@ -91,6 +93,11 @@ class Page:
         """Return the header that says whose page this is."""
         return "; ".join(f"{cookie.key}={cookie.value}" for cookie in self._browser.cookie_jar)
 
+    def check(self) -> None:
+        """Raise what ended the page's life, if something did: it tries again for ever."""
+        if self._life and self._life.done():
+            self._life.result()
+
     @property
     def live(self) -> bool:
         """Tell whether it is connected and up to date."""
@@ -99,9 +106,6 @@ class Page:
     @property
     def quiet(self) -> bool:
         """Tell whether it is up to date and nothing waits, in the outbox or on the screen."""
-        assert self._life is not None
-        if self._life.done():
-            self._life.result()
         return self.screen.settled and not self.outbox
 
     async def hear_out(self) -> None:
@@ -135,6 +139,7 @@ class Page:
     async def _live(self) -> None:
         while True:
             code = 1006
+            await self.network.wait()
             with suppress(*_LOST):
                 code = await self._connect()
             self.screen.phase = "away"

@@ -81,6 +81,8 @@ class People:
         """Wait until something is so. Return the seconds it took."""
         began = time.monotonic()
         while not condition():
+            for page in self.pages:
+                page.check()
             assert time.monotonic() - began < patience, f"not so after {patience:.0f} s\n{self.server.log[-2000:]}"
             await asyncio.sleep(0.02)
         return time.monotonic() - began
@@ -89,6 +91,8 @@ class People:
         """Wait until nothing is under way anywhere, at most ``patience``. Return the seconds it took."""
         began = time.monotonic()
         while time.monotonic() - began < patience:
+            for page in self.pages:
+                page.check()
             if all(page.quiet for page in self.pages):
                 async with asyncio.timeout(10):
                     await asyncio.gather(*(page.hear_out() for page in self.pages))
@@ -117,7 +121,7 @@ class People:
 
     def total(self, kind: Kind) -> int:
         """Return how often something happened to them all."""
-        return sum(event.kind == kind for page in self.pages for event in page.log.events)
+        return sum(page.log.counts[kind] for page in self.pages)
 
     def latency(self, share: float, since: int = 0) -> float:
         """Return how many milliseconds a share of the live messages took at most to be shown elsewhere."""

@@ -16,7 +16,7 @@ import pytest
 from fault.server import PATIENCE
 
 SYNC = "fdatasync,fsync"
-_CALL = re.compile(r"^(?P<thread>\d+) (?:<\.\.\. )?(?P<name>\w+)(?P<rest>.*)$")
+_CALL = re.compile(r"^(?P<thread>\d+) +(?:<\.\.\. )?(?P<name>\w+)(?P<rest>.*)$")
 
 needed = pytest.mark.skipif(shutil.which("strace") is None, reason="STRACE IS NOT INSTALLED: apt-get install strace")
 

@@ -14,6 +14,7 @@ from fault.wire import upgraded
 
 CUTS = amount("CUTS", 300)
 PAGES = 10
+MISSED = 1000  # twice what a page catches up with
 READERS, STALLED = 30, 10
 BASELINE = amount("BASELINE_SECONDS", 4)
 
@@ -57,6 +58,22 @@ async def test_nothing_is_lost_when_connections_are_reset_while_the_disk_is_slow
     assert verdict.clean, str(verdict)
 
 
+async def test_a_page_that_missed_too_much_takes_its_list_anew_and_lacks_nothing(start, gather, figures):
+    server = await start()
+    people = await gather(server, 5)
+    away = people.pages[0]
+    away.network.clear()
+    away.cut()
+    await people.wait(lambda: not away.live)
+    await people.say(MISSED // len(people.pages))
+    await people.wait(lambda: all(page.quiet for page in people.pages[1:]))
+    away.network.set()
+    verdict = await people.verdict()
+    figures(missed=MISSED, messages=verdict.messages, verdict=verdict.counts)
+    assert verdict.clean, str(verdict)
+    assert away.log.counts["fetched"] == 2
+
+
 @pytest.mark.timeout(180)
 async def test_readers_who_do_not_read_are_cut_and_hold_nobody_up(start, gather, figures):
     server = await start()
@@ -75,3 +92,4 @@ async def test_readers_who_do_not_read_are_cut_and_hold_nobody_up(start, gather,
     figures(readers=READERS, stalled=STALLED, p99_before_ms=usual, p99_ms=late, cut_after_s=seconds)
     figures(memory_grown_mb=grown, messages=verdict.messages, verdict=verdict.counts)
     assert verdict.clean, str(verdict)
+    assert not any(page.codes for page in people.pages)

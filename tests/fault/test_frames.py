@@ -14,6 +14,7 @@ from fault.figures import amount
 from fault.wire import BINARY, CLOSE, FIN, PING, RSV1, TEXT, Wire, frame, upgraded
 
 FRAMES = amount("FRAMES", 2000)
+HOSTILE = 20  # people: each is shut out for a minute after as many bad frames
 GIB = 2**30
 WRONG = {
     "a reserved bit": (frame(FIN | RSV1 | TEXT, b"{}"), {1002}),
@@ -51,12 +52,12 @@ def throw(wire: Wire, texts: Iterator[str]) -> int:
 @pytest.mark.timeout(60 + FRAMES // 10)
 async def test_hostile_frames_disturb_nobody(start, gather, figures):
     server = await start()
-    people, hostile = await gather(server, 5), (await gather(server, 1, "game")).pages[0]
+    people, hostile = await gather(server, 5), itertools.cycle((await gather(server, HOSTILE, "game")).pages)
     resident, codes = server.resident, Counter[int]()
     frames = itertools.islice(fuzz.frames(seed=20261122), FRAMES)
     async with people.chatting(rate=5):
         while 1000 not in codes:
-            with upgraded(server, hostile, room="tech") as wire:
+            with upgraded(server, next(hostile), room="tech") as wire:
                 codes[await asyncio.to_thread(throw, wire, frames)] += 1
         await people.wait(lambda: people.total("invoke") > 50)
     verdict = await people.verdict()
@@ -76,3 +77,12 @@ async def test_a_connection_that_breaks_the_protocol_is_closed_with_the_reason(s
         assert await asyncio.to_thread(wire.close_code) in codes
     await people.say()
     assert (await people.verdict()).clean
+
+
+@pytest.mark.parametrize("key", [r'"\ud800"', '"é"', '"' + "k" * 3000 + '"', "[1]", "1e400", "null"])
+async def test_a_frame_with_an_impossible_key_is_refused_on_a_connection_that_stays(start, gather, key):
+    server = await start()
+    [page] = (await gather(server, 1)).pages
+    text = f'{{"type":"message","content":"x","key":{key}}}'
+    with upgraded(server, page, room="tech") as wire:
+        assert await asyncio.to_thread(throw, wire, iter([text, text])) == 1000

@@ -69,7 +69,7 @@ def test_a_key_with_two_rows_is_doubled():
 
 def test_a_message_shown_twice_at_one_time_is_doubled():
     again = Row(15, AN, "hi")
-    log = page(AN, *LIFE, *seen(Row(30, AN, "hi")), Event("removed", 30))
+    log = page(AN, *LIFE, *seen(Row(30, AN, "hi")), Event("removed", 30, at=0.0))
     assert counts(log) == {"doubled": 1}
     assert counts(page(AN, *LIFE, screen=[HELLO, again, HI]))["doubled"] == 1
 
@@ -93,6 +93,12 @@ def test_a_message_that_is_never_called_saved_is_a_ghost():
 def test_a_message_that_is_called_saved_too_late_is_a_ghost():
     late = page(BINH, READY, *seen(*TABLE), upto(10), upto(20, at=HOLD + 1))
     assert counts(page(AN, *LIFE), late) == {"ghost": 1}
+
+
+def test_a_message_that_is_taken_back_too_late_is_a_ghost():
+    died = Row(15, AN, "died", "k0")
+    late = page(BINH, READY, *seen(HELLO, died), Event("removed", 15, at=HOLD + 1), *seen(HI), upto(20))
+    assert counts(page(AN, *wrote(died), *LIFE), late) == {"ghost": 1}
 
 
 def test_a_row_that_a_screen_lacks_is_a_gap():

@@ -17,9 +17,11 @@ KILLS = amount("NAIVE_CYCLES", 5)
 RECONNECTS = amount("MUTANT_RECONNECTS", 100)
 
 
+@strace.needed
 @pytest.mark.timeout(180)
 async def test_a_flow_that_says_saved_when_it_broadcasts_loses_messages(start, gather, figures):
-    server = await start(command=NAIVE)
+    # Each sync takes as long as on a disk that turns, so that writing falls behind.
+    server = await start(command=NAIVE, prefix=["strace", "-f", *strace.slow(strace.SYNC, 15)])
     people = await gather(server)
     async with people.chatting(rate=20):
         for _ in range(KILLS):

@@ -176,3 +176,12 @@ async def test_counts_follow_coming_and_going() -> None:
     room.leave(wires[0])
     room.leave(wires[2])
     assert (room.count(), room.count("a"), room.count("b"), room.users()) == (1, 1, 0, {1})
+
+
+async def test_a_connection_that_breaks_in_this_tick_takes_nothing_from_the_others() -> None:
+    room = Hub()
+    wires = [listen(room)[1] for _ in range(5)]
+    wires[2].aborted = True
+    room.publish("general", hub.frame("x"))
+    await tick()
+    assert [wire.texts for wire in wires] == [["x"], ["x"], [], ["x"], ["x"]]

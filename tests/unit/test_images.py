@@ -360,6 +360,19 @@ async def test_a_picture_goes_through_the_child(worker: Images) -> None:
     assert await worker.prepare(upload, "again.jpg")
 
 
+@pytest.mark.parametrize("upload", [encoded(photo(), "JPEG"), encoded(drawing(), "PNG"), animation(3, "GIF")])
+async def test_a_stored_picture_is_decoded_to_its_end_when_it_is_verified(worker: Images, upload: bytes) -> None:
+    prepared = await worker.prepare(upload, "tree.png")
+    for data in (prepared.data, prepared.thumb):
+        await worker.verify(data)
+        with pytest.raises(Rejected) as refused:
+            await worker.verify(data[: len(data) * 3 // 4])
+        assert refused.value.code == "picture_damaged"
+    with pytest.raises(Rejected):
+        await worker.verify(b"")
+    await worker.verify(prepared.data)
+
+
 async def test_nothing_is_started_for_what_is_plainly_no_picture(worker: Images) -> None:
     for data in (b"", b"<svg/>", bytes(PICTURE_BYTES + 1)):
         with pytest.raises(Rejected):

@@ -41,10 +41,6 @@ class Disk:
         self.undone.extend(undo)
         self.batches.append([message.id for message in batch])
 
-    async def probe(self) -> None:
-        if self.full:
-            raise Unwritable("full")
-
 
 def message(number: int) -> Message:
     return Message(number, number, ROOM, 1, "An", f"text {number}", "2026-11-22T10:00:00.000Z", f"key-{number:012}")
@@ -52,7 +48,7 @@ def message(number: int) -> Message:
 
 @asynccontextmanager
 async def running(disk: Disk, **options: float) -> AsyncIterator[Journal]:
-    journal = Journal(disk.save, disk.probe, Stamper(), **options)
+    journal = Journal(disk.save, Stamper(), **options)
     task = asyncio.create_task(journal.run())
     try:
         yield journal
@@ -110,19 +106,22 @@ async def test_a_locked_database_is_waited_for_and_nothing_is_retracted() -> Non
     assert disk.batches == [[1]]
 
 
-async def test_what_is_older_than_the_hold_is_given_up_and_the_rest_is_saved() -> None:
+async def test_when_the_oldest_waits_longer_than_the_hold_everything_is_given_up_in_order(monkeypatch) -> None:
+    monkeypatch.setattr(journals, "_PROBE_PAUSE", 0.01)
     disk = Disk()
-    disk.trouble = [Busy("locked")] * 2
+    disk.trouble = [Busy("locked")]
     lost: list[int] = []
     async with running(disk, hold=0.0) as journal:
         journal.on_lost = lambda entries: lost.extend(entry.message.id for entry in entries)
-        old = journal.append(message(1))
-        assert not await old.saved
-        disk.trouble = []
-        assert await journal.append(message(2)).saved
-    assert lost == [1]
-    assert disk.batches == [[2]]
-    assert [gone for gone, _ in disk.undone] == [1]
+        entries = [journal.append(message(number)) for number in (1, 2)]
+        # The later one too: saved now, it would stand before the earlier one that is sent again.
+        assert await asyncio.gather(*(entry.saved for entry in entries)) == [False, False]
+        while not journal.healthy:
+            await asyncio.sleep(0.01)
+        assert await journal.append(message(3)).saved
+    assert lost == [1, 2]
+    assert disk.batches == [[], [3]]
+    assert [gone for gone, _ in disk.undone] == [1, 2]
 
 
 async def test_a_row_that_cannot_be_written_is_found_and_retracted_alone() -> None:
@@ -152,8 +151,21 @@ async def test_a_full_disk_gives_up_what_waits_at_once_and_recovers_by_itself(mo
         assert await journal.append(message(4)).saved
     assert health == [False, True]
     assert [gone for gone, _ in disk.undone] == [1, 2, 3]  # their commit may have reached the disk: it is undone first
-    assert disk.batches == [[4]]
+    assert disk.batches == [[], [4]]
     assert journal.corrected(message(1)) == message(1)
+
+
+async def test_the_watermark_passes_what_was_given_up_only_when_that_is_durably_gone(monkeypatch) -> None:
+    monkeypatch.setattr(journals, "_PROBE_PAUSE", 0.01)
+    disk = Disk()
+    disk.full = True
+    async with running(disk, watermark=3) as journal:
+        assert not await journal.append(message(7)).saved
+        assert journal.watermark == 3  # after a crash it may be there again: pages must ask for it
+        disk.full = False
+        while not journal.healthy:
+            await asyncio.sleep(0.01)
+        assert journal.watermark == 7
 
 
 async def test_the_journal_says_when_it_is_full_and_when_it_is_not() -> None:

@@ -173,4 +173,3 @@ async def test_a_message_of_another_conversation_is_not_found(chat, an, revision
     first = await chat.say(an, "one")
     with pytest.raises(NotFound):
         await revisions.edit(an, Target(Conversation(room="tech"), first.message.id, first.message.rev), "two", KEY)
-

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 import old_chat
-from chatapp import schema
+from chatapp import adoption, schema
 from chatapp.records import Conversation, Message, Rejected
 from chatapp.schema import MIGRATIONS
 from chatapp.settings import CannotStart
@@ -223,7 +223,7 @@ async def test_people_whose_names_differ_in_case_stay_two_people(upgraded: Store
 
 
 async def test_a_name_without_an_account_cannot_log_in_nor_be_taken(upgraded: Store) -> None:
-    key = schema.names.key(old_chat.GHOST)
+    key = adoption.names.key(old_chat.GHOST)
     assert await upgraded.accounts.credentials(old_chat.GHOST, key) is None
     assert old_chat.GHOST not in [user.username for user in await upgraded.accounts.people()]
     with pytest.raises(Rejected):
@@ -316,7 +316,7 @@ async def test_new_numbers_begin_above_all_old_ones(upgraded: Store) -> None:
     ],
 )
 def test_times_of_every_kind_are_understood_or_recognised_as_none(moment: object, text: str | None) -> None:
-    assert schema._iso(moment) == text
+    assert adoption._iso(moment) == text
 
 
 @pytest.mark.parametrize(
@@ -397,8 +397,8 @@ async def test_a_picture_of_raw_bytes_or_upper_case_address_is_read(old: Path) -
 
 
 def test_an_endless_text_that_begins_like_a_picture_takes_no_endless_time() -> None:
-    assert not schema._is_data_url("data:image/png;base64," + " =" * 2_000_000 + "!")
-    assert not schema._is_data_url("data:image/" + ";base64" * 500_000)
+    assert not adoption._is_data_url("data:image/png;base64," + " =" * 2_000_000 + "!")
+    assert not adoption._is_data_url("data:image/" + ";base64" * 500_000)
 
 
 async def test_when_no_picture_can_be_read_at_all_none_is_declared_unreadable(old: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from aiohttp import WSMsgType, WSServerHandshakeError
+from aiohttp.streams import EofStream
 
 from people import Person
 from pictures import picture
@@ -34,7 +35,6 @@ class Ear:
                     if _fits(frame, wanted):
                         return json.loads(frame) if frame.startswith("{") else frame
                 message = await self.socket.receive()
-                print(message)
                 if message.type is not WSMsgType.TEXT:
                     return message
                 self.heard.append(message.data)
@@ -319,3 +319,16 @@ async def test_somebody_who_registers_appears_in_lists_that_are_open(meet) -> No
         await ear.until("ready")
         await meet("Bình")
         assert 'data-person="2"' in await ear.until("newcomers:.members")
+
+
+async def test_a_closed_socket_gets_one_close_frame(meet) -> None:
+    an = await meet("An")
+    async with an.socket(OURS, autoclose=False) as socket:
+        ear = Ear(socket)
+        await ear.until("ready")
+        await an.log_out()
+        last = await ear.until(lambda frame: False)
+        assert (last.type, last.data) == (WSMsgType.CLOSE, 4401)
+        await socket._writer.close(4401)  # the answer; a second frame of the server would be read as a fault
+        with pytest.raises(EofStream):
+            await socket._reader.read()

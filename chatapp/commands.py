@@ -1,0 +1,171 @@
+"""The operator's commands: check, back up and restore a database. All but restore and repairs suit a running server."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import shlex
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from chatapp import upkeep
+from chatapp.settings import CannotStart, Settings
+from chatapp.upkeep import Refused, Report, State
+
+NAMES = ("check", "backup", "restore")
+_STOPPED = 130  # the exit status of a program that Ctrl+C ended
+_NICENESS = 10  # messages go before backups
+
+_REPAIR = "This can be repaired without a loss. Stop the server, then:\n  {check} --repair"
+_UPGRADE = "Start the server: it keeps a copy of the database and upgrades it."
+_LOST = """\
+What is listed is missing; everything else works, so the server may go on. A backup from before may still have it.
+To go back to one, stop the server, then:
+  {restore}"""
+_DAMAGED = """\
+The file is damaged and gets worse with use. Look at the disk it lies on, stop the server and go back to your newest
+backup; the damaged file is kept beside it:
+  {restore}
+Without a backup, the program sqlite3 may save a part: sqlite3 {database} .recover"""
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run the command in ``argv``. Return the exit status: 0 when it is done and all is well."""
+    given = _parser().parse_args(argv)
+    settings = Settings.read([] if given.database is None else ["--database", given.database])
+    for name in ("SIGTERM", "SIGHUP"):  # end as with Ctrl+C: no half of a copy stays behind
+        if number := getattr(signal, name, None):
+            signal.signal(number, signal.default_int_handler)
+    try:
+        return int(given.run(settings.database, given))
+    except (Refused, CannotStart) as reason:
+        print(f"chatapp: {reason}", file=sys.stderr)
+    except OSError as error:
+        print(f"chatapp: {error.filename or settings.database}: {error.strerror}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("chatapp: stopped before it was done.", file=sys.stderr)
+        return _STOPPED
+    return int(given.failure)
+
+
+def _check(database: Path, given: argparse.Namespace) -> int:
+    if given.repair:
+        upkeep.mend(database)
+    _step_back()
+    report = asyncio.run(upkeep.check(database, _Progress))
+    lost = "damaged" if report.damaged else "missing"
+    print(f"{database.absolute()}: {report.size / 1e6:,.1f} MB" + (f"; {report.counts}" if report.counts else ""))
+    for state, line in report.found:
+        print(f"  {lost if state is State.LOST else 'repairable'}: {line}")
+    print(_advice(report, database))
+    return report.state
+
+
+def _advice(report: Report, database: Path) -> str:
+    if report.state is State.FINE:
+        return "Everything is in order."
+    if report.state is State.REPAIRABLE:
+        text = _UPGRADE if report.old else _REPAIR
+    else:
+        text = _DAMAGED if report.damaged else _LOST
+    name = shlex.quote(str(database))
+    return text.format(
+        check=f"python -m chatapp check --database {name}",
+        restore=f"python -m chatapp restore FILE --database {name}",
+        database=name,
+    )
+
+
+def _backup(database: Path, given: argparse.Namespace) -> int:
+    target = Path(given.file).expanduser()
+    _step_back()
+    counts = upkeep.backup(database, target, _Progress("copying"), force=given.force)
+    print(f"Saved and verified: {target.absolute()}, {target.stat().st_size / 1e6:,.1f} MB; {counts}")
+    print("It holds every message and the key of the log-ins: keep it as safe as the database itself.")
+    return 0
+
+
+def _restore(database: Path, given: argparse.Namespace) -> int:
+    copy = Path(given.file).expanduser()
+    counts, kept = upkeep.restore(copy, database, _Progress("copying"))
+    print(f"Restored: {database.absolute()}; {counts}")
+    if counts.newest:
+        print(f"The newest message is of {counts.newest[:16].replace('T', ' ')} UTC.")
+    if kept:
+        print(f"The database that was here is kept: {kept}\nRemove it once nothing in it is needed.")
+    print("Now start the server. Open pages load themselves anew; log-ins that the backup knows go on.")
+    return 0
+
+
+def _step_back() -> None:
+    if sys.platform != "win32":
+        os.nice(_NICENESS)
+
+
+class _Progress:
+    """Show how far something is on one line, to somebody who looks."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._shown = ""
+
+    def __call__(self, done: int, total: int) -> None:
+        line = f"{self._what}: {100 * done // max(total, 1)} %"
+        if line != self._shown and sys.stderr.isatty():
+            end = "\r\x1b[K" if done >= total else ""
+            print(f"\r{line}{end}", end="", file=sys.stderr, flush=True)
+            self._shown = line
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="chatapp", allow_abbrev=False)
+    adds = parser.add_subparsers(dest="command", required=True)
+    check = _add(
+        adds,
+        _check,
+        "Look whether a database is in order: the file, what points to what, and every picture. Changes nothing.\n"
+        "Exit status: 0 all is well, 1 it can be repaired, 2 something is lost or the database cannot be read.",
+        "python -m chatapp check --database /srv/chat/chat.db",
+        failure=State.LOST,
+    )
+    check.add_argument("--repair", action="store_true", help="repair what can be repaired, while no server runs")
+    backup = _add(
+        adds,
+        _backup,
+        "Copy everything into one file and verify it, while the server runs or not.\n"
+        "Exit status: 0 when the file is there, 1 when it is not.",
+        "python -m chatapp backup /srv/backups/chat-monday.db --force",
+    )
+    backup.add_argument("file", metavar="FILE", help="where the copy goes; in the database's format")
+    backup.add_argument("--force", action="store_true", help="replace FILE if it exists")
+    restore = _add(
+        adds,
+        _restore,
+        "Put a backup in the place of the database, while no server runs. The database that was there is kept.\n"
+        "Exit status: 0 when it is done, 1 when nothing was changed.",
+        "python -m chatapp restore /srv/backups/chat-monday.db",
+    )
+    restore.add_argument("file", metavar="FILE", help="the backup; it stays as it is")
+    return parser
+
+
+def _add(
+    adds: argparse._SubParsersAction[argparse.ArgumentParser],
+    run: Callable[[Path, argparse.Namespace], int],
+    description: str,
+    example: str,
+    failure: int = 1,
+) -> argparse.ArgumentParser:
+    command = adds.add_parser(
+        run.__name__.strip("_"),
+        description=description,
+        epilog=f"example:\n  {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    command.add_argument("--database", metavar="FILE", help="the database (default: chat.db; CHATAPP_DATABASE)")
+    command.set_defaults(run=run, failure=failure)
+    return command

@@ -1,0 +1,249 @@
+"""Look after a database from outside the server: read it, copy it while it is written, let it begin anew."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from chatapp import clock, schema
+from chatapp.store.database import Row
+
+Progress = Callable[[int, int], None]  # called with how much is done, and of how much
+
+_PATIENCE = 5.0  # seconds to wait for somebody's lock
+_STEP = 256  # pages copied at once, usually a megabyte
+_REST = 1.0  # of the time that a step took: the disk belongs to the server
+_LONGEST_REST = 1.0  # seconds
+_BELIEVED = 2**52  # a ceiling above is damage; believed, it would leave too few numbers for the time to come
+_DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+_META = ("epoch", "cookie_key", "watermark", "ceiling")
+
+
+class Refused(Exception):  # noqa: N818 - an answer to the operator, not a failure of the program
+    """Say in one sentence why something is not done."""
+
+
+class Damaged(Refused):
+    """Say that it is not done because a database is damaged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What a database holds."""
+
+    people: int
+    messages: int
+    pictures: int
+    newest: str  # when the latest message was written, empty when there is none
+
+    def __str__(self) -> str:
+        return f"people: {self.people:,}, messages: {self.messages:,}, pictures: {self.pictures:,}"
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Turn every error of SQLite into a sentence about a file: raise Damaged or Refused."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        code = _code(error)
+        if code == sqlite3.SQLITE_NOTADB:
+            raise Damaged(f"{path} is not a database.") from error
+        if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_IOERR}:
+            raise Damaged(f"{path} is damaged: {error}.") from error
+        if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+            raise Refused(f"{path} is locked by another program. Close that program and try again.") from error
+        raise Refused(f"Cannot use {path}: {error}.") from error
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open a database that exists. Errors are SQLite's."""
+    address = path.absolute().as_uri() + "?mode=rw"
+    db = sqlite3.connect(address, uri=True, isolation_level=None, timeout=_PATIENCE)
+    db.execute("PRAGMA foreign_keys = ON")
+    return db
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[Reading]:
+    """Give a chat's database to be read, whether a server uses it or not. Raise Refused."""
+    if not path.is_file():
+        raise Refused(f"There is no database at {path}.")
+    with translated(path), closing(connect(path)) as db:
+        # Not mode=ro: a connection that could not write would leave a log behind that the server had tidied away.
+        db.execute("PRAGMA query_only = ON")
+        yield Reading(db, path)
+
+
+class Reading:
+    """A chat's database that is read and not changed."""
+
+    def __init__(self, db: sqlite3.Connection, path: Path) -> None:
+        if not _holds_a_chat(db, path):
+            raise Refused(f"{path} is empty: it holds no chat yet.")
+        [[version]] = db.execute("PRAGMA user_version")
+        self.version = int(version)
+        if self.version > len(schema.MIGRATIONS):
+            raise Refused(f"{path} was written by a newer chatapp. Install the newer version.")
+        self._db = db
+        self.path = path
+
+    @property
+    def is_original(self) -> bool:
+        """Tell whether this is a database that only the original program has used."""
+        return "meta" not in self._tables()
+
+    @property
+    def is_old(self) -> bool:
+        """Tell whether the server would upgrade the database when it starts."""
+        return self.version < len(schema.MIGRATIONS)
+
+    def rows(self, sql: str, *values: object) -> list[Row]:
+        """Return what a query finds."""
+        return list(self._db.execute(sql, values))
+
+    @property
+    def size(self) -> int:
+        """Return the bytes of a copy."""
+        return int(self.rows("PRAGMA page_count")[0][0] * self.rows("PRAGMA page_size")[0][0])
+
+    def counts(self) -> Counts:
+        """Count what is there; a database of the original program may lack some of it."""
+        tables = self._tables()
+
+        def count(table: str) -> int:
+            return int(self.rows(f"SELECT count(*) FROM {table}")[0][0]) if table in tables else 0  # noqa: S608
+
+        talk = [table for table in ("messages", "private_messages") if table in tables]
+        newest = [self.rows(f"SELECT created_at FROM {table} ORDER BY id DESC LIMIT 1") for table in talk]  # noqa: S608
+        return Counts(
+            count("users"),
+            sum(count(table) for table in talk),
+            count("pictures"),
+            max((str(row[0]) for rows in newest for row in rows), default=""),
+        )
+
+    def damage(self) -> list[str]:
+        """Return what SQLite finds wrong with the file, at most twenty lines."""
+        try:
+            found = [str(line) for [line] in self.rows("PRAGMA integrity_check(20)")]
+        except sqlite3.DatabaseError as error:
+            if _code(error) not in _DAMAGE:
+                raise
+            return [str(error)]
+        return [] if found == ["ok"] else found
+
+    def lacks(self) -> list[str]:
+        """Return the names of facts without which no server can start."""
+        known = {row[0] for row in self.rows("SELECT name FROM meta WHERE value IS NOT NULL")}
+        return [name for name in _META if name not in known]
+
+    def pictures(self) -> list[tuple[str, str, int]]:
+        """Return the id of every picture that a message shows, with the conversation and the id of the message."""
+        return [
+            (row[0], row[1], row[2])
+            for row in self.rows("SELECT id, conversation, message_id FROM pictures WHERE message_id IS NOT NULL")
+        ]
+
+    def picture(self, picture_id: str) -> list[bytes]:
+        """Return the bytes of every size of a picture."""
+        return [row[0] for row in self.rows("SELECT bytes FROM picture_bytes WHERE picture_id = ?", picture_id)]
+
+    def _tables(self) -> set[str]:
+        return {row[0] for row in self.rows("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+
+    def copy(self, target: Path, progress: Progress) -> Counts:
+        """Write the state of this moment into an empty file and prove it sound. Return what is in it. Raise Refused."""
+        # In one read transaction all steps see the same state, and what is written meanwhile never makes them start
+        # over. It holds nobody up: the server goes on writing into its log.
+        self._db.execute("BEGIN")
+        try:
+            counts = self.counts()
+            self._fill(target, progress)
+        finally:
+            self._db.rollback()
+        with reading(target) as copy:
+            damage = copy.damage() or ([] if copy.counts() == counts else ["something is missing"])
+        if damage:
+            raise Damaged(f"The copy of {self.path} is not sound and was thrown away: {damage[0]}.")
+        return counts
+
+    def _fill(self, target: Path, progress: Progress) -> None:
+        descriptor, began = os.open(target, os.O_RDWR), clock.monotonic()
+
+        def step(_: int, remaining: int, total: int) -> None:
+            nonlocal began
+            # Written back in one go at the end, a large copy would hold up for seconds what the server has to save.
+            os.fsync(descriptor)
+            progress(total - remaining, total)
+            clock.sleep(min(_LONGEST_REST, _REST * (clock.monotonic() - began)))
+            began = clock.monotonic()
+
+        try:
+            with closing(connect(target)) as copy:
+                # Nobody else knows the file yet, and half of one is thrown away.
+                copy.execute("PRAGMA journal_mode = OFF")
+                copy.execute("PRAGMA synchronous = OFF")
+                self._db.backup(copy, pages=_STEP, progress=step)
+                copy.execute("PRAGMA journal_mode = DELETE")  # one file, complete without a log beside it
+        except sqlite3.Error as error:
+            if _code(error) in _DAMAGE:
+                raise  # of what is copied: the copy was empty
+            raise Refused(f"Cannot copy {self.path} into {target.parent}: {error}.") from error
+        finally:
+            os.close(descriptor)
+
+
+def highest_ceiling(path: Path) -> int:
+    """Return the number above which none was ever handed out, as far as a file still tells; else 0."""
+    try:
+        with closing(connect(path)) as db:
+            [[ceiling]] = db.execute("SELECT value FROM meta WHERE name = 'ceiling'")
+            return ceiling if isinstance(ceiling, int) and 0 <= ceiling < _BELIEVED else 0
+    except (sqlite3.Error, ValueError):  # missing, damaged, or of the original program
+        return 0
+
+
+def begin_anew(path: Path, ceiling: int) -> None:
+    """Give a restored database a new epoch, and let its numbers begin above a ceiling. Raise Refused."""
+    with translated(path), closing(connect(path)) as db:
+        db.execute("BEGIN IMMEDIATE")
+        db.execute("UPDATE meta SET value = ? WHERE name = 'epoch'", (secrets.token_urlsafe(9),))
+        db.execute("UPDATE meta SET value = ? WHERE name = 'ceiling'", (ceiling,))
+        db.execute("COMMIT")
+
+
+def settle(path: Path) -> None:
+    """Fold the log of a database that is to be laid aside into it; leave a damaged one as it is.
+
+    Raise Refused when another program uses it, or when it is another program's.
+    """
+    try:
+        with translated(path), closing(connect(path)) as db:
+            _holds_a_chat(db, path)
+            [[busy, *_]] = db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    except Damaged:
+        return  # this is why backups are restored
+    if busy:
+        raise Refused(f"{path} is in use by another program. Close that program and try again.")
+
+
+def _holds_a_chat(db: sqlite3.Connection, path: Path) -> bool:
+    columns = {
+        (str(table).lower(), str(column).lower())
+        for table, column in db.execute(
+            "SELECT t.name, c.name FROM sqlite_schema t JOIN pragma_table_info(t.name) c WHERE t.type = 'table'"
+        )
+    }
+    if columns and not columns >= schema.REQUIRED:
+        raise Refused(f"{path} is the database of another program.")
+    return bool(columns)
+
+
+def _code(error: sqlite3.Error) -> int:
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF  # the primary code, without the extension

@@ -1,0 +1,208 @@
+"""What an operator does with a database beside the server: look whether it is in order, back it up, restore it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import IntEnum
+from pathlib import Path
+
+from chatapp import clock, files
+from chatapp.images import Images
+from chatapp.lock import DatabaseLock
+from chatapp.records import Rejected
+from chatapp.store import strays
+from chatapp.store.upkeep import (
+    Counts,
+    Damaged,
+    Progress,
+    Reading,
+    Refused,
+    begin_anew,
+    highest_ceiling,
+    reading,
+    settle,
+)
+
+__all__ = ["Damaged", "Refused", "Report", "State", "backup", "check", "mend", "restore"]
+
+_ROOM = 16 * 2**20  # bytes that a copy leaves free: a full disk would keep the server from saving
+_NAMED = 5  # pictures, or lines of SQLite, that a report names one by one
+
+
+class State(IntEnum):
+    """How a database is, and the exit status that says so."""
+
+    FINE = 0
+    REPAIRABLE = 1
+    LOST = 2  # something is missing that only a backup may have
+
+
+@dataclass(slots=True)
+class Report:
+    """What a check found."""
+
+    size: int = 0
+    counts: Counts | None = None
+    found: list[tuple[State, str]] = field(default_factory=list)
+    damaged: bool = False  # the file itself, and not only what is in it
+    old: bool = False  # the next start of the server upgrades it
+
+    @property
+    def state(self) -> State:
+        """Return the worst of what was found."""
+        return max((state for state, _ in self.found), default=State.FINE)
+
+
+async def check(path: Path, progress: Callable[[str], Progress]) -> Report:
+    """Look at everything in a database, also while a server uses it, and change nothing. Raise Refused."""
+    report = Report()
+    try:
+        with reading(path) as database:
+            report.size = database.size
+            _check_file(report, database)
+            report.counts = database.counts()
+            if database.is_old:
+                report.old = True
+                report.found.append((State.REPAIRABLE, f"written by an older version: schema {database.version}"))
+                return report
+            _check_rows(report, database)
+            await _check_pictures(report, database, progress("looking at pictures"))
+    except Damaged as reason:  # so badly that it cannot even be counted
+        report.damaged = True
+        report.found.append((State.LOST, str(reason)))
+    return report
+
+
+def _check_file(report: Report, database: Reading) -> None:
+    if damage := database.damage():
+        report.damaged = not strays.is_index_only(damage)
+        state = State.LOST if report.damaged else State.REPAIRABLE
+        report.found += [(state, f"the file: {line}") for line in damage[:_NAMED]]
+
+
+def _check_rows(report: Report, database: Reading) -> None:
+    report.found += [(State.LOST, f"missing from the database's own notes: {name}") for name in database.lacks()]
+    for stray in strays.find(database):
+        report.found.append((State.REPAIRABLE if stray.mendable else State.LOST, f"{stray.text}: {stray.count:,}"))
+
+
+async def _check_pictures(report: Report, database: Reading, progress: Progress) -> None:
+    images, broken = Images(), []
+    pictures = database.pictures()
+    try:
+        for number, (picture_id, conversation, message_id) in enumerate(pictures, 1):
+            try:
+                for data in database.picture(picture_id):
+                    await images.verify(data)
+            except Rejected as reason:
+                broken.append(f"the picture of message {message_id} in {conversation}: {reason}")
+            progress(number, len(pictures))
+    finally:
+        await images.close()
+    if len(broken) > _NAMED:
+        broken[_NAMED:] = [f"and as many more pictures: {len(broken) - _NAMED:,}"]
+    report.found += [(State.LOST, line) for line in broken]
+
+
+def mend(path: Path) -> None:
+    """Repair what a check calls repairable. Raise Refused, or CannotStart while a server uses the database."""
+    with reading(path) as database, DatabaseLock(path):
+        if database.is_old:
+            raise Refused(f"{path} was written by an older version. Start the server: it upgrades the file.")
+        if not strays.is_index_only(database.damage()):
+            raise Damaged(f"{path} is damaged beyond this kind of repair. Restore a backup.")
+        strays.mend(path)
+
+
+def backup(database: Path, target: Path, progress: Progress, *, force: bool = False) -> Counts:
+    """Copy a database as it is at this moment into a file, proven sound, also while a server writes. Raise Refused."""
+    with reading(database) as source:
+        target = target.resolve()
+        _refuse_target(database.resolve(), target, force=force)
+        with _copied(source, target, progress) as (part, counts):
+            files.put(part, target)
+    return counts
+
+
+def _refuse_target(database: Path, target: Path, *, force: bool) -> None:
+    if target in (database, database.with_name(database.name + ".lock"), *files.beside(database)):
+        raise Refused(f"{target} belongs to the database itself. Choose another file.")
+    if target.is_dir():
+        raise Refused(f"{target} is a folder. Name a file in it.")
+    if target.exists() and not force:
+        raise Refused(f"{target} exists already. Choose another file, or replace it with --force.")
+    if busy := next((each for each in files.beside(target) if each.exists()), None):
+        raise Refused(f"{target} is a database in use: {busy.name} is beside it. Choose another file.")
+
+
+@contextmanager
+def _copied(source: Reading, target: Path, progress: Progress) -> Iterator[tuple[Path, Counts]]:
+    """Give a copy beside the place where it shall be."""
+    if not target.parent.is_dir():
+        raise Refused(f"The folder {target.parent} does not exist. Make it first.")
+    free = shutil.disk_usage(target.parent).free
+    if free < source.size + _ROOM:
+        needs = (source.size + _ROOM) / 1e6
+        raise Refused(
+            f"Not enough room in {target.parent}: the copy needs {needs:,.1f} MB, {free / 1e6:,.1f} are free."
+        )
+    with files.part_of(target) as part:
+        yield part, source.copy(part, progress)
+
+
+def restore(copy: Path, database: Path, progress: Progress) -> tuple[Counts, Path | None]:
+    """Put a copy in the place of a database that no server uses.
+
+    Return what is in it, and where the database is kept that was there. Raise Refused or CannotStart.
+    """
+    database = database.resolve()
+    if copy.resolve() == database:
+        raise Refused(f"{copy} is the database itself. Name the backup that shall take its place.")
+    lock = DatabaseLock(database)
+    with lock, reading(copy) as source:
+        _refuse_source(source)
+        with _copied(source, database, progress) as (part, counts):
+            begin_anew(part, _ceiling(part, database))
+            owner = database if database.exists() else database.parent
+            for each in (part, lock.path):
+                files.hand_over(each, owner)
+            kept = _lay_aside(database)
+            files.put(part, database)
+    return counts, kept
+
+
+def _refuse_source(source: Reading) -> None:
+    if source.is_original:
+        raise Refused(
+            f"{source.path} is a file of the original program."
+            " Start the server on a copy of it instead, with --database."
+        )
+    if lacking := source.lacks():
+        raise Damaged(f"{source.path} is not complete, so it is not restored: it lacks {', '.join(lacking)}.")
+
+
+def _ceiling(part: Path, database: Path) -> int:
+    """Return a number above all that pages may know from either database, however far its last one got."""
+    return clock.Stamper(max(highest_ceiling(part), highest_ceiling(database))).reserve()
+
+
+def _lay_aside(database: Path) -> Path | None:
+    """Keep the database under another name; it stays under its own until another takes its place."""
+    kept = database.with_name(f"{database.name}.before-restore-{clock.timestamp().replace(':', '-')}")
+    there = database.exists()
+    if there:
+        settle(database)
+    # A log that is left, of a damaged database or of one that somebody removed, must not meet the new file.
+    for old, new in zip(files.beside(database), files.beside(kept), strict=True):
+        if old.exists():
+            old.rename(new)
+    if there:
+        try:
+            os.link(database, kept)
+        except OSError:  # not every file system can: then there is none for a moment
+            database.rename(kept)
+    return kept if there else None
