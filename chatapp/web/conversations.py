@@ -67,6 +67,6 @@ async def beside(request: web.Request) -> list[views.Person]:
 
 async def people(request: web.Request) -> list[views.Person]:
     """Return everybody, those who are here first."""
-    online = request.app[keys.hub].users()
+    online = {*request.app[keys.hub].users(), sessions.me(request).id}  # the reader is here, if not connected yet
     everybody = [views.Person(user, user.id in online) for user in await request.app[keys.store].accounts.people()]
     return sorted(everybody, key=lambda person: not person.online)  # stable: by name within each half

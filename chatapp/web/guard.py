@@ -172,9 +172,11 @@ async def _recognise(request: web.Request, cookie: Callable[[web.Request], Await
 def _listen_to(request: web.Request, session: Session | None) -> None:
     wish = (session and session.user.language) or request.cookies.get("language")
     default = request.app[keys.settings].language
-    language.current.set(language.choose(request.headers.get("Accept-Language"), wish, default))
-    zone = unquote(request.cookies.get("zone", ""))[:_ZONE_LIMIT]
-    language.zone.set(str(language.time_zone(zone)))
+    spoken = language.choose(request.headers.get("Accept-Language"), wish, default)
+    zone = str(language.time_zone(unquote(request.cookies.get("zone", ""))[:_ZONE_LIMIT]))
+    for variable, value in ((language.current, spoken), (language.zone, zone)):
+        if variable.get() != value:  # the context of a socket lives as long as the socket
+            variable.set(value)
 
 
 @web.middleware

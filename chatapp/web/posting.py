@@ -104,7 +104,17 @@ async def _take(request: web.Request, me: User, place: Place, form: Form, part: 
         try:
             form.pictures.append(await _picture(request, me, place, form, data, part.filename))
         except Rejected as refusal:
-            form.refusal = refusal  # the rest is read all the same: the caption may come last
+            form.refusal = _named(refusal, part.filename)  # the rest is read all the same: the caption may come last
+
+
+def _named(refusal: Rejected, name: str) -> Rejected:
+    """Return a refusal that says which of several pictures it means."""
+    if "name" in refusal.values or not refusal.code.startswith("picture_"):
+        return refusal
+    values = {"name": name, "why": language.explain(refusal)}
+    return Rejected(
+        refusal.code, sentence("“{name}”: {why}"), retry=refusal.retry, retry_after=refusal.retry_after, **values
+    )
 
 
 async def _picture(  # noqa: PLR0913 - one picture and where it belongs

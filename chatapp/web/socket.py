@@ -6,6 +6,7 @@ import json
 import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any
+from urllib.parse import parse_qsl
 
 from aiohttp import WSMsgType, web
 
@@ -32,11 +33,13 @@ async def socket(request: web.Request) -> web.StreamResponse:
     session = request[keys.session]
     if session is None:
         return pages.log_in_first(request)
-    place = await _first_place(request, session.user)
+    # Not request.query: the request would keep it as long as the socket lives.
+    query = dict(parse_qsl(request.query_string, keep_blank_values=True))
+    place = await _first_place(request, session.user, query)
     settings = request.app[keys.settings]
     # Our page says where it is; a connection that does not may be the original program's client,
     # which sends pictures as frames.
-    ours = "epoch" in request.query or "join" in request.query
+    ours = "epoch" in query or "join" in query
     ws = web.WebSocketResponse(
         compress=False,  # frames are small and joined; deflate costs 0.2 MB a connection
         heartbeat=settings.beat_seconds,  # a silent peer is gone after one and a half times this
@@ -53,14 +56,16 @@ async def socket(request: web.Request) -> web.StreamResponse:
     if code := _turned_away(request, listener):
         await ws.close(code=code)
         return ws
-    await Connection(request, ws, listener, session.user, place).serve()
+    since, epoch = query.get("since"), query.get("epoch")
+    del query
+    await Connection(request, ws, listener, session.user, place).serve(since, epoch)
     return ws
 
 
-async def _first_place(request: web.Request, me: User) -> Place | None:
-    if "room" in request.query or "direct" in request.query:
-        return await places.find(request, me, request.query)
-    if "epoch" in request.query or "join" in request.query:
+async def _first_place(request: web.Request, me: User, query: dict[str, str]) -> Place | None:
+    if "room" in query or "direct" in query:
+        return await places.find(request, me, query)
+    if "epoch" in query or "join" in query:
         return None  # a page that shows no conversation
     rooms = await request.app[keys.store].messages.rooms()
     return places.of_room(rooms[0])  # where the original program's client begins
@@ -105,10 +110,10 @@ class Connection:
     def _unread(self) -> Unread:
         return self._request.app[keys.unread]
 
-    async def serve(self) -> None:
+    async def serve(self, since: str | None, epoch: str | None) -> None:
         """Catch up, then read frames until the connection ends."""
         try:
-            await self._catch_up(self._request.query.get("since"), self._request.query.get("epoch"))
+            await self._catch_up(since, epoch)
             self._presence.changed()
             async for message in self._ws:
                 if message.type is WSMsgType.TEXT:

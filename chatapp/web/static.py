@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -29,8 +30,9 @@ _TYPES = {
     ".woff2": "font/woff2",
 }
 _PACKED = {"image/png", "image/x-icon", "image/webp", "image/jpeg", "font/woff2"}  # compressed already
-_GZIP_FROM = 1_000  # bytes; below that the answer fits one packet either way
+_GZIP_FROM = 256  # bytes; what is smaller gains nothing
 _IMMUTABLE = "public, max-age=31536000, immutable"
+_MARGIN = re.compile(rb"^ *(?://.*)?", re.MULTILINE)  # the indent of a line, or all of it if it is a comment
 _FAVICON = "img/favicon.svg"
 
 
@@ -129,6 +131,8 @@ def _paths(folder: Path) -> list[str]:
 def _read(path: Path) -> File:
     content_type = _TYPES.get(PurePosixPath(path.name).suffix.lower(), "application/octet-stream")
     body = path.read_bytes()
+    if content_type == "text/javascript" and "vendor" not in path.parts:
+        body = _MARGIN.sub(b"", body)  # a quarter of what is sent; empty lines stay, so that line numbers are right
     packed = None
     if len(body) > _GZIP_FROM and content_type not in _PACKED:
         packed = gzip.compress(body, 9, mtime=0)

@@ -6,11 +6,9 @@ import * as forms from "./forms.js";
 import * as lightbox from "./lightbox.js";
 import { person } from "./page.js";
 import * as pictures from "./pictures.js";
-import * as removal from "./removal.js";
 import * as scroll from "./scroll.js";
 import { trim } from "./timeline.js";
 import * as times from "./times.js";
-import * as toolbar from "./toolbar.js";
 import * as unread from "./unread.js";
 import * as viewport from "./viewport.js";
 
@@ -21,8 +19,6 @@ if (document.querySelector("[hx-chat]")) {
   lightbox.start();
   composer.start();
   pictures.start();
-  removal.start();
-  toolbar.start();
   unread.start();
   scroll.start((atBottom) => {
     if (!atBottom) return;

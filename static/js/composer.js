@@ -2,11 +2,11 @@
 // types: Vietnamese keyboards on Windows correct letters by fake backspaces, and would eat what was put in.
 
 import * as conversation from "./conversation.js";
-import * as editing from "./editing.js";
 import * as outbox from "./outbox.js";
 import { composer, endsAtNewest, isTouch, limits, page, person, refuse } from "./page.js";
 import * as pictures from "./pictures.js";
 import * as presence from "./presence.js";
+import * as revising from "./revising.js";
 import * as scroll from "./scroll.js";
 import * as sender from "./sender.js";
 import { erase, read, write } from "./storage.js";
@@ -24,7 +24,7 @@ export function start() {
   document.addEventListener("submit", submit);
   document.addEventListener("click", pressed);
   addEventListener("pagehide", keep);
-  editing.start(put);
+  revising.start(put);
 }
 
 // Another conversation is on the page: its draft comes back, and on a computer so does the focus.
@@ -36,7 +36,7 @@ export function adopt(first) {
   if (!box.value) fill(read(draftName()) ?? "");
   else grow(box);
   count(box);
-  editing.adopt();
+  revising.adopt();
   if (first) return;
   if (isTouch()) heading();
   else box.focus({ preventScroll: true });
@@ -62,9 +62,9 @@ function put(text) {
 function keydown(event) {
   // Safari ends a composition before its Enter arrives: only the key code 229 tells that it was not a plain one.
   if (event.isComposing || event.keyCode === 229) return;
-  if (editing.isOpen() && event.key === "Escape" && event.target.closest(".foot")) return leave(event);
+  if (isEditing() && event.key === "Escape" && event.target.closest(".foot")) return leave(event);
   if (event.target.id !== "text") return;
-  if (event.key === "ArrowUp" && !event.target.value && editing.beginLast()) return event.preventDefault();
+  if (event.key === "ArrowUp" && !event.target.value) return revising.beginLast();
   if (event.key !== "Enter") return;
   const always = event.ctrlKey || event.metaKey;
   if (!always && (event.shiftKey || event.altKey || isTouch())) return;
@@ -74,7 +74,7 @@ function keydown(event) {
 
 function leave(event) {
   event.preventDefault();
-  editing.close();
+  revising.editing.close();
 }
 
 function submit(event) {
@@ -83,7 +83,7 @@ function submit(event) {
   const box = document.getElementById("text");
   const over = length(box.value) - limits.content;
   if (over > 0) return refuse(word("too_long", { n: over }));
-  if (editing.isOpen()) return editing.save(box.value);
+  if (isEditing()) return revising.editing.save(box.value);
   const chosen = pictures.chosen();
   if (!box.value.trim() && !chosen.length) return;
   const action = composer().getAttribute("action");
@@ -94,6 +94,10 @@ function submit(event) {
   if (endsAtNewest()) scroll.toBottom();
   else scroll.jump();
   sender.pump();
+}
+
+function isEditing() {
+  return Boolean(revising.editing?.isOpen());
 }
 
 function empty(box) {
@@ -108,10 +112,10 @@ function empty(box) {
 function typed(box) {
   grow(box);
   count(box);
-  keeping = editing.isOpen() ? editing.note(box.value) : [draftName(), box.value];
+  keeping = isEditing() ? revising.editing.note(box.value) : [draftName(), box.value];
   clearTimeout(keepTimer);
   keepTimer = setTimeout(keep, KEEP);
-  if (box.value.trim() && !editing.isOpen() && conversation.isLive()) presence.type();
+  if (box.value.trim() && !isEditing() && conversation.isLive()) presence.type();
 }
 
 function keep() {

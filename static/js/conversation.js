@@ -55,7 +55,10 @@ export function bring(items) {
     for (const item of items) {
       const id = Number(item.dataset.mid);
       mentioned.add(id);
-      const entry = timeline.isOwn(item) && sender.entryOf(id);
+      // An own message that the page did not have when the connection broke is, as it seems, the one that got no
+      // answer: it stands for it, so that nobody sees it twice, until the answer to the next try says which it is.
+      const lost = phase === "catching" && !document.getElementById(item.id) && sender.unanswered(page.conversation);
+      const entry = timeline.isOwn(item) && (sender.entryOf(id) ?? lost);
       if (entry) claim(document.getElementById(item.id) ?? item, entry.key);
     }
     return timeline.insert(items, true);

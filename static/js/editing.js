@@ -2,7 +2,8 @@
 
 import * as changes from "./changes.js";
 import * as outbox from "./outbox.js";
-import { composer, endsAtNewest, make, page, path, person, refuse } from "./page.js";
+import { composer, endsAtNewest, make, page, path, refuse } from "./page.js";
+import { editName } from "./revising.js";
 import * as sender from "./sender.js";
 import { erase, read, write } from "./storage.js";
 import { messages } from "./timeline.js";
@@ -18,7 +19,7 @@ export function start(fill) {
 
 // Another conversation, or the same page again: an edit that was begun here goes on.
 export function adopt() {
-  const kept = page.list && read(name());
+  const kept = page.list && read(editName());
   edit = kept ? { ...kept, draft: box().value } : null;
   if (edit) show();
 }
@@ -27,11 +28,10 @@ export function isOpen() {
   return edit !== null;
 }
 
-// Edit the last own message of the conversation. False when this page has none that can be edited.
+// Edit the last own message of the conversation, if this page has one that can be edited.
 export function beginLast() {
   const item = endsAtNewest() && messages().findLast(changes.isOpen);
   if (item) begin(item);
-  return Boolean(item);
 }
 
 export async function begin(item) {
@@ -52,7 +52,7 @@ export async function begin(item) {
 // What to keep of the text that is typed: its name in storage, and its value.
 export function note(text) {
   const { draft, ...kept } = edit;
-  return [name(), { ...kept, text }];
+  return [editName(), { ...kept, text }];
 }
 
 export function save(text) {
@@ -70,7 +70,7 @@ export function save(text) {
 export function close() {
   const { draft } = edit;
   put(draft); // which also keeps what was typed last, so it is erased after it
-  erase(name());
+  erase(editName());
   edit = null;
   refuse();
   show();
@@ -105,8 +105,4 @@ function show() {
 
 function box() {
   return document.getElementById("text");
-}
-
-function name() {
-  return `chatapp:edit:${person.id}:${page.conversation}`;
 }

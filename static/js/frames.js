@@ -11,10 +11,12 @@ import * as sender from "./sender.js";
 import * as socket from "./socket.js";
 import * as timeline from "./timeline.js";
 import * as unread from "./unread.js";
+import { word } from "./words.js";
 
 // Control frames, for this connection only. `refetch` takes the list anew when the server cannot bring it up to date.
 export const control = {
-  hello({ conversation: key, recovered, limits: sizes }, refetch) {
+  hello({ conversation: key, recovered, healthy, limits: sizes }, refetch) {
+    control.storage({ healthy });
     Object.assign(limits, sizes);
     if (conversation.begin(key) && recovered === false) refetch();
   },
@@ -42,6 +44,9 @@ export const control = {
   failed(frame) {
     if (!frame.change) conversation.take([frame.id]); // else what stood before came as a revision
     sender.refused(frame);
+  },
+  storage({ healthy }) {
+    banner.trouble(healthy === false ? word("storage_trouble") : "");
   },
   unread: unread.set, // and `beat`, which says nothing but that the server is there
 };

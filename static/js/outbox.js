@@ -12,7 +12,9 @@ const BOXES = `chatapp:outbox:${person.id}:`;
 const TABS = "chatapp:tab:";
 const MOST = 100; // messages a box holds
 const LEASE = 10_000; // ms after its last sign of life until a tab counts as gone
-const STORED = ["n", "key", "content", "action", "tab", "state", "reason", "code", "kind", "target", "rev"];
+const STORED = [
+  "n", "key", "content", "action", "tab", "state", "reason", "code", "flown", "kind", "target", "rev",
+];
 
 const tab = token(9);
 const boxes = new Map(); // conversation -> entries in order

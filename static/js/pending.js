@@ -1,10 +1,10 @@
 // Own messages on their way: a placeholder until the server's rendering is there, and a line that says how far it is.
 
 import { button, failure, text } from "./bubble.js";
-import * as changes from "./changes.js";
 import * as outbox from "./outbox.js";
 import { endsAtNewest, make, page } from "./page.js";
 import { load } from "./pictures.js";
+import * as revising from "./revising.js";
 import { hold } from "./scroll.js";
 import { arrange } from "./timeline.js";
 import { write } from "./times.js";
@@ -14,7 +14,7 @@ const drawn = new WeakMap(); // state line -> what it shows
 
 // Show every message of the outbox once: in its place when the server's rendering is there, else after all others.
 export function paint() {
-  changes.paint();
+  revising.paint();
   if (!endsAtNewest()) return;
   const waiting = outbox.entries(page.conversation).filter((entry) => !entry.target);
   const left = [...page.list.querySelectorAll(".msg[data-key]:not([data-mid])")];

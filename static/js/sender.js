@@ -78,11 +78,12 @@ export function refused({ key, code, reason, retry, retry_after, change }) {
   const now = performance.now();
   const refusedAt = entry.refusedAt ?? now;
   if (!retry || now - refusedAt > GIVE_UP) {
-    outbox.change(entry, { state: "failed", id: null, code, reason: reason ?? "" });
+    outbox.change(entry, { state: "failed", id: null, flown: false, code, reason: reason ?? "" });
   } else {
     const tries = (entry.tries ?? 0) + 1;
     const wait = retry_after ? retry_after * 1000 : Math.min(500 * 2 ** tries, CAP);
-    outbox.change(entry, { state: "queued", id: null, reason: reason ?? "", refusedAt, tries, until: now + wait });
+    const until = now + wait;
+    outbox.change(entry, { state: "queued", id: null, flown: false, reason: reason ?? "", refusedAt, tries, until });
     setTimeout(pump, wait + 20);
     if (code === "storage" || !code) banner.trouble(word("storage_trouble"));
   }
@@ -121,6 +122,11 @@ export function entryOf(id) {
   return outbox.all().find((entry) => entry.id === id);
 }
 
+// The message that was under way when its connection broke, and has no answer yet: at most one, for the window is one.
+export function unanswered(conversation) {
+  return outbox.entries(conversation).find((entry) => entry.flown && !entry.id && entry.state !== "failed");
+}
+
 // The oldest of this tab that waits. One that holds back after a refusal holds back all behind it: order. So does a
 // second change of a message: it needs the revision that the first one makes.
 function next(conversation) {
@@ -147,7 +153,7 @@ function fly(entry) {
   flight = entry;
   if (entry.stale) rebase(entry.target);
   entry.stale = false;
-  outbox.change(entry, { state: "sending", sentAt: performance.now() });
+  outbox.change(entry, { state: "sending", sentAt: performance.now(), flown: true });
   if (entry.files) post(entry);
   else if (!socket.send(frame(entry))) down();
 }

@@ -8,13 +8,21 @@ let bar = null;
 let hovered, focused, tapped, dismissed; // ids of messages: the elements may be replaced at any time
 let isTap = false;
 
-export function start() {
-  document.addEventListener("pointerover", hover);
-  document.addEventListener("pointerdown", ({ pointerType }) => (isTap = pointerType !== "mouse"));
-  document.addEventListener("focusin", ({ target }) => focus(target));
-  document.addEventListener("focusout", ({ relatedTarget }) => relatedTarget || focus(null));
-  document.addEventListener("click", click);
-  document.addEventListener("keydown", keydown);
+const SEEN = {
+  pointerover: hover,
+  pointerdown: ({ pointerType }) => (isTap = pointerType !== "mouse"),
+  focusin: ({ target }) => focus(target),
+  focusout: ({ relatedTarget }) => relatedTarget || focus(null),
+  click,
+  keydown,
+};
+
+export function start(types) {
+  for (const type of types) document.addEventListener(type, see);
+}
+
+export function see(event) {
+  SEEN[event.type](event);
 }
 
 function hover({ target, pointerType }) {

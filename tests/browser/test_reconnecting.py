@@ -103,6 +103,17 @@ async def test_a_lost_acknowledgement_doubles_nothing(meet):
     await an.sees("only once")
 
 
+async def test_trouble_with_the_disk_is_told_at_once_and_taken_back(meet):
+    an, line = await meet("An"), Hold()
+    await an.page.route_web_socket("**/ws?**", line)
+    await an.open()
+    await expect(an.page.locator("#net")).to_be_hidden()
+    line.page.send('{"type":"storage","healthy":false}')
+    await expect(an.page.locator("#net")).to_contain_text("cannot save")
+    line.page.send('{"type":"storage","healthy":true}')
+    await expect(an.page.locator("#net")).to_be_hidden()
+
+
 class _Lossy(Hold):
     """A line that breaks after the first message got through, and before its answer does."""
 

@@ -184,7 +184,11 @@ def test_the_installed_program_serves_every_static_file(url: str, source: Path) 
     assert found, "the first page names no static file"
     for name in sorted(files(source / "static")):
         status, _, body = fetch(f"{url}{found[0]}{name}")
-        assert (status, body) == (200, (source / "static" / name).read_bytes()), name
+        wanted = (source / "static" / name).read_bytes()
+        if name.startswith("js/"):  # our own scripts leave without their comment lines and indents
+            lines = [line.lstrip(b" ") for line in wanted.split(b"\n")]
+            wanted = b"\n".join(b"" if line.startswith(b"//") else line for line in lines)
+        assert (status, body) == (200, wanted), name
 
 
 def test_the_installed_program_is_healthy(url: str) -> None:
