@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -525,7 +525,7 @@ async def test_a_newer_database_is_refused_and_not_touched(path: Path) -> None:
     tell(path, "PRAGMA user_version = 99")
     before = dump(path)
     sentence = await refusal(path)
-    assert sentence.startswith(f"{path} was written by a newer chatapp (its schema is 99, this program knows 3).")
+    assert sentence.startswith(f"{path} was written by a newer chatapp (its schema is 99, this program knows 4).")
     assert dump(path) == before
     assert beside(path) == []
 
@@ -575,13 +575,22 @@ def calls(store: Store, picture: Prepared) -> dict[str, list[Callable[[], Awaita
     """Return calls of every public method of the store's parts, with the ways through each."""
     one, talk = Conversation(room="tech"), Conversation.direct(1, 2)
 
+    async def erase_removed() -> None:
+        async with store._database.transaction() as db:
+            await db.executemany("INSERT INTO removals VALUES (?, 999, 0)", [(one.key,), (talk.key,)])
+        await messages.erase_removed()
+
     def message(number: int, where: Conversation, *pictures: Any) -> Message:
         return Message(number, number, where, 1, "An", "hi", "", f"key-{number:012}", pictures)
 
     async def save() -> None:
         shown = await store.pictures.add(1, one, picture)
         batch = [message(10, one, shown), message(11, talk)]
-        await store.messages.save(batch, watermark=11, ceiling=99, undo=[3, 4])
+        await store.messages.save(batch, watermark=11, ceiling=99, undo=[(3, None), (4, None)])
+        changed = [replace(row, rev=row.id + 2, content="ho", edited_at="") for row in batch]
+        removed = [replace(row, rev=row.id + 4, removed=True) for row in changed]
+        await store.messages.save(changed + removed, watermark=15, ceiling=99)
+        await store.messages.save([], watermark=15, ceiling=99, undo=[(row.id, row) for row in batch])
 
     accounts, messages, marks = store.accounts, store.messages, store.marks
     return {
@@ -601,6 +610,8 @@ def calls(store: Store, picture: Prepared) -> dict[str, list[Callable[[], Awaita
         "Messages.keyed": [lambda: messages.keyed(1, "key-000000000010")],
         "Messages.message": [lambda: messages.message(one, 10), lambda: messages.message(talk, 11)],
         "Messages.conversation": [lambda: messages.conversation(10)],
+        "Messages.versions": [lambda: messages.versions(message(10, one))],
+        "Messages.erase_removed": [erase_removed],
         "Accounts.credentials": [lambda: accounts.credentials("An", "an")],
         "Accounts.user": [lambda: accounts.user(1)],
         "Accounts.named": [lambda: accounts.named("An", "an")],
