@@ -31,7 +31,7 @@ from chatapp.web import guard, health, keys, limits, routes, sessions, static
 log = logging.getLogger("chatapp")
 
 _FLUSH_PATIENCE = 3.0  # seconds at the stop for what is not saved yet; then it is retracted
-_SWEEP_PAUSE = 600.0  # seconds between two looks for what nobody needs any more
+_SWEEP_PAUSE = 60.0  # seconds between two looks for what nobody needs any more
 _COSTS = {"owasp": passwords.OWASP, "cheapest": passwords.CHEAPEST}
 
 

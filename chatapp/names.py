@@ -17,7 +17,11 @@ _BLANK = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0"
     "\U00016fe4\U0001d159\U000e0100-\U000e01ef]"
 )
-_SCRIPTS = ("LATIN ", "GREEK ", "CYRILLIC ")  # their letters have twins in one another: Cyrillic а, Latin a
+# Unicode Technical Standard 39, 5.2, "moderately restrictive": a script goes with itself and with Latin; those whose
+# letters have twins among the Latin ones (Cyrillic а, Latin a) only with themselves; Han with its companions.
+_TWINS_OF_LATIN = {"CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC", "LISU"}
+_HAN_SETS = ({"CJK", "HIRAGANA", "KATAKANA"}, {"CJK", "BOPOMOFO"}, {"CJK", "HANGUL"})
+_NO_SCRIPTS = {"", "MODIFIER", "IDEOGRAPHIC", "KATAKANA-HIRAGANA", "MICRO", "FEMININE", "MASCULINE"}
 _SKIN_TONES = frozenset("\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff")
 
 
@@ -50,9 +54,13 @@ def _check_characters(name: str) -> None:
 
 
 def _check_scripts(name: str) -> None:
-    titles = [unicodedata.name(character, "") for character in name]
-    if sum(any(title.startswith(script) for title in titles) for script in _SCRIPTS) > 1:
-        raise Rejected("name_scripts", sentence("A name cannot mix Latin, Greek and Cyrillic letters."))
+    """Refuse letters of scripts that nobody writes together. The first word of a letter's name is its script."""
+    letters = [letter for letter in unicodedata.normalize("NFKC", name) if letter.isalpha()]
+    scripts = {unicodedata.name(letter, "").partition(" ")[0] for letter in letters} - _NO_SCRIPTS
+    if len(scripts) < 2 or any(scripts <= companions | {"LATIN"} for companions in _HAN_SETS):
+        return
+    if len(scripts) > 2 or "LATIN" not in scripts or scripts & _TWINS_OF_LATIN:
+        raise Rejected("name_scripts", sentence("A name cannot mix letters of different scripts."))
 
 
 def key(name: str) -> str:

@@ -6,10 +6,12 @@ import sqlite3
 
 from chatapp import clock
 from chatapp.adoption import LOCKED
+from chatapp.lookalikes import skeleton
 from chatapp.records import Rejected, Session, User, sentence
 from chatapp.store.database import Database, Row
 
 _USER = "users.id, users.username, users.role, users.language, users.theme"
+_LOOKS_TAKEN = sentence("This name looks too much like that of somebody else. Please choose another one.")
 _DAY = 86_400  # seconds
 
 
@@ -24,9 +26,13 @@ class Accounts:
         self._database = database
 
     async def create(self, username: str, name_key: str, password: str, *, read_up_to: int = 0) -> User:
-        """Add a user who has read every room up to a message id. Raise Rejected if the name is taken."""
+        """Add a user who has read every room up to a message id. Raise Rejected if the name is taken, or looks so."""
         try:
             async with self._database.transaction() as db:
+                # Every name, but registrations are few and limited; a skeleton kept in a column would grow old.
+                for name, key in await db.execute_fetchall("SELECT username, name_key FROM users"):
+                    if key != name_key and skeleton(name) == skeleton(username):
+                        raise Rejected("name_alike", _LOOKS_TAKEN)
                 cursor = await db.execute(
                     "INSERT INTO users (username, name_key, password, role, created_at) VALUES (?, ?, ?, 'user', ?)",
                     (username, name_key, password, clock.timestamp()),

@@ -67,7 +67,7 @@ async def register(request: web.Request) -> web.StreamResponse:
     try:
         user = await _create(request, username, password)
     except Rejected as refusal:
-        if refusal.code == "name_taken":
+        if refusal.code.startswith("name_"):
             return _form(request, "register", fields, {"username": language.explain(refusal)})
         return _refused(request, "register", fields, refusal)
     log.info("registered", extra={"user": user.id, "address": request.remote})

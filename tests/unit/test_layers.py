@@ -16,8 +16,8 @@ PACKAGE = Path(__file__).resolve().parents[2] / "chatapp"
 # From the ground up. A module imports from floors below; on its own floor only as long as no circle comes of it.
 FLOORS = {
     "ground": """
-        __init__ adoption clock files images language lock logs markup names passwords pictures records reencoding
-        resources schema settings store store.* upkeep
+        __init__ adoption clock files images language lock logs lookalikes markup names passwords pictures records
+        reencoding resources schema settings store store.* upkeep
     """,
     "delivery": "hub journal messaging pace presence render revisions unread views",
     "web": """

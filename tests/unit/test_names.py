@@ -22,6 +22,12 @@ from chatapp.records import Rejected
         "سارة",
         "สมชาย",
         "한글",
+        "王小明",
+        "ひろしカ王 San",
+        "김 金 Kim",
+        "สมชาย Somchai",
+        "נועה",
+        "Հայկ",
         "a",
         "x" * 32,
         "#1?",
@@ -68,6 +74,10 @@ def test_ordinary_names_are_allowed_as_they_are(name: str) -> None:
         ("\u2025", "name_slash"),
         ("\u0430dmin", "name_scripts"),
         ("\u0391nna", "name_scripts"),
+        ("An \u0411\u0438\u043d", "name_scripts"),
+        ("\u0e2a\u043c", "name_scripts"),
+        ("\u13aanna", "name_scripts"),
+        ("\u5c0f\u0430", "name_scripts"),
     ],
 )
 def test_a_name_that_would_mislead_is_refused_with_its_reason(name: str, code: str) -> None:

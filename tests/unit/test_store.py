@@ -134,6 +134,14 @@ async def test_a_name_is_taken_in_every_spelling(store: Store, an: User, taken: 
     assert await store.accounts.people() == [an]
 
 
+async def test_a_name_that_looks_like_another_one_is_refused(store: Store) -> None:
+    for name, twin in (("admin", "\u0430dmin"), ("Ian", "lan"), ("\u0412\u041e\u0412", "Bob")):
+        await join(store, name)
+        with pytest.raises(Rejected) as no:
+            await join(store, twin)
+        assert no.value.code == "name_alike"
+
+
 async def test_of_many_who_want_one_name_at_once_one_gets_it(store: Store) -> None:
     results = await asyncio.gather(*(join(store, "An") for _ in range(20)), return_exceptions=True)
     assert sum(isinstance(result, User) for result in results) == 1

@@ -215,6 +215,18 @@ async def test_names_that_look_the_same_are_the_same(meet: Meet, stranger: Perso
     assert 'aria-invalid="true"' in await field(response, "username")
 
 
+async def test_a_name_that_looks_like_that_of_somebody_else_is_refused_beside_its_field(
+    client: Client, meet: Meet
+) -> None:
+    await meet("Ian")
+    twin = Person(client.server, "lan")
+    response = await twin.register()
+    assert response.status == 422
+    assert "looks too much like that of somebody else" in await words(response)
+    assert 'aria-invalid="true"' in await field(response, "username")
+    await twin.close()
+
+
 async def test_of_two_who_take_a_name_at_the_same_moment_one_gets_it(client: Client) -> None:
     people = [Person(client.server, name) for name in ("An", "AN", "an", "aN", "Ａn", "An")]
     answers = await asyncio.gather(*(person.register() for person in people))
