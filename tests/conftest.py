@@ -39,6 +39,8 @@ def settings(tmp_path: Path) -> Settings:
         address_tries=0,
         registrations=0,
         uploads_per_minute=0,
+        upload_megabytes=0,
+        free_megabytes=0,
         sockets_per_person=0,
         sockets_per_address=0,
         sockets=0,

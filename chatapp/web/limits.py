@@ -17,6 +17,7 @@ Now = Callable[[], float]
 KEYS = 10_000
 ACCOUNT_SECONDS = 15 * 60  # OWASP ASVS 5.0 6.3.1 asks for a limit; the figures are those of Campfire's log-in
 ADDRESS_SECONDS = 3 * 60
+DAY_SECONDS = 24 * 60 * 60
 NONSENSE = 20  # frames a minute that cannot be understood, of a person, after which their connection is closed
 
 
@@ -72,16 +73,20 @@ class Bucket:
         self._now = now
         self._levels: _Recent[tuple[float, float]] = _Recent()  # tokens left, and when that was true
 
-    def take(self, key: Hashable) -> float:
-        """Take one token and return 0, or take nothing and return the seconds to wait for one."""
+    def take(self, key: Hashable, tokens: float = 1) -> float:
+        """Take some tokens and return 0, or take nothing and return the seconds to wait for them.
+
+        Who wants more than a full bucket holds waits for a full one, and is let through by it.
+        """
         if self._rate <= 0 or self._burst <= 0:
             return 0
         now = self._now()
-        tokens, since = self._levels.get(key, (self._burst, now))
-        tokens = min(self._burst, tokens + (now - since) * self._rate)
-        if tokens < 1:
-            return (1 - tokens) / self._rate
-        self._levels.remember(key, (tokens - 1, now))
+        level, since = self._levels.get(key, (self._burst, now))
+        level = min(self._burst, level + (now - since) * self._rate)
+        needed = min(tokens, self._burst)
+        if level < needed:
+            return (needed - level) / self._rate
+        self._levels.remember(key, (level - needed, now))
         return 0
 
 
@@ -95,6 +100,8 @@ class Limits:
         self.messages = Bucket(settings.messages_per_second, settings.message_burst, now)
         self.nonsense = Tries(NONSENSE, 60, now)  # by person
         self.uploads = Bucket(settings.uploads_per_minute / 60, settings.uploads_per_minute, now)
+        day = settings.upload_megabytes * 2**20
+        self.upload_bytes = Bucket(day / DAY_SECONDS, day, now)
 
     def log_in(self, name_key: str, address: str) -> float:
         """Count a try to log in before its password is looked at, and return 0 or the seconds to wait.

@@ -37,7 +37,9 @@ _TEXTS = {
         sentence("This is the server's fault, not yours. Please try again. If it stays, tell the operator: {request}."),
     ),
     503: (sentence("Not just now"), sentence("The server cannot do this at the moment. Please try again soon.")),
+    507: (sentence("Not just now"), sentence("The server cannot do this at the moment. Please try again soon.")),
 }
+_STATUS = {"rate_limited": 429, "upload_quota": 429, "disk_full": 507}  # by code; 503 or 422 for all others
 
 
 def page(request: web.Request, template: str, context: Mapping[str, Any], status: int = 200) -> web.Response:
@@ -159,9 +161,7 @@ def rejected(request: web.Request, refusal: Rejected) -> web.Response:
 
 def status_of(refusal: Rejected) -> int:
     """Return the status that says the same as a refusal: a fault in the request, too often, or not just now."""
-    if not refusal.retry:
-        return 422
-    return 429 if refusal.code == "rate_limited" else 503
+    return _STATUS.get(refusal.code, 503 if refusal.retry else 422)
 
 
 def refuse(  # noqa: PLR0913 - the parts of one answer

@@ -7,6 +7,7 @@ import binascii
 import hashlib
 import re
 import secrets
+import shutil
 from dataclasses import dataclass, field
 
 from aiohttp import BodyPartReader, web
@@ -20,7 +21,6 @@ _FIELD_BYTES = 64 * 1024  # of a text field: a message and its line breaks fit s
 _BODY_BYTES = PICTURES_LIMIT * PICTURE_BYTES + 2**20  # past this a request is not even read to its end
 _DATA_URL = re.compile(r"data:image/[a-z0-9.+-]{1,20};base64,", re.IGNORECASE)
 _PARTS = 2 * PICTURES_LIMIT + 10  # parts of one form, useful or not
-_STATUS = {"rate_limited": 429, "storage": 503, "busy": 503, "restarting": 503, "picture_busy": 503}
 
 
 @dataclass(slots=True)
@@ -67,9 +67,8 @@ async def _refuse(request: web.Request, place: Place, form: Form, refusal: Rejec
     if pages.wants_json(request):
         return pages.rejected(request, refusal)
     page = await request.app[keys.messaging].history(place.conversation)
-    status = _STATUS.get(refusal.code, 422)
     return await conversations.show(
-        request, place, page, content=form.content, error=language.explain(refusal), status=status
+        request, place, page, content=form.content, error=language.explain(refusal), status=pages.status_of(refusal)
     )
 
 
@@ -138,8 +137,20 @@ async def keep_picture(request: web.Request, me: User, place: Place, data: bytes
     if wait:
         reason = sentence("You have sent many pictures. Please wait a moment.")
         raise Rejected("rate_limited", reason, retry=True, retry_after=round(wait + 0.5, 1))
+    _check_room(request)
     prepared = await request.app[keys.images].prepare(data, name)
+    if request.app[keys.limits].upload_bytes.take(me.id, len(prepared.data) + len(prepared.thumb)):
+        reason = sentence("You have sent {limit} MB of pictures within a day; that is the limit. Try again tomorrow.")
+        raise Rejected("upload_quota", reason, limit=request.app[keys.settings].upload_megabytes)
     return await request.app[keys.store].pictures.add(me.id, place.conversation, prepared)
+
+
+def _check_room(request: web.Request) -> None:
+    """Keep the last of the disk for messages. Raise Rejected when a picture would take from it."""
+    settings = request.app[keys.settings]
+    if shutil.disk_usage(settings.database.parent).free < settings.free_megabytes * 2**20:
+        reason = sentence("The server's disk is almost full, so it takes no pictures. Tell whoever runs it.")
+        raise Rejected("disk_full", reason)
 
 
 def decoded(content: object) -> bytes:

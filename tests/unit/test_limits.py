@@ -111,6 +111,16 @@ def test_two_hundred_acts_in_a_second_become_at_most_twelve(watch: Watch) -> Non
     assert 10 <= done <= 12
 
 
+def test_a_bucket_gives_several_tokens_or_none_of_them(watch: Watch) -> None:
+    bucket = Bucket(1, 10, watch)
+    assert bucket.take("an", 8) == 0
+    assert bucket.take("an", 3) == pytest.approx(1)
+    assert bucket.take("an", 2) == 0
+    assert bucket.take("an", 50) == pytest.approx(10)
+    watch.time += 10
+    assert bucket.take("an", 50) == 0
+
+
 @pytest.mark.parametrize(("rate", "burst"), [(0, 10), (2, 0), (0, 0)])
 def test_a_zero_switches_a_bucket_off(watch: Watch, rate: float, burst: float) -> None:
     bucket = Bucket(rate, burst, watch)

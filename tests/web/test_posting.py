@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import secrets
 import sqlite3
 from io import BytesIO
 
 import pytest
 from aiohttp import FormData
+from PIL import Image
 
 from chatapp.records import PICTURE_BYTES
 from people import Person
@@ -129,6 +131,36 @@ async def test_a_picture_that_is_too_large_is_refused_by_name(meet) -> None:
     told = await an.post("/rooms/general/messages", form("x", pictures=large), headers=JSON)
     assert (told.status, (await told.json())["code"]) == (422, "picture_too_big")
     assert "huge.png" in (await told.json())["reason"]
+
+
+async def refusal(person: Person, pictures: list[tuple[str, bytes]]) -> tuple[int, str]:
+    body = form("my caption", secrets.token_urlsafe(16), pictures)
+    answer = await person.post("/rooms/general/messages", body, headers=JSON)
+    return answer.status, (await answer.json()).get("code", "")
+
+
+async def test_pictures_leave_the_last_of_the_disk_to_messages(start) -> None:
+    an = Person((await start(free_megabytes=2**40)).server, "An")
+    await an.register()
+    assert await refusal(an, [("a.png", picture())]) == (507, "disk_full")
+    page = await an.post("/rooms/general/messages", form("my caption", pictures=[("a.png", picture())]))
+    assert "my caption" in await page.text()
+    assert (await an.post("/rooms/general/messages", {"content": "only text"})).status == 200
+    await an.close()
+
+
+async def test_one_person_cannot_fill_the_disk_with_pictures(start) -> None:
+    server = (await start(upload_megabytes=1)).server
+    an, binh = Person(server, "An"), Person(server, "Bình")
+    large = Image.effect_noise((900, 700), 90).convert("RGB")
+    out = BytesIO()
+    large.save(out, "PNG")
+    for person in (an, binh):  # each has a quota of their own
+        await person.register()
+        assert await refusal(person, [("a.png", out.getvalue())]) == (200, "")
+        assert await refusal(person, [("b.png", out.getvalue())] * 2) == (429, "upload_quota")
+        assert (await person.post("/rooms/general/messages", {"content": "only text"})).status == 200
+        await person.close()
 
 
 async def test_pictures_of_a_direct_conversation_are_served_to_its_two_people_only(meet, client) -> None:
