@@ -13,6 +13,7 @@ from typing import Any
 
 import aiohttp
 
+from fault.address import Address
 from fault.log import Log, Row
 from fault.outbox import Outbox
 from fault.screen import Screen, messages, older
@@ -32,14 +33,17 @@ _LOST = (aiohttp.ClientError, OSError)  # TimeoutError is an OSError
 class Page:
     """One person's one tab, showing one room."""
 
-    def __init__(self, server: Server, name: str, room: str = "general") -> None:
+    def __init__(self, server: Server | Address, name: str, room: str = "general") -> None:
         self.name = name
         self.author = 0
         self.codes: list[int] = []  # how its connections ended
         self._server = server
         self._room = room
         self._browser = aiohttp.ClientSession(
-            server.url, cookie_jar=aiohttp.CookieJar(unsafe=True), headers={"Origin": server.url}
+            server.url,
+            connector=server.connector() if isinstance(server, Address) else None,
+            cookie_jar=aiohttp.CookieJar(unsafe=True),
+            headers={"Origin": server.url},
         )
         self._socket: aiohttp.ClientWebSocketResponse | None = None
         self._tries = 0

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
+from fault.address import Address
 from fault.judge import Verdict, judge
 from fault.log import Kind, Row
 from fault.page import Page
@@ -38,7 +39,7 @@ def integrity(database: Path) -> str:
 class People:
     """Some pages on one room; each of their people writes now and then until told to be quiet."""
 
-    def __init__(self, server: Server, room: str = "general") -> None:
+    def __init__(self, server: Server | Address, room: str = "general") -> None:
         self.server = server
         self.pages: list[Page] = []
         self._room = room

@@ -11,7 +11,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,6 +25,7 @@ _UNLIMITED = {
     "CHATAPP_REGISTRATIONS": "0",
     "CHATAPP_ADDRESS_TRIES": "0",
     "CHATAPP_LOGIN_TRIES": "0",
+    "CHATAPP_FREE_MEGABYTES": "0",
     "CHATAPP_SOCKETS": "0",
     "CHATAPP_SOCKETS_PER_PERSON": "0",
     "CHATAPP_SOCKETS_PER_ADDRESS": "0",
@@ -71,7 +73,7 @@ class Server:
         """Start a process and wait until it can take messages. Return the seconds that took."""
         began = time.monotonic()
         self.spawn()
-        while not await self.answers("/readyz"):
+        while not await self.answers(self.environment.get("CHATAPP_BASE_PATH", "") + "/readyz"):
             assert self._process is not None
             assert self._process.poll() is None, f"the server ended at its start:\n{self.log}"
             assert time.monotonic() - began < PATIENCE, f"the server did not get ready:\n{self.log}"
@@ -165,6 +167,16 @@ class Server:
     def descriptors(self) -> int:
         """Return how many files and sockets it has open."""
         return len(list(Path(f"/proc/{self.pid}/fd").iterdir()))
+
+    @property
+    def sockets(self) -> int:
+        """Return how many of these are sockets."""
+        return sum(one.startswith("socket:") for one in self._open())
+
+    def _open(self) -> Iterator[str]:
+        for one in Path(f"/proc/{self.pid}/fd").iterdir():
+            with suppress(FileNotFoundError):  # it was closed in this moment
+                yield str(one.readlink())
 
     async def __aenter__(self) -> Server:
         await self.start()
