@@ -61,9 +61,9 @@ def translated(path: Path) -> Iterator[None]:
         raise Refused(f"Cannot use {path}: {error}.") from error
 
 
-def connect(path: Path) -> sqlite3.Connection:
+def connect(path: Path, mode: str = "mode=rw") -> sqlite3.Connection:
     """Open a database that exists. Errors are SQLite's."""
-    address = path.absolute().as_uri() + "?mode=rw"
+    address = f"{path.absolute().as_uri()}?{mode}"
     db = sqlite3.connect(address, uri=True, isolation_level=None, timeout=_PATIENCE)
     db.execute("PRAGMA foreign_keys = ON")
     return db
@@ -74,8 +74,10 @@ def reading(path: Path) -> Iterator[Reading]:
     """Give a chat's database to be read, whether a server uses it or not. Raise Refused."""
     if not path.is_file():
         raise Refused(f"There is no database at {path}.")
-    with translated(path), closing(connect(path)) as db:
-        # Not mode=ro: a connection that could not write would leave a log behind that the server had tidied away.
+    # Not mode=ro: a connection that could not write would leave a log behind that the server had tidied away. Where
+    # none can be made, on a disk that is read-only, nothing else changes the file either.
+    resting = not os.access(path.parent, os.W_OK) and not path.with_name(f"{path.name}-wal").exists()
+    with translated(path), closing(connect(path, "immutable=1" if resting else "mode=rw")) as db:
         db.execute("PRAGMA query_only = ON")
         yield Reading(db, path)
 

@@ -8,7 +8,6 @@ import random
 import secrets
 import shutil
 import sqlite3
-import sys
 import time
 from contextlib import asynccontextmanager, closing
 from io import BytesIO
@@ -20,9 +19,10 @@ from PIL import Image
 
 from chatapp import upkeep
 from chatapp.upkeep import Refused
+from fault.commands import command, run
 from fault.figures import amount
 from fault.people import integrity, table
-from fault.server import ROOT, Server
+from fault.server import Server
 from pictures import picture
 
 BACKUPS = amount("BACKUPS", 3)
@@ -44,24 +44,6 @@ def spoil(database: Path) -> None:
     with database.open("r+b") as file:
         file.seek(3 * 4096)
         file.write(os.urandom(4 * 4096))
-
-
-async def run(*argv: object) -> tuple[int, str]:
-    """Run a command of the program. Return its exit status and what it said."""
-    process = await command(*argv)
-    said, _ = await process.communicate()
-    assert process.returncode is not None
-    return process.returncode, said.decode()
-
-
-async def command(*argv: object) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "chatapp", *map(str, argv)),
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
 
 
 def put_ballast(database: Path, megabytes: int) -> None:
