@@ -18,6 +18,7 @@ from chatapp.clock import Stamper
 from chatapp.hub import Hub, control
 from chatapp.images import Images
 from chatapp.journal import Journal
+from chatapp.leaving import Leaving
 from chatapp.lock import DatabaseLock
 from chatapp.messaging import Messaging
 from chatapp.presence import Presence
@@ -81,7 +82,8 @@ async def _storage(app: web.Application) -> AsyncIterator[None]:
 async def _delivery(app: web.Application, cookies: sessions.CookieStorage) -> AsyncIterator[None]:
     settings, store, hub = app[keys.settings], app[keys.store], app[keys.hub]
     facts = await store.meta.facts()
-    cookies.unlock(facts.cookie_key)
+    # Those of the database open cookies in any case: who moves the key elsewhere wants nobody logged out.
+    cookies.unlock([*settings.secret_keys, *facts.cookie_keys])
     stamper = app[keys.stamper] = Stamper(facts.ceiling)
     ceiling = stamper.reserve()
     await store.meta.reserve(ceiling)
@@ -99,13 +101,14 @@ async def _delivery(app: web.Application, cookies: sessions.CookieStorage) -> As
     app[keys.unread] = Unread(store, journal, hub, frames)
     app[keys.messaging] = Messaging(store, stamper, frames, hub, journal, app[keys.unread], epoch=facts.epoch)
     app[keys.revisions] = Revisions(app[keys.messaging], stamper)
+    app[keys.leaving] = Leaving(store, app[keys.messaging], journal, stamper)
     app[health.key] = health.Readiness(store.probe, lambda: journal.healthy and not journal.full)
     async with _running(app, journal.run()):
         yield
 
 
 async def _background(app: web.Application) -> AsyncIterator[None]:
-    async with _running(app, _beat(app)), _running(app, _sweep(app)):
+    async with _running(app, _beat(app)), _running(app, _sweep(app)), _running(app, app[keys.leaving].run()):
         yield
 
 

@@ -6,10 +6,12 @@ import io
 import ipaddress
 import socket
 import sys
+from urllib.parse import urlsplit
 
 import segno
 
 from chatapp import __version__
+from chatapp.options import DEFAULT_PORTS
 from chatapp.settings import Settings
 
 _LOCAL = frozenset({"", "0.0.0.0", "::", "localhost", "127.0.0.1", "::1"})  # noqa: S104 - compared, never bound
@@ -21,21 +23,29 @@ _WORDS = {
     "en": {
         "local": "On this computer:",
         "network": "On your network:",
+        "public": "Open it at:",
         "alone": "only this computer can reach it",
         "nothing": "no network found",
         "database": "Database:",
         "scan": "Scan with a phone on the same network:",
+        "scan_public": "Scan with a phone:",
         "trust": "Plain HTTP: what people write can be read on this network. Use one you trust.",
+        "warning": "Browsers warn once, as nobody they know has signed this server's certificate.",
+        "compare": "If the one they show has this SHA-256 fingerprint, it is safe to go on:",
         "stop": "Press Ctrl+C to stop.",
     },
     "vi": {
         "local": "Trên máy này:",
         "network": "Trong mạng của bạn:",
+        "public": "Mở tại:",
         "alone": "chỉ máy này truy cập được",
         "nothing": "không tìm thấy mạng nào",
         "database": "Cơ sở dữ liệu:",
         "scan": "Quét bằng điện thoại trong cùng mạng:",
+        "scan_public": "Quét bằng điện thoại:",
         "trust": "HTTP thường: người trong mạng có thể đọc được nội dung. Hãy dùng mạng bạn tin cậy.",
+        "warning": "Trình duyệt sẽ cảnh báo một lần, vì chứng chỉ này do chính máy chủ ký.",
+        "compare": "Nếu chứng chỉ nó hiện có dấu vân tay SHA-256 sau đây thì có thể yên tâm đi tiếp:",
         "stop": "Nhấn Ctrl+C để dừng.",
     },
 }
@@ -53,27 +63,45 @@ def lan_address(host: str) -> str | None:
                     return str(probe.getsockname()[0])
             except OSError:
                 continue
-    return _by_name()
+    return next(iter(_by_name()), None)
 
 
-def banner(settings: Settings, lan: str | None, tty: bool) -> str:
-    """Return the block to print once the server listens; ``tty``: the output can show a QR code."""
+def names(settings: Settings) -> list[str]:
+    """Return every name and address under which browsers may look for this computer."""
+    own = socket.gethostname()
+    found = [own, f"{own.partition('.')[0]}.local", "localhost", "127.0.0.1", "::1", settings.host]
+    found += [lan_address(settings.host) or "", *_by_name(), urlsplit(settings.public_url).hostname or ""]
+    return [name for name in dict.fromkeys(found) if name not in ("", "0.0.0.0", "::")]  # noqa: S104 - as above
+
+
+def banner(settings: Settings, lan: str | None, tty: bool, fingerprint: str | None = None) -> str:
+    """Return the block to print once the server listens.
+
+    ``tty``: the output can show a QR code; ``fingerprint``: of a certificate that browsers do not trust by themselves.
+    """
     words = _WORDS[settings.language]
     name = "" if settings.name == "chatapp" else f"{settings.name} - "
-    network = _url(settings, lan) if lan else words["alone" if _loopback(settings.host) else "nothing"]
-    rows = [
-        (words["local"], _url(settings, "localhost" if settings.host in _LOCAL else settings.host)),
-        (words["network"], network),
-        (words["database"], str(settings.database.absolute())),
-    ]
+    rows = [*_addresses(settings, lan), (words["database"], str(settings.database.absolute()))]
     width = max(len(label) for label, _ in rows)
     lines = [f"{name}chatapp {__version__}", "", *(f"{label:<{width}}  {value}" for label, value in rows), ""]
-    if lan and tty:
-        lines += [words["scan"], "", *_qr(_url(settings, lan)), ""]
-    if lan:
+    if (lan or settings.public_url) and tty:
+        scan = words["scan_public" if settings.public_url else "scan"]
+        lines += [scan, "", *_qr(settings.public_url or _url(settings, lan or "")), ""]
+    if fingerprint:
+        lines += [words["warning"], words["compare"], f"  {fingerprint}", ""]
+    elif lan and not settings.serves_https and settings.public_scheme != "https":
         lines.append(words["trust"])
     lines.append(words["stop"])
     return "\n" + "".join(f"  {line}".rstrip() + "\n" for line in lines)
+
+
+def _addresses(settings: Settings, lan: str | None) -> list[tuple[str, str]]:
+    words = _WORDS[settings.language]
+    if settings.public_url:  # no other is answered
+        return [(words["public"], settings.public_url)]
+    network = _url(settings, lan) if lan else words["alone" if _loopback(settings.host) else "nothing"]
+    local = _url(settings, "localhost" if settings.host in _LOCAL else settings.host)
+    return [(words["local"], local), (words["network"], network)]
 
 
 def _loopback(host: str) -> bool:
@@ -84,8 +112,9 @@ def _loopback(host: str) -> bool:
 
 
 def _url(settings: Settings, host: str) -> str:
-    port = "" if settings.port == 80 else f":{settings.port}"
-    return f"http://{f'[{host}]' if ':' in host else host}{port}{settings.base_path}"
+    scheme = "https" if settings.serves_https else "http"
+    port = "" if settings.port == DEFAULT_PORTS[scheme] else f":{settings.port}"
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}{port}{settings.base_path}"
 
 
 def _qr(url: str) -> list[str]:
@@ -98,10 +127,10 @@ def _qr(url: str) -> list[str]:
     return [f"\x1b[97;40m{line}\x1b[0m" for line in lines]
 
 
-def _by_name() -> str | None:
-    # A network without a way out has no route to anywhere; the computer's own name may still know its address.
+def _by_name() -> list[str]:
+    # A network without a way out has no route to anywhere; the computer's own name may still know its addresses.
     try:
         addresses = socket.gethostbyname_ex(socket.gethostname())[2]
     except OSError:
-        return None
-    return next((address for address in addresses if not _loopback(address)), None)
+        return []
+    return [address for address in addresses if not _loopback(address)]

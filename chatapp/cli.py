@@ -18,9 +18,13 @@ from aiohttp import web
 
 from chatapp import commands, logs
 from chatapp.app import create_app
-from chatapp.banner import banner, lan_address
+from chatapp.banner import banner, lan_address, names
+from chatapp.certificates import Https, self_signed
 from chatapp.settings import CannotStart, Settings
+from chatapp.store import Busy, Unwritable
+from chatapp.store.database import cannot_open
 from chatapp.web import keys
+from chatapp.web.connections import Runner
 
 if sys.platform != "win32":
     import resource
@@ -28,6 +32,7 @@ if sys.platform != "win32":
 BACKLOG = 1024  # connections that may wait: every tab comes back at the same moment after a restart
 HANDLER_SECONDS = 2.0  # for requests under way at the stop; sockets are closed before
 GIVE_UP_SECONDS = 8.0  # for everything at the stop; a supervisor kills after ten. What is saved stays saved
+CERTIFICATE_SECONDS = 3600.0  # between two looks at whether the certificate was, or has to be, renewed
 DESCRIPTORS = 65_536  # open files asked for; one socket takes one, and 1,024 is a common default
 
 # Errors that say a family of addresses does not exist on this machine, as IPv6 often does not.
@@ -68,21 +73,42 @@ async def serve(settings: Settings) -> int:
     stop = asyncio.Event()
     _stop_on_signals(stop)
     app = create_app(settings)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=HANDLER_SECONDS)
+    runner = Runner(app, access_log=None, shutdown_timeout=HANDLER_SECONDS)
     try:
         try:
             await runner.setup()
+        except (Busy, Unwritable) as error:  # the file could be read; the first thing written to it failed
+            raise CannotStart(cannot_open(settings.database, error.__cause__ or error)) from error
         except OSError as error:
             raise CannotStart(f"Cannot start: {error}.") from error
+        https = _https(settings)
         sockets = listen(settings.host, settings.port)
         for each in sockets:
-            await web.SockSite(runner, each, backlog=BACKLOG).start()
+            await web.SockSite(runner, each, backlog=BACKLOG, ssl_context=https.context if https else None).start()
         running = replace(settings, port=sockets[0].getsockname()[1])
-        print(banner(running, lan_address(running.host), _shows_blocks()), flush=True)
-        await stop.wait()
+        fingerprint = https.fingerprint if https and settings.tls == "self-signed" else None
+        print(banner(running, lan_address(running.host), _shows_blocks(), fingerprint), flush=True)
+        await _wait(stop, https)
     finally:
         await _clean_up(runner)
     return int(app[keys.failed].is_set())
+
+
+def _https(settings: Settings) -> Https | None:
+    if settings.tls_cert and settings.tls_key:
+        return Https(settings.tls_cert, settings.tls_key)
+    # Only now that the database is open, and so its lock is held: two servers must not make two certificates.
+    return self_signed(settings.database, names(settings)) if settings.serves_https else None
+
+
+async def _wait(stop: asyncio.Event, https: Https | None) -> None:
+    """Wait for the end; meanwhile the certificate is kept fresh."""
+    while https and not stop.is_set():
+        try:
+            await asyncio.wait_for(stop.wait(), CERTIFICATE_SECONDS)
+        except TimeoutError:
+            https.refresh()
+    await stop.wait()
 
 
 def listen(host: str, port: int) -> list[socket.socket]:

@@ -15,7 +15,7 @@ from chatapp import upkeep
 from chatapp.settings import CannotStart, Settings
 from chatapp.upkeep import Refused, Report, State
 
-NAMES = ("check", "backup", "restore")
+NAMES = ("check", "backup", "restore", "rotate-key")
 _STOPPED = 130  # the exit status of a program that Ctrl+C ended
 _NICENESS = 10  # messages go before backups
 
@@ -100,6 +100,13 @@ def _restore(database: Path, given: argparse.Namespace) -> int:
     return 0
 
 
+def _rotate_key(database: Path, given: argparse.Namespace) -> int:
+    upkeep.rotate_key(database)
+    print("The key of the log-in cookies is a new one; nobody has to log in again. The one before opens cookies until")
+    print("the next exchange, and the server writes those of everybody who comes by anew.")
+    return 0
+
+
 def _step_back() -> None:
     if sys.platform != "win32":
         os.nice(_NICENESS)
@@ -149,6 +156,14 @@ def _parser() -> argparse.ArgumentParser:
         "python -m chatapp restore /srv/backups/chat-monday.db",
     )
     restore.add_argument("file", metavar="FILE", help="the backup; it stays as it is")
+    _add(
+        adds,
+        _rotate_key,
+        "Exchange the key of the log-in cookies, while no server runs. Cookies of the key before are good until the\n"
+        "next exchange; give the command twice to end at once all log-ins of today.\n"
+        "Exit status: 0 when it is done, 1 when nothing was changed.",
+        "python -m chatapp rotate-key --database /srv/chat/chat.db",
+    )
     return parser
 
 
@@ -160,7 +175,7 @@ def _add(
     failure: int = 1,
 ) -> argparse.ArgumentParser:
     command = adds.add_parser(
-        run.__name__.strip("_"),
+        run.__name__.strip("_").replace("_", "-"),
         description=description,
         epilog=f"example:\n  {example}",
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -289,6 +289,18 @@ class Hub:
             if listener.session_id == session_id:
                 self.close(listener, code)
 
+    def close_user(self, user_id: int, *, besides: str = "", code: int = SIGNED_OUT) -> None:
+        """Close every connection of a person at once, but those of one session."""
+        for listener in self.of_user(user_id):
+            if listener.session_id != besides:
+                self.close(listener, code)
+
+    def renew_session(self, session_id: str, renewed: str) -> None:
+        """Let a session's connections go on under its new id."""
+        for listener in self.everybody():
+            if listener.session_id == session_id:
+                listener.session_id = renewed
+
     def close_all(self, code: int = RESTART) -> None:
         """Send what is queued, then close every connection."""
         self._flush()

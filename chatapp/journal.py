@@ -36,7 +36,7 @@ class Entry:
     """A message, or a later revision of one, on its way to the disk.
 
     ``saved`` becomes True when it is there, False when it was given up. ``before`` is the revision that a change
-    replaced: what stands again when the change is given up.
+    replaced: what stands again when the change is given up; ``on_lost`` gives it a new number.
     """
 
     message: Message
@@ -114,6 +114,11 @@ class Journal:
         """Return the newest revision of a message, if it was accepted a short while ago."""
         found = [entry.message for entry in self.recent(0) if entry.message.id == message_id]
         return found[-1] if found else None
+
+    @property
+    def put_back(self) -> list[Message]:
+        """Return the revisions that stand again, as long as the table may say otherwise."""
+        return [before for before in self._undo.values() if before is not None]
 
     def corrected(self, message: Message) -> Message | None:
         """Return a message that was read as it will stand once what was given up is undone; None for nothing."""
@@ -229,17 +234,19 @@ class Journal:
     def _lose(self, entries: Sequence[Entry]) -> None:
         if not entries:
             return
+        # With a message, or a change of one, go the later changes that were made of it.
+        ids = {entry.message.id for entry in entries}
+        entries = [entry for entry in self.pending if entry.message.id in ids]
         self._lost = max(self._lost, *(entry.message.rev for entry in entries))
         self._bytes -= sum(entry.size for entry in entries)
         gone = set(entries)
         self._writing = [entry for entry in self._writing if entry not in gone]
         self._waiting = [entry for entry in self._waiting if entry not in gone]
         self.on_lost(entries)
-        # Whether the failed COMMIT reached the disk is unknown: the next transaction undoes it first. Of several
-        # revisions that were given up, what stood before the first one stands again. Until the undoing is durable the
-        # watermark stays below: after a crash the lost ones may be there again, and pages must ask.
+        # Whether the failed COMMIT reached the disk is unknown: the next transaction undoes it first. Until that is
+        # durable the watermark stays below: after a crash the lost ones may be there again, and pages must ask.
         for entry in entries:
-            self._undo.setdefault(entry.message.id, entry.before)
+            self._undo[entry.message.id] = entry.before
             if entry.before is not None:
                 self._lately.append(replace(entry, message=entry.before, before=None))
         _complete(entries, saved=False)

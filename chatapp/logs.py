@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import warnings
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
@@ -13,6 +15,9 @@ _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "task
 # A second fence: nobody should log these, and a log must not keep them if somebody does.
 _SECRET = frozenset({"content", "cookie", "password", "secret", "token"})
 
+# The number of the request that is being answered, which its error page shows; "" where there is none.
+request: ContextVar[str] = ContextVar("request", default="")
+
 
 def configure(log_format: str, stream: TextIO | None = None) -> None:
     """Send the program's events, and warnings of its libraries, to ``stream`` (standard error) as text or json."""
@@ -20,6 +25,8 @@ def configure(log_format: str, stream: TextIO | None = None) -> None:
     handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     logging.getLogger("chatapp").setLevel(logging.INFO)
+    # Warnings past the log: these quote what somebody called their file.
+    warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"aiohttp\.multipart")
 
 
 class TextFormatter(logging.Formatter):
@@ -48,7 +55,10 @@ class JsonFormatter(logging.Formatter):
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:
-    return {name: "(hidden)" if name in _SECRET else value for name, value in vars(record).items() if name not in _OWN}
+    found = {name: "(hidden)" if name in _SECRET else value for name, value in vars(record).items() if name not in _OWN}
+    if number := request.get():
+        found.setdefault("request", number)
+    return found
 
 
 def _time(record: logging.LogRecord) -> str:

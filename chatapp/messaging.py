@@ -106,7 +106,9 @@ class Messaging:
     def publish(self, message: Message, before: Message | None = None) -> Entry:
         """Show a stamped message, or a change of one, to its audience, and queue it to be saved."""
         frame = hub.frame(self._render.messages([message]))
-        self._hub.tell(self._hub.of_user(message.author_id), hub.control("sent", key=message.key, id=message.id))
+        facts = {"rev": message.rev} if message.is_change else {}  # what the next change of it is made of
+        sent = hub.control("sent", key=message.key, id=message.id, **facts)
+        self._hub.tell(self._hub.of_user(message.author_id), sent)
         self._hub.publish(message.conversation.key, frame)
         return self._journal.append(message, language.current.get(), before)
 
@@ -162,16 +164,15 @@ class Messaging:
 
     def _lost(self, entries: Sequence[Entry]) -> None:
         """Take back what everybody has seen and nobody will find on the disk."""
+        standing: dict[int, Message | None] = {}  # of several revisions of a message, what was before the first one
         gone: dict[str, list[int]] = {}
         for entry in entries:
             message = entry.message
-            if entry.before is not None:  # what stood before stands again, as a revision that pages take for newer
-                entry.before = replace(entry.before, rev=self._stamper.next())
-                frame = hub.frame(self._render.messages([entry.before]))
-                self._hub.publish(message.conversation.key, frame)
-            else:
-                self._known.pop((message.author_id, message.key), None)
-                gone.setdefault(message.conversation.key, []).append(message.id)
+            if message.id not in standing:
+                standing[message.id] = self._put_back(entry)
+                if entry.before is None:
+                    gone.setdefault(message.conversation.key, []).append(message.id)
+            entry.before = standing[message.id]
             with language.spoken(entry.language):
                 reason = language.gettext(_GIVEN_UP)
             facts = {"key": message.key, "id": message.id, "change": message.is_change}
@@ -182,8 +183,19 @@ class Messaging:
             self._hub.publish(conversation, hub.frame(self._render.removed(ids)))
         self._do(self._unread.tell_everybody())
 
+    def _put_back(self, entry: Entry) -> Message | None:
+        """Show again what stood before a change that is lost, and return it; forget a message that is lost."""
+        if entry.before is None:
+            self._known.pop((entry.message.author_id, entry.message.key), None)
+            return None
+        before = replace(entry.before, rev=self._stamper.next())  # pages must take it for newer than what they show
+        self._hub.publish(before.conversation.key, hub.frame(self._render.messages([before])))
+        return before
+
     def _health(self, healthy: bool) -> None:
         self._hub.publish_everywhere(hub.control("storage", healthy=healthy))
+        if healthy:  # what was put back is on the disk too
+            self._hub.publish_everywhere(hub.control("saved", upto=self._journal.watermark))
 
     def _do(self, chore: Awaitable[None]) -> None:
         task = asyncio.ensure_future(chore)
@@ -230,7 +242,10 @@ class Messaging:
         rows = await self._store.messages.changes(conversation, since, _MISSED_LIMIT)
         if len(rows) > _MISSED_LIMIT:
             return None
-        return self._corrected(rows)
+        # What was put back has its new number in the table only when the next commit succeeds.
+        missed = {message.id: message for message in [*rows, *self._journal.put_back] if message.rev > since}
+        here = [message for message in missed.values() if message.conversation == conversation]
+        return sorted(self._corrected(here), key=lambda message: message.id)
 
     def _corrected(self, messages: Sequence[Message]) -> list[Message]:
         corrected = (self._journal.corrected(message) for message in messages)

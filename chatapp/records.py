@@ -57,6 +57,7 @@ class User:
     role: str = "user"
     language: str | None = None  # "vi", "en"; None follows the browser
     theme: str | None = None  # "light", "dark"; None follows the system
+    left: bool = False  # the account was deleted; ``username`` is then an address, and no name to be shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +168,7 @@ class Message:
     rev: int
     conversation: Conversation
     author_id: int
-    author: str  # the author's username
+    author: str  # the author's username, empty once they have left
     content: str
     created_at: str  # UTC, ISO 8601 with milliseconds and "Z"; for display only, ids carry the order
     key: str = ""  # of the author's request: the post, or the change that made this revision
@@ -182,5 +183,7 @@ class Message:
 
     def same_as(self, draft: Draft) -> bool:
         """Tell whether a draft under the same key is a retry of this message."""
+        if self.is_change:
+            return True  # what it said when it was posted is not here any more; the key alone has to do
         mine = [picture.digest for picture in self.pictures]
         return self.content == draft.content and mine == [picture.digest for picture in draft.pictures]

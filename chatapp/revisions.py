@@ -43,9 +43,10 @@ class Revisions:
     async def remove(self, author: User, target: Target, key: object) -> tuple[Entry, bool]:
         """Put a tombstone in a message's place; it can be undone for a short while. Raise Rejected."""
         current = await self._messaging.current(target.conversation, target.message_id)
-        changed = self._change(author, target, current, key, current.removed, removed=True)
-        self._removed[current.id] = clock.monotonic()
-        return changed
+        entry, done = self._change(author, target, current, key, current.removed, removed=True)
+        if not done:
+            self._removed[current.id] = clock.monotonic()
+        return entry, done
 
     async def restore(self, author: User, target: Target, key: object) -> tuple[Entry, bool]:
         """Undo a removal of a moment ago. Raise Rejected when it is too late."""
@@ -69,10 +70,10 @@ class Revisions:
             raise Rejected("not_yours", sentence("Only its author can change a message."))
         if done:
             return self._messaging.settled(current), True
-        if current.rev != target.rev:
-            raise Rejected("changed", sentence("This message was changed meanwhile. Look at it again, please."))
         if current.removed and values.get("removed") is not False:
             raise Rejected("removed", sentence("This message was removed."))
+        if current.rev != target.rev:
+            raise Rejected("changed", sentence("This message was changed meanwhile. Look at it again, please."))
         self._messaging.refuse_when_unable()
         revision = replace(current, rev=self._stamper.next(), key=checked, **values)
         return self._messaging.publish(revision, before=current), False

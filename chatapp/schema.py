@@ -211,9 +211,25 @@ async def changes(db: aiosqlite.Connection, prepare: Prepare) -> None:
     await _script(db, _CHANGES)
 
 
+_DEPARTURES = """
+ALTER TABLE users ADD COLUMN reserved_name TEXT;
+CREATE TABLE departures (
+    user_id INTEGER PRIMARY KEY REFERENCES users(id) ON DELETE CASCADE,
+    messages TEXT NOT NULL CHECK (messages IN ('stay', 'go')),
+    stamp INTEGER NOT NULL
+);
+"""
+
+
+async def departures(db: aiosqlite.Connection, prepare: Prepare) -> None:
+    """Let people leave: their names stay reserved, and what is left to do for them is on record until it is done."""
+    await _script(db, _DEPARTURES)
+
+
 MIGRATIONS: tuple[Callable[[aiosqlite.Connection, Prepare], Awaitable[None]], ...] = (
     original,
     conversations,
     adoption.embedded_pictures,
     changes,
+    departures,
 )

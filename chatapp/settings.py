@@ -48,9 +48,7 @@ class Settings:
         "language of this output, and of pages when a browser asks for neither",
         metavar="vi|en",
     )
-    log_format: str = flag(
-        "--log-format", "text", one_of("text", "json"), "form of the log lines", metavar="text|json"
-    )
+    log_format: str = flag("--log-format", "text", one_of("text", "json"), "form of the log lines", metavar="text|json")
     trusted_proxies: tuple[Network, ...] = flag(
         "--trusted-proxy",
         (),

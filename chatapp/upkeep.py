@@ -14,7 +14,7 @@ from chatapp import clock, files
 from chatapp.images import Images
 from chatapp.lock import DatabaseLock
 from chatapp.records import Rejected
-from chatapp.store import strays
+from chatapp.store import keyring, strays
 from chatapp.store.upkeep import (
     Counts,
     Damaged,
@@ -27,7 +27,7 @@ from chatapp.store.upkeep import (
     settle,
 )
 
-__all__ = ["Damaged", "Refused", "Report", "State", "backup", "check", "mend", "restore"]
+__all__ = ["Damaged", "Refused", "Report", "State", "backup", "check", "mend", "restore", "rotate_key"]
 
 _ROOM = 16 * 2**20  # bytes that a copy leaves free: a full disk would keep the server from saving
 _NAMED = 5  # pictures, or lines of SQLite, that a report names one by one
@@ -116,6 +116,14 @@ def mend(path: Path) -> None:
         if not strays.is_index_only(database.damage()):
             raise Damaged(f"{path} is damaged beyond this kind of repair. Restore a backup.")
         strays.mend(path)
+
+
+def rotate_key(path: Path) -> None:
+    """Exchange the key of the log-in cookies. Raise Refused, or CannotStart while a server uses the database."""
+    with reading(path) as database, DatabaseLock(path):
+        if database.is_old:
+            raise Refused(f"{path} was written by an older version. Start the server: it upgrades the file.")
+        keyring.rotate(path)
 
 
 def backup(database: Path, target: Path, progress: Progress, *, force: bool = False) -> Counts:

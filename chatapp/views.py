@@ -11,6 +11,7 @@ from chatapp import language
 from chatapp.records import Message, Room, User, sentence
 
 RUN_PAUSE: Final = timedelta(minutes=5)  # the pause that ends a run in Campfire, Element, Mattermost and Rocket.Chat
+_FORMER = sentence("Former member")
 _ROOM_NAMES = {"general": sentence("General"), "tech": sentence("Tech"), "game": sentence("Game")}
 
 
@@ -64,6 +65,11 @@ class Entry:
 def room_title(room: Room) -> str:
     """Return the name of a room in the current language."""
     return room.name if room.name is not None else language.gettext(_ROOM_NAMES.get(room.id, room.id))
+
+
+def person_title(user: User) -> str:
+    """Return the name of a person; of those who have left, only that they have."""
+    return language.gettext(_FORMER) if user.left else user.username
 
 
 def entries(messages: Sequence[Message], *, me_id: int, zone: str, read: int | None = None) -> list[Entry]:

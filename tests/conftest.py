@@ -9,14 +9,22 @@ from typing import Any, Protocol
 
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestClient
+from aiohttp.test_utils import TestClient, TestServer
 from pytest_aiohttp.plugin import AiohttpClient
 
 from chatapp.app import create_app
 from chatapp.settings import Settings
+from chatapp.web.connections import Runner
 from people import Person
 
 Client = TestClient[web.Request, web.Application]
+
+
+class Server(TestServer):
+    """Serve an application over the same kind of connections as the program does."""
+
+    async def _make_runner(self, **options: Any) -> Runner:
+        return Runner(self.app, lingering_time=0.5, **options)  # what is refused need not be read for long
 
 
 class Start(Protocol):
@@ -56,7 +64,7 @@ def app(settings: Settings) -> web.Application:
 @pytest.fixture
 async def client(app: web.Application, aiohttp_client: AiohttpClient) -> Client:
     """A stranger's client of the running application."""
-    return await aiohttp_client(app)
+    return await aiohttp_client(Server(app))
 
 
 @pytest.fixture
@@ -67,7 +75,7 @@ def start(settings: Settings, aiohttp_client: AiohttpClient) -> Start:
         app = create_app(replace(settings, **changes))
         if prepare is not None:
             prepare(app)
-        return await aiohttp_client(app)
+        return await aiohttp_client(Server(app))
 
     return start
 

@@ -63,7 +63,7 @@ class Person:
     @property
     def cookie(self) -> str | None:
         """The session cookie's value, to be stolen by tests."""
-        found = [cookie.value for cookie in self._browser.cookie_jar if cookie.key == "chatapp"]
+        found = [cookie.value for cookie in self._browser.cookie_jar if cookie.key.endswith("chatapp")]
         return found[0] if found else None
 
     async def is_logged_in(self) -> bool:

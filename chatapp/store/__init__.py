@@ -7,6 +7,7 @@ from pathlib import Path
 from chatapp.pictures import Prepare
 from chatapp.store.accounts import Accounts
 from chatapp.store.database import Busy, Database, Unwritable
+from chatapp.store.departures import Departures
 from chatapp.store.marks import Marks
 from chatapp.store.messages import Messages
 from chatapp.store.meta import Meta
@@ -25,6 +26,7 @@ class Store:
         self.messages = Messages(database)
         self.pictures = Pictures(database)
         self.marks = Marks(database)
+        self.departures = Departures(database)
 
     @classmethod
     async def open(cls, path: Path, prepare: Prepare) -> Store:

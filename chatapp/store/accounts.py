@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import dataclass
+
+import aiosqlite
 
 from chatapp import clock
 from chatapp.adoption import LOCKED
@@ -10,13 +13,23 @@ from chatapp.lookalikes import skeleton
 from chatapp.records import Rejected, Session, User, sentence
 from chatapp.store.database import Database, Row
 
-_USER = "users.id, users.username, users.role, users.language, users.theme"
+_USER = "users.id, users.username, users.role, users.language, users.theme, users.reserved_name IS NOT NULL"
 _LOOKS_TAKEN = sentence("This name looks too much like that of somebody else. Please choose another one.")
 _DAY = 86_400  # seconds
 
 
 def _user(row: Row) -> User:
-    return User(row[0], row[1], row[2] or "user", row[3], row[4])
+    return User(row[0], row[1], row[2] or "user", row[3], row[4], bool(row[5]))
+
+
+@dataclass(frozen=True, slots=True)
+class LogIn:
+    """A log-in of a user that has not ended. Times are seconds since 1970."""
+
+    session_id: str
+    user_agent: str
+    created_at: int
+    seen_at: int
 
 
 class Accounts:
@@ -30,7 +43,9 @@ class Accounts:
         try:
             async with self._database.transaction() as db:
                 # Every name, but registrations are few and limited; a skeleton kept in a column would grow old.
-                for name, key in await db.execute_fetchall("SELECT username, name_key FROM users"):
+                for name, key in await db.execute_fetchall(
+                    "SELECT coalesce(reserved_name, username), name_key FROM users"
+                ):
                     if key != name_key and skeleton(name) == skeleton(username):
                         raise Rejected("name_alike", _LOOKS_TAKEN)
                 cursor = await db.execute(
@@ -50,7 +65,12 @@ class Accounts:
             " ORDER BY username = ? DESC LIMIT 1",
             (username, name_key, LOCKED, username),
         )
-        return (_user(row), row[5]) if row else None
+        return (_user(row), row[6]) if row else None
+
+    async def password(self, user_id: int) -> str | None:
+        """Return the stored password of somebody with an account."""
+        row = await self._database.row("SELECT password FROM users WHERE id = ? AND password <> ?", (user_id, LOCKED))
+        return row[0] if row else None
 
     async def user(self, user_id: int) -> User | None:
         """Return a user, also one who never had an account of their own."""
@@ -73,9 +93,23 @@ class Accounts:
         )
         return [_user(row) for row in rows]
 
-    async def set_password(self, user_id: int, password: str) -> None:
-        """Replace the stored password."""
-        await self._set(user_id, "password", password)
+    async def set_password(self, user_id: int, password: str, *, before: str) -> bool:
+        """Replace the stored password if it is still the one that was verified. Return whether it was."""
+        async with self._database.transaction() as db:
+            return await _replace(db, user_id, password, before)
+
+    async def change_password(self, user_id: int, password: str, *, before: str, session: tuple[str, str]) -> bool:
+        """Replace the stored password if it is still the one that was verified, and end all sessions but one.
+
+        ``session`` is the id that the one to be kept has, and the id that it gets. Return whether all this was done.
+        """
+        kept, renewed = session
+        async with self._database.transaction() as db:
+            if not await _replace(db, user_id, password, before):
+                return False
+            await db.execute("DELETE FROM sessions WHERE user_id = ? AND id <> ?", (user_id, kept))
+            await db.execute("UPDATE sessions SET id = ? WHERE id = ? AND user_id = ?", (renewed, kept, user_id))
+        return True
 
     async def set_language(self, user_id: int, language: str | None) -> None:
         """Remember the language; None follows the browser."""
@@ -98,13 +132,15 @@ class Accounts:
         async with self._database.transaction() as db:
             await db.execute(f"UPDATE users SET {column} = ? WHERE id = ?", (value, user_id))  # noqa: S608
 
-    async def open_session(self, session_id: str, user_id: int, user_agent: str) -> None:
-        """Remember a log-in."""
+    async def open_session(self, session_id: str, user_id: int, user_agent: str, password: str) -> bool:
+        """Remember a log-in, if the stored password is still the one that was verified. Return whether it was."""
         now = clock.unix_time()
         async with self._database.transaction() as db:
-            await db.execute(
-                "INSERT INTO sessions VALUES (?, ?, ?, ?, ?)", (session_id, user_id, user_agent[:300], now, now)
+            cursor = await db.execute(
+                "INSERT INTO sessions SELECT ?, id, ?, ?, ? FROM users WHERE id = ? AND password = ?",
+                (session_id, user_agent[:300], now, now, user_id, password),
             )
+        return cursor.rowcount == 1
 
     async def session(self, session_id: str, *, idle_days: float, days: float) -> tuple[Session, int] | None:
         """Return a live session and when (seconds since 1970) it was last seen; None if unknown or too old."""
@@ -114,7 +150,17 @@ class Accounts:
             " WHERE sessions.id = ? AND sessions.seen_at > ? AND sessions.created_at > ?",
             (session_id, now - idle_days * _DAY, now - days * _DAY),
         )
-        return (Session(session_id, _user(row)), row[5]) if row else None
+        return (Session(session_id, _user(row)), row[6]) if row else None
+
+    async def log_ins(self, user_id: int, *, idle_days: float, days: float) -> list[LogIn]:
+        """Return where a user is logged in, the place that was seen last first."""
+        now = clock.unix_time()
+        rows = await self._database.rows(
+            "SELECT id, user_agent, created_at, seen_at FROM sessions"
+            " WHERE user_id = ? AND +seen_at > ? AND +created_at > ?",
+            (user_id, now - idle_days * _DAY, now - days * _DAY),
+        )
+        return sorted((LogIn(*row) for row in rows), key=lambda log_in: log_in.seen_at, reverse=True)
 
     async def touch_session(self, session_id: str) -> None:
         """Note that the session was used now."""
@@ -126,9 +172,21 @@ class Accounts:
         async with self._database.transaction() as db:
             await db.execute("DELETE FROM sessions WHERE id = ?", (session_id,))
 
+    async def close_other_sessions(self, user_id: int, session_id: str) -> None:
+        """End all sessions of a user but one."""
+        async with self._database.transaction() as db:
+            await db.execute("DELETE FROM sessions WHERE user_id = ? AND id <> ?", (user_id, session_id))
+
     async def sweep_sessions(self, *, idle_days: float, days: float) -> None:
         """Forget sessions that are too old to be accepted."""
         now = clock.unix_time()
         async with self._database.transaction() as db:
             await db.execute("DELETE FROM sessions WHERE seen_at <= ?", (now - idle_days * _DAY,))
             await db.execute("DELETE FROM sessions WHERE created_at <= ?", (now - days * _DAY,))
+
+
+async def _replace(db: aiosqlite.Connection, user_id: int, password: str, before: str) -> bool:
+    cursor = await db.execute(
+        "UPDATE users SET password = ? WHERE id = ? AND password = ?", (password, user_id, before)
+    )
+    return cursor.rowcount == 1

@@ -90,7 +90,7 @@ class Database:
                 pages = await _connect(opened, path, "query_only = ON")
                 return cls(writer, reader, pages, opened.pop_all())
         except sqlite3.Error as error:
-            raise CannotStart(_sentence(path, error)) from error
+            raise CannotStart(cannot_open(path, error)) from error
 
     async def close(self) -> None:
         """Wait for what is under way, fold the write-ahead log into the file, close every connection."""
@@ -250,13 +250,15 @@ def _close_to_others(path: Path) -> None:
             log.warning("%s may be read by others: %s", each, error)
 
 
-def _sentence(path: Path, error: sqlite3.Error) -> str:
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+def cannot_open(path: Path, error: BaseException) -> str:
+    """Return a sentence that tells the operator why the database cannot be used and what to do."""
+    extended = getattr(error, "sqlite_errorcode", 0)
+    code = extended & 0xFF
     if code == sqlite3.SQLITE_NOTADB:
         return f"{path} is not a database. Choose another file with --database."
     if code in _BUSY_CODES:
         return f"{path} is locked by another program. Close that program and start again."
-    if code == sqlite3.SQLITE_FULL:
+    if code == sqlite3.SQLITE_FULL or extended == sqlite3.SQLITE_IOERR_SHMSIZE:  # the second: no room for "-shm"
         return f"There is no room on the disk to open {path}. Make some, or choose another place with --database."
     if code in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}:
         return f"Cannot write {path} and its folder. Make them writable, or choose another file with --database."

@@ -45,11 +45,11 @@ class Marks:
     async def directs(self, user_id: int) -> list[tuple[str, User]]:
         """Return the keys of a person's direct conversations with the other user, latest first."""
         rows = await self._database.rows(
-            "SELECT conversation, id, username, role FROM directs JOIN users ON id = other_id"
-            " WHERE user_id = ? ORDER BY latest_id DESC",
+            "SELECT conversation, id, username, role, reserved_name IS NOT NULL"
+            " FROM directs JOIN users ON id = other_id WHERE user_id = ? ORDER BY latest_id DESC",
             (user_id,),
         )
-        return [(row[0], User(row[1], row[2], row[3])) for row in rows]
+        return [(row[0], User(row[1], row[2], row[3], left=bool(row[4]))) for row in rows]
 
     async def counts(self, user_id: int) -> Counts:
         """Count what a person has not read, conversation by conversation."""

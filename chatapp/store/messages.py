@@ -132,6 +132,18 @@ class Messages:
             found = await _messages(db, conversation, [*rows])
         return found[0] if found else None
 
+    async def authored(
+        self, conversation: Conversation, author_id: int, *, after: int = 0, limit: int = 50
+    ) -> list[Message]:
+        """Return the next messages of an author after an id."""
+        select, place = _source(conversation)
+        author = "author_id" if conversation.pair is None else "sender_id"
+        async with self._database.snapshot() as db:
+            rows = await db.execute_fetchall(
+                f"{select} AND id > ? AND {author} = ? ORDER BY id LIMIT ?", (place, after, author_id, limit)
+            )
+            return await _messages(db, conversation, [*rows])
+
     async def versions(self, message: Message) -> list[tuple[str, str]]:
         """Return what a message said before and since when (ISO 8601), oldest first."""
         return [

@@ -12,7 +12,7 @@ class Facts:
     """What is read once at start."""
 
     epoch: str  # changes when the database is created or restored
-    cookie_key: bytes
+    cookie_keys: tuple[bytes, ...]  # the newest first, which writes cookies; all read them
     watermark: int  # every number at or below it is on disk or was retracted
     ceiling: int  # no number above it was ever handed out
 
@@ -26,7 +26,8 @@ class Meta:
     async def facts(self) -> Facts:
         """Return the facts as committed."""
         values = {row[0]: row[1] for row in await self._database.rows("SELECT name, value FROM meta")}
-        return Facts(values["epoch"], values["cookie_key"].encode(), values["watermark"], values["ceiling"])
+        cookie_keys = tuple(key.encode() for key in values["cookie_key"].split())
+        return Facts(values["epoch"], cookie_keys, values["watermark"], values["ceiling"])
 
     async def reserve(self, ceiling: int) -> None:
         """Make durable that numbers up to ``ceiling`` may have been handed out. It never moves back."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from chatapp import clock
@@ -44,6 +45,11 @@ class Pictures:
             picture.thumb_height,
             picture.digest,
         )
+
+    async def discard(self, ids: Iterable[str]) -> None:
+        """Forget pictures that no message took; those that one shows stay. Raise Busy or Unwritable."""
+        async with self._database.transaction() as db:
+            await db.executemany("DELETE FROM pictures WHERE id = ? AND message_id IS NULL", [(one,) for one in ids])
 
     async def read(self, picture_id: str, *, thumbnail: bool) -> Stored | None:
         """Return one size of a picture; None if there is no such picture."""

@@ -35,11 +35,7 @@ async def change(db: aiosqlite.Connection, message: Message, *, undoing: bool = 
     """
     table, place = ("messages", "room") if message.conversation.pair is None else ("private_messages", "conversation")
     key, rev = message.conversation.key, message.rev
-    await db.execute(
-        f"INSERT OR IGNORE INTO message_versions SELECT {place}, id, rev, message, coalesce(edited_at, created_at)"  # noqa: S608
-        f" FROM {table} WHERE id = ? AND {place} = ? AND message <> ? AND removed_at IS NULL",
-        (message.id, key, message.content),
-    )
+    await (_forget_versions(db, message) if undoing else _keep_version(db, message, table, place))
     changed = await db.execute(
         f"UPDATE {table} SET message = ?, rev = ?, edited_at = ?, removed_at = ? WHERE id = ? AND {place} = ?",  # noqa: S608
         (message.content, rev, message.edited_at, clock.timestamp() if message.removed else None, message.id, key),
@@ -50,6 +46,24 @@ async def change(db: aiosqlite.Connection, message: Message, *, undoing: bool = 
         await db.execute("INSERT OR REPLACE INTO removals VALUES (?, ?, ?)", (key, message.id, clock.unix_time()))
     else:
         await db.execute("DELETE FROM removals WHERE conversation = ? AND message_id = ?", (key, message.id))
+
+
+async def _keep_version(db: aiosqlite.Connection, message: Message, table: str, place: str) -> None:
+    await db.execute(
+        f"INSERT OR IGNORE INTO message_versions SELECT {place}, id, rev, message, coalesce(edited_at, created_at)"  # noqa: S608
+        f" FROM {table} WHERE id = ? AND {place} = ? AND message <> ? AND removed_at IS NULL",
+        (message.id, message.conversation.key, message.content),
+    )
+
+
+async def _forget_versions(db: aiosqlite.Connection, before: Message) -> None:
+    """Take out of the versions the revision that stands again, and what was made of it."""
+    place = (before.conversation.key, before.id)
+    await db.execute(
+        "DELETE FROM message_versions WHERE conversation = ? AND message_id = ? AND rev >= (SELECT min(rev)"
+        " FROM message_versions WHERE conversation = ? AND message_id = ? AND content = ? AND created_at = ?)",
+        (*place, *place, before.content, before.edited_at or before.created_at),
+    )
 
 
 async def erase(db: aiosqlite.Connection) -> None:
@@ -125,6 +139,12 @@ async def _claim_pictures(db: aiosqlite.Connection, batch: Sequence[Message]) ->
 
 
 async def delete(db: aiosqlite.Connection, message_id: int) -> None:
+    for trace in ("message_versions", "removals"):  # of changes that were committed with it
+        await db.execute(
+            f"DELETE FROM {trace} WHERE message_id = ?1 AND conversation IN (SELECT room FROM messages WHERE id = ?1"  # noqa: S608
+            " UNION ALL SELECT conversation FROM private_messages WHERE id = ?1)",
+            (message_id,),
+        )
     await db.execute("DELETE FROM messages WHERE id = ?", (message_id,))
     await db.execute("DELETE FROM private_messages WHERE id = ?", (message_id,))
     await db.execute("DELETE FROM message_keys WHERE message_id = ?", (message_id,))

@@ -13,14 +13,13 @@ from chatapp import language, names, passwords
 from chatapp.language import gettext
 from chatapp.records import Rejected, User, sentence
 from chatapp.store.messages import conversation_of
-from chatapp.web import keys, limits, pages, sessions
+from chatapp.web import keys, limits, pages, proof, sessions
 
 log = logging.getLogger("chatapp.accounts")
 
 _FIRST_ROOM = "/rooms/general"
 _NAME_LIMIT = 200  # characters of a name that is looked up; longer ones cannot be anybody's
 _WRONG = sentence("The name or the password is wrong.")
-_WAIT = sentence("Too many tries. Please wait {wait} and try again.")
 
 
 async def home(request: web.Request) -> web.StreamResponse:
@@ -65,21 +64,22 @@ async def register(request: web.Request) -> web.StreamResponse:
     if wait := request.app[keys.limits].registrations.take(limits.neighbourhood(request.remote)):
         return _later(request, "register", fields, wait)
     try:
-        user = await _create(request, username, password)
+        user, stored = await _create(request, username, password)
     except Rejected as refusal:
         if refusal.code.startswith("name_"):
             return _form(request, "register", fields, {"username": language.explain(refusal)})
         return _refused(request, "register", fields, refusal)
     log.info("registered", extra={"user": user.id, "address": request.remote})
     request.app[keys.presence].registered(user)
-    await sessions.log_in(request, user)
+    await sessions.log_in(request, user, stored)
     return _go_on(request, fields)
 
 
-async def _create(request: web.Request, username: str, password: str) -> User:
+async def _create(request: web.Request, username: str, password: str) -> tuple[User, str]:
     stored = await request.app[keys.passwords].hash(password)
     newest = request.app[keys.stamper].last  # what was said before somebody came is history to them, not news
-    return await request.app[keys.store].accounts.create(username, names.key(username), stored, read_up_to=newest)
+    accounts = request.app[keys.store].accounts
+    return await accounts.create(username, names.key(username), stored, read_up_to=newest), stored
 
 
 async def login_form(request: web.Request) -> web.StreamResponse:
@@ -98,15 +98,14 @@ async def login(request: web.Request) -> web.StreamResponse:
         log.warning("log-in held off", extra={"address": request.remote})
         return _later(request, "login", fields, wait)
     try:
-        user = await _verified(request, username, password)
+        found = await _verified(request, username, password)
     except Rejected as refusal:
         return _refused(request, "login", fields, refusal)
-    if user is None:
+    if found is None or not await sessions.log_in(request, *found):
         log.warning("log-in failed", extra={"address": request.remote})
         return _form(request, "login", fields, {"form": gettext(_WRONG)})
     request.app[keys.limits].logged_in(name_key, address)
-    log.info("logged in", extra={"user": user.id, "address": request.remote})
-    await sessions.log_in(request, user)
+    log.info("logged in", extra={"user": found[0].id, "address": request.remote})
     return _go_on(request, fields)
 
 
@@ -119,7 +118,8 @@ def _missing(username: str, password: str) -> dict[str, str]:
     return errors
 
 
-async def _verified(request: web.Request, username: str, password: str) -> User | None:
+async def _verified(request: web.Request, username: str, password: str) -> tuple[User, str] | None:
+    """Return the user whose name and password these are, and what is stored of the password."""
     accounts, hasher = request.app[keys.store].accounts, request.app[keys.passwords]
     found = await accounts.credentials(username, names.key(username.strip()))
     user, stored = found or (None, None)
@@ -127,10 +127,13 @@ async def _verified(request: web.Request, username: str, password: str) -> User 
         return None
     if hasher.needs_rehash(stored):
         try:
-            await accounts.set_password(user.id, await hasher.hash(password))
+            anew = await hasher.hash(password)
         except Rejected:
             log.info("password kept as it was, too many are waiting", extra={"user": user.id})
-    return user
+        else:  # if it was changed meanwhile, the log-in fails
+            await accounts.set_password(user.id, anew, before=stored)
+            stored = anew
+    return user, stored
 
 
 async def logout(request: web.Request) -> web.StreamResponse:
@@ -156,7 +159,7 @@ def _form(
 
 
 def _later(request: web.Request, name: str, fields: Mapping[str, str], wait: float) -> web.Response:
-    text = gettext(_WAIT).format(wait=pages.wait_in_words(wait))
+    text = gettext(proof.WAIT).format(wait=pages.wait_in_words(wait))
     response = _form(request, name, fields, {"form": text}, 429)
     response.headers["Retry-After"] = str(math.ceil(wait))
     return response
@@ -164,7 +167,5 @@ def _later(request: web.Request, name: str, fields: Mapping[str, str], wait: flo
 
 def _refused(request: web.Request, name: str, fields: Mapping[str, str], refusal: Rejected) -> web.Response:
     """Show a refusal above the form: there are too many at once, or the disk is full."""
-    response = _form(request, name, fields, {"form": language.explain(refusal)}, pages.status_of(refusal))
-    if refusal.retry_after is not None:
-        response.headers["Retry-After"] = str(math.ceil(refusal.retry_after))
-    return response
+    errors = {"form": language.explain(refusal)}
+    return pages.wait_for(refusal, _form(request, name, fields, errors, pages.status_of(refusal)))

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import functools
-import ipaddress
 import logging
-import re
 import secrets
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 import aiohttp_session
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler, Middleware
 
-from chatapp import clock, language
+from chatapp import clock, language, logs
 from chatapp.records import NotFound, Rejected, Session
-from chatapp.settings import Network
+from chatapp.settings import Settings
 from chatapp.store import Busy, Unwritable
-from chatapp.web import keys, pages, sessions
+from chatapp.web import keys, origins, pages, sessions
 
 access = logging.getLogger("chatapp.access")
 log = logging.getLogger("chatapp.web")
@@ -31,9 +29,6 @@ _IMPERSONAL = ("/static/", "/healthz", "/readyz", "/favicon.ico")  # the same fo
 _CLIENT_LEFT = 499  # nginx's number for a request whose client did not wait for the answer
 _BUSY_SECONDS = 5
 _ZONE_LIMIT = 64  # characters of the name of a time zone
-_TRUSTWORTHY = {"localhost", "127.0.0.1", "::1"}  # without HTTPS
-_DEFAULT_PORTS = {"http": 80, "https": 443}
-_HOST = re.compile(r"[A-Za-z0-9.:\[\]-]+")
 
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -41,6 +36,7 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "X-Frame-Options": "DENY",
 }
+_HSTS = "max-age=31536000"  # a year, for this host only: its neighbours may have no HTTPS
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; font-src 'self'; "
     "connect-src 'self'{sockets}; manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -54,10 +50,12 @@ def middlewares(storage: sessions.CookieStorage) -> list[Middleware]:
     @web.middleware
     async def attend(request: web.Request, handler: Handler) -> web.StreamResponse:
         """Number the request, believe its proxies, answer its errors, and log one line."""
-        request[keys.request_id] = secrets.token_hex(6)
-        request = _believing(request)
+        request[keys.request_id] = number = secrets.token_hex(6)
+        logs.request.set(number)  # for the lines that others write about this request
+        request = origins.believing(request)
         began, status = clock.monotonic(), _CLIENT_LEFT
         try:
+            _check_host(request)
             if _own_path(request) == "/ws" and pages.is_handshake(request):
                 # What wraps a socket stays in memory as long as the socket lives: its checks are called instead.
                 handler = await _admit(request, storage)
@@ -86,49 +84,21 @@ def _note(request: web.Request, status: int, seconds: float) -> None:
 async def _admit(request: web.Request, storage: sessions.CookieStorage) -> Handler:
     """Put a handshake through what other requests meet in the middlewares; return what answers it."""
     await _recognise(request, storage.load_session)
-    return request.match_info.handler if _is_ours(request, handshake=True) else _forbid
+    return request.match_info.handler if origins.is_ours(request, handshake=True) else _forbid
 
 
 async def _forbid(request: web.Request) -> web.StreamResponse:
     return pages.refuse(request, 403, code="origin")
 
 
-def _believing(request: web.Request) -> web.Request:
-    """Return the request with the client's address and scheme, if a proxy that the operator trusts says them."""
-    trusted = request.app[keys.settings].trusted_proxies
-    if not trusted or not _is_trusted(request.remote, trusted):
-        return request
-    hops = _listed(request, "X-Forwarded-For")
-    schemes = [scheme for scheme in _listed(request, "X-Forwarded-Proto")[-1:] if scheme in _DEFAULT_PORTS]
-    client = client_address(request.remote or "", hops, trusted)
-    return request.clone(remote=client, scheme=schemes[0] if schemes else request.scheme)
+def _check_host(request: web.Request) -> None:
+    """Raise HTTPMisdirectedRequest for a host that is not ours.
 
-
-def client_address(peer: str, hops: Iterable[str], trusted: Iterable[Network]) -> str:
-    """Return the right-most address that is no trusted proxy; what stands left of it, the client could invent."""
-    address = peer
-    for hop in reversed([*hops]):
-        if not _is_trusted(address, trusted) or _parsed(hop) is None:
-            break
-        address = hop
-    return address
-
-
-def _listed(request: web.Request, header: str) -> list[str]:
-    return [part.strip() for line in request.headers.getall(header, ()) for part in line.split(",")]
-
-
-def _is_trusted(address: str | None, trusted: Iterable[Network]) -> bool:
-    parsed = _parsed(address or "")
-    return parsed is not None and any(parsed in network for network in trusted)
-
-
-def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return None
-    return getattr(parsed, "ipv4_mapped", None) or parsed  # an IPv6 socket sees IPv4 peers as ::ffff:192.0.2.1
+    Supervisors ask under any, and static files are the same for everybody: the error page needs them.
+    """
+    if origins.is_misdirected(request) and not _own_path(request).startswith(_IMPERSONAL):
+        _listen_to(request, None)
+        raise web.HTTPMisdirectedRequest
 
 
 def _answer(request: web.Request, error: Exception) -> web.Response:
@@ -137,7 +107,7 @@ def _answer(request: web.Request, error: Exception) -> web.Response:
         case web.HTTPException() if error.status >= HTTPStatus.BAD_REQUEST:
             kept = {name: error.headers[name] for name in ("Allow", "Retry-After") if name in error.headers}
             return pages.refuse(request, error.status, headers=kept)
-        case NotFound() | HttpProcessingError():  # the second: a body that falls apart while it is read
+        case NotFound() | HttpProcessingError() | web.RequestPayloadError():  # the last two: a body that falls apart
             return pages.refuse(request, 404 if isinstance(error, NotFound) else 400)
         case Rejected():
             return pages.rejected(request, error)
@@ -182,41 +152,9 @@ def _listen_to(request: web.Request, session: Session | None) -> None:
 @web.middleware
 async def same_origin(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Refuse the changes that another site makes a browser ask for."""
-    if request.method in _UNSAFE and not _is_ours(request):
+    if request.method in _UNSAFE and not origins.is_ours(request):
         return await _forbid(request)
     return await handler(request)
-
-
-def _is_ours(request: web.Request, *, handshake: bool = False) -> bool:
-    """Browsers name the page that asks in Origin; those that leave it out of a form name it in the other two."""
-    fetched = request.headers.get("Sec-Fetch-Site")
-    if fetched not in (None, "same-origin", "none"):  # same-site is a stranger too: another port, a sister host
-        return False
-    if "Origin" in request.headers:
-        return is_same_origin(request.headers["Origin"], request.host, secure=request.secure)
-    if handshake:  # every browser sends it here
-        return False
-    return fetched is not None or _host_of(request.headers.get("Referer", "")) == _host_of(f"http://{request.host}")
-
-
-def is_same_origin(origin: str, host: str, *, secure: bool) -> bool:
-    """Tell whether an Origin header names the host (and port) of a Host header.
-
-    A plain connection may have been an HTTPS one until some proxy, so only ``secure`` fixes the scheme.
-    """
-    scheme, separator, authority = origin.partition("://")
-    if not separator or scheme not in _DEFAULT_PORTS or (secure and scheme != "https"):
-        return False
-    return _HOST.fullmatch(authority) is not None and _host_of(origin) == _host_of(f"{scheme}://{host}")
-
-
-def _host_of(address: str) -> tuple[str, int | None] | None:
-    try:
-        parts = urlsplit(address)
-        port = parts.port or _DEFAULT_PORTS.get(parts.scheme)
-    except ValueError:
-        return None
-    return (parts.hostname, port) if parts.hostname else None
 
 
 def login_required(handler: Handler) -> Handler:
@@ -237,9 +175,12 @@ async def seal(request: web.Request, response: web.StreamResponse) -> None:
         return
     for name, value in _HEADERS.items():
         headers.setdefault(name, value)
-    if request.secure or request.url.host in _TRUSTWORTHY:  # elsewhere browsers only complain about it
+    secure = origins.scheme(request) == "https"  # this is the request as it came, before anybody was believed
+    if secure or origins.is_at_home(request):  # elsewhere browsers only complain about it
         headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
-    headers.setdefault("Content-Security-Policy", _policy(request.host))
+    if secure and _promises_https(request.app[keys.settings]):
+        headers["Strict-Transport-Security"] = _HSTS
+    headers.setdefault("Content-Security-Policy", _policy(request.host, secure=secure))
     if keys.request_id in request:
         headers["X-Request-Id"] = request[keys.request_id]
     if "Cache-Control" not in headers:
@@ -247,11 +188,20 @@ async def seal(request: web.Request, response: web.StreamResponse) -> None:
         headers["Vary"] = "Cookie, HX-Request, Accept, Accept-Language"
 
 
+def _promises_https(settings: Settings) -> bool:
+    """Tell whether browsers may remember for a year that this host has HTTPS.
+
+    Not with a certificate of our own: browsers that remember let nobody past the warning about it (RFC 6797, 12.1).
+    """
+    return settings.tls == "off" and (settings.public_scheme == "https" or settings.serves_https)
+
+
 @functools.lru_cache(maxsize=64)
-def _policy(host: str) -> str:
-    # Safari before 15.4 does not count a WebSocket of the same host as 'self'. Both schemes, because a proxy
-    # may have taken the TLS off; a page that came by HTTPS cannot open a plain socket anyway.
-    sockets = f" ws://{host} wss://{host}" if _HOST.fullmatch(host) else ""
+def _policy(host: str, *, secure: bool) -> str:
+    # Safari before 15.4 does not count a WebSocket of the same host as 'self'. A plain connection may have been an
+    # HTTPS one until some proxy, so only ``secure`` fixes the scheme.
+    schemes = ("wss",) if secure else ("ws", "wss")
+    sockets = "".join(f" {scheme}://{host}" for scheme in schemes) if origins.HOST.fullmatch(host) else ""
     return _POLICY.format(sockets=sockets)
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from chatapp.hub import Hub
     from chatapp.images import Images
     from chatapp.journal import Journal
+    from chatapp.leaving import Leaving
     from chatapp.messaging import Messaging
     from chatapp.passwords import Passwords
     from chatapp.presence import Presence
@@ -31,6 +32,7 @@ journal: web.AppKey[Journal] = web.AppKey("journal")
 hub: web.AppKey[Hub] = web.AppKey("hub")
 presence: web.AppKey[Presence] = web.AppKey("presence")
 messaging: web.AppKey[Messaging] = web.AppKey("messaging")
+leaving: web.AppKey[Leaving] = web.AppKey("leaving")
 revisions: web.AppKey[Revisions] = web.AppKey("revisions")
 unread: web.AppKey[Unread] = web.AppKey("unread")
 limits: web.AppKey[Limits] = web.AppKey("limits")

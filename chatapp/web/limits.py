@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
-from collections import OrderedDict, deque
-from collections.abc import Callable, Hashable
+from collections import Counter, OrderedDict, deque
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from chatapp import clock
@@ -18,6 +19,7 @@ KEYS = 10_000
 ACCOUNT_SECONDS = 15 * 60  # OWASP ASVS 5.0 6.3.1 asks for a limit; the figures are those of Campfire's log-in
 ADDRESS_SECONDS = 3 * 60
 DAY_SECONDS = 24 * 60 * 60
+BODIES_EACH, BODIES = 4, 32  # forms with pictures that come in at once; each holds a picture in memory
 NONSENSE = 20  # frames a minute that cannot be understood, of a person, after which their connection is closed
 
 
@@ -90,6 +92,28 @@ class Bucket:
         return 0
 
 
+class Abreast:
+    """Allow each key ``each`` acts at the same time, and all keys ``together`` of them."""
+
+    def __init__(self, each: int, together: int) -> None:
+        self._each = each
+        self._together = together
+        self._under_way: Counter[Hashable] = Counter()
+
+    @contextmanager
+    def turn(self, key: Hashable) -> Iterator[bool]:
+        """Tell whether there is room for one more, and count it as long as the block lasts."""
+        if self._under_way[key] >= self._each or self._under_way.total() >= self._together:
+            yield False
+            return
+        self._under_way[key] += 1
+        try:
+            yield True
+        finally:
+            self._under_way[key] -= 1
+            self._under_way += Counter()  # forgets who has nothing under way
+
+
 class Limits:
     """The limits of one server, as its settings want them."""
 
@@ -100,6 +124,7 @@ class Limits:
         self.messages = Bucket(settings.messages_per_second, settings.message_burst, now)
         self.nonsense = Tries(NONSENSE, 60, now)  # by person
         self.uploads = Bucket(settings.uploads_per_minute / 60, settings.uploads_per_minute, now)
+        self.bodies = Abreast(BODIES_EACH, BODIES)
         day = settings.upload_megabytes * 2**20
         self.upload_bytes = Bucket(day / DAY_SECONDS, day, now)
 

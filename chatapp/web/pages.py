@@ -17,6 +17,7 @@ from chatapp import language
 from chatapp.language import gettext, ngettext
 from chatapp.records import Rejected, sentence
 from chatapp.web import keys
+from chatapp.web.patience import Patience
 
 log = logging.getLogger("chatapp.web")
 
@@ -29,7 +30,12 @@ _TEXTS = {
     403: (sentence("Not allowed"), sentence("This request did not come from a page of this chat, so it was refused.")),
     404: (sentence("Not found"), sentence("There is nothing at this address, or it is not for you to see.")),
     405: (sentence("That did not work"), sentence("This address cannot be used in this way.")),
+    408: (
+        sentence("Too slow"),
+        sentence("This took too long to arrive, so the server stopped waiting. Please try again."),
+    ),
     413: (sentence("Too large"), sentence("This is more than the server accepts at once.")),
+    421: (sentence("Wrong address"), sentence("This chat is found at {address} only.")),
     422: (sentence("That did not work"), sentence("The server cannot accept this.")),
     429: (sentence("Too fast"), sentence("That was too often in a short time. Please wait a moment and try again.")),
     500: (
@@ -134,7 +140,7 @@ def is_handshake(request: web.Request) -> bool:
 async def form(request: web.Request) -> dict[str, str]:
     """Return the text fields of a posted form, the first of each name. Raise HTTPBadRequest if it is none."""
     try:
-        fields = await request.post()
+        fields = await Patience().wait(request.post())
     except (ValueError, LookupError) as error:  # a broken body, an unknown charset
         raise web.HTTPBadRequest from error
     found: dict[str, str] = {}
@@ -159,9 +165,24 @@ def rejected(request: web.Request, refusal: Rejected) -> web.Response:
     return refuse(request, status_of(refusal), code=refusal.code, text=text, retry=retry, retry_after=later)
 
 
+def advise(refusal: Rejected) -> str:
+    """Return why a form was refused, for a page that cannot send again by itself: its reader has to."""
+    if refusal.code == "rate_limited":
+        return gettext("That was too fast. Please wait a moment, then send it again.")
+    again = " " + gettext("Please send it again in a moment.") if refusal.retry else ""
+    return language.explain(refusal) + again
+
+
 def status_of(refusal: Rejected) -> int:
     """Return the status that says the same as a refusal: a fault in the request, too often, or not just now."""
     return _STATUS.get(refusal.code, 503 if refusal.retry else 422)
+
+
+def wait_for(refusal: Rejected, response: web.Response) -> web.Response:
+    """Return the answer to a refusal with the time after which a program may try again."""
+    if refusal.retry_after is not None:
+        response.headers["Retry-After"] = str(math.ceil(refusal.retry_after))
+    return response
 
 
 def refuse(  # noqa: PLR0913 - the parts of one answer
@@ -176,7 +197,9 @@ def refuse(  # noqa: PLR0913 - the parts of one answer
 ) -> web.Response:
     """Answer with a status and a sentence: as a page, as JSON, or as bare text before a WebSocket."""
     title, standard = _TEXTS.get(status, _TEXTS[500] if status > 500 else _NOT_UNDERSTOOD)
-    text = text or gettext(standard).format(request=request[keys.request_id])
+    text = text or gettext(standard).format(
+        request=request[keys.request_id], address=request.app[keys.settings].public_url
+    )
     if is_handshake(request):
         response = web.Response(text=text, status=status)
     elif wants_json(request):
@@ -199,7 +222,7 @@ def _error_page(request: web.Request, status: int, title: str, text: str) -> web
         "status": status,
         "title": title,
         "text": text,
-        "action_url": url(request, "/"),
+        "action_url": (request.app[keys.settings].public_url or url(request, "")) + "/",
         "action_text": gettext("Back to the chat"),
         "request_id": request[keys.request_id],
     }

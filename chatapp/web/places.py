@@ -11,7 +11,7 @@ from aiohttp import web
 
 from chatapp import names
 from chatapp.records import Conversation, NotFound, Room, User
-from chatapp.views import Link, Side, room_title
+from chatapp.views import Link, Side, person_title, room_title
 from chatapp.web import keys
 
 
@@ -34,9 +34,15 @@ async def find(request: web.Request, me: User, names_given: Mapping[str, object]
                 return of_room(known)
     elif isinstance(direct, str):
         person = await request.app[keys.store].accounts.named(direct, names.key(direct))
-        if person is not None:
+        if person is not None and (not person.left or await _knew(request, me, person)):
             return of_person(me, person)
     raise NotFound
+
+
+async def _knew(request: web.Request, me: User, person: User) -> bool:
+    """Tell whether two people have talked: only then is one who has left to be found."""
+    directs = await request.app[keys.store].marks.directs(me.id)
+    return any(other.id == person.id for _, other in directs)
 
 
 def of_room(room: Room) -> Place:
@@ -52,7 +58,7 @@ def _room_place(room: Room, title: str) -> Place:
 def of_person(me: User, person: User) -> Place:
     """Return the place where two people talk."""
     path = f"/direct/{quote(person.username, safe='')}"
-    return Place(Conversation.direct(me.id, person.id), path, person.username, person)
+    return Place(Conversation.direct(me.id, person.id), path, person_title(person), person)
 
 
 async def side(request: web.Request, me: User, current: Place | None = None) -> Side:

@@ -8,18 +8,26 @@ import hashlib
 import re
 import secrets
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from aiohttp import BodyPartReader, web
 
 from chatapp import language
 from chatapp.records import PICTURE_BYTES, PICTURES_LIMIT, Draft, Picture, Rejected, User, sentence
+from chatapp.store import Busy, Unwritable
 from chatapp.web import conversations, keys, pages, places, sessions
+from chatapp.web.patience import Patience
 from chatapp.web.places import Place
 
 _FIELD_BYTES = 64 * 1024  # of a text field: a message and its line breaks fit several times
 _BODY_BYTES = PICTURES_LIMIT * PICTURE_BYTES + 2**20  # past this a request is not even read to its end
 _DATA_URL = re.compile(r"data:image/[a-z0-9.+-]{1,20};base64,", re.IGNORECASE)
+# As browsers write it. The framework stumbles over a file name with several semicolons and forgets the whole part.
+_DISPOSITION = re.compile(r'form-data; name="([^"]*)"(?:; filename="([^"]*)")?')
+_FIELDS = ("content", "key", "author")
+_OTHER_PERSON = sentence("{name} is logged in here now. Log in as before to send this.")
+_WAIT = sentence("You have sent many pictures. Please wait a moment.")
 _PARTS = 2 * PICTURES_LIMIT + 10  # parts of one form, useful or not
 
 
@@ -29,23 +37,41 @@ class Form:
 
     content: str = ""
     key: str = ""
+    author: str = ""  # the id of the person whose page it is, where the page says so
     pictures: list[Picture] = field(default_factory=list)
     refusal: Rejected | None = None
     size: int = 0
+    patience: Patience = field(default_factory=Patience)
+    taken: bool = False  # a message shows its pictures
 
 
 async def post(request: web.Request) -> web.StreamResponse:
     """Post a message and answer once it is saved; nothing typed is lost when it is refused."""
+    form = Form()
+    try:
+        return await _post(request, form)
+    finally:
+        if form.pictures and not form.taken:  # it was refused, or the line broke in the middle of it
+            with suppress(Busy, Unwritable):  # then the sweep of orphans finds them
+                await request.app[keys.store].pictures.discard(picture.id for picture in form.pictures)
+
+
+async def _post(request: web.Request, form: Form) -> web.StreamResponse:
     me = sessions.me(request)
     place = await places.find(request, me, request.match_info)
-    form = Form()
     try:
         await _read(request, me, place, form)
         if form.refusal is not None:
             raise form.refusal
+        if not await sessions.is_open(request, sessions.mine(request).id):
+            return pages.log_in_first(request)  # ended while a slow upload came in
+        if form.author not in ("", str(me.id)):
+            raise Rejected("other_person", _OTHER_PERSON, name=me.username)
+        check_reader(place)
         draft = Draft.parse(form.content, form.key or secrets.token_urlsafe(16), tuple(form.pictures))
         take_turn(request, me)
-        entry, _ = await request.app[keys.messaging].post(me, place.conversation, draft, place.person)
+        entry, again = await request.app[keys.messaging].post(me, place.conversation, draft, place.person)
+        form.taken = not again
         if not await entry.saved:
             raise Rejected("storage", sentence("The message could not be saved."), retry=True, retry_after=2)
     except Rejected as refusal:
@@ -53,6 +79,12 @@ async def post(request: web.Request) -> web.StreamResponse:
     if pages.wants_json(request):
         return web.json_response({"key": draft.key, "id": entry.message.id})
     return pages.redirect(request, f"{place.path}#m-{entry.message.id}")
+
+
+def check_reader(place: Place) -> None:
+    """Raise Rejected where there is nobody any more to read a message."""
+    if place.person is not None and place.person.left:
+        raise Rejected("left", sentence("This person has left the chat, so nobody would read this."))
 
 
 def take_turn(request: web.Request, me: User) -> None:
@@ -68,19 +100,26 @@ async def _refuse(request: web.Request, place: Place, form: Form, refusal: Rejec
         return pages.rejected(request, refusal)
     page = await request.app[keys.messaging].history(place.conversation)
     return await conversations.show(
-        request, place, page, content=form.content, error=language.explain(refusal), status=pages.status_of(refusal)
+        request, place, page, content=form.content, error=pages.advise(refusal), status=pages.status_of(refusal)
     )
 
 
 async def _read(request: web.Request, me: User, place: Place, form: Form) -> None:
     if not request.content_type.startswith("multipart/"):
         fields = await pages.form(request)
-        form.content, form.key = fields.get("content", ""), fields.get("key", "")
+        form.content, form.key, form.author = (fields.get(name, "") for name in _FIELDS)
         return
+    with request.app[keys.limits].bodies.turn(me.id) as free:
+        if not free:
+            raise Rejected("rate_limited", _WAIT, retry=True, retry_after=2)
+        await _read_parts(request, me, place, form)
+
+
+async def _read_parts(request: web.Request, me: User, place: Place, form: Form) -> None:
     try:
         reader = await request.multipart()
         for _ in range(_PARTS):
-            part = await reader.next()
+            part = await form.patience.wait(reader.next())
             if part is None:
                 return
             if isinstance(part, BodyPartReader):
@@ -91,19 +130,28 @@ async def _read(request: web.Request, me: User, place: Place, form: Form) -> Non
 
 
 async def _take(request: web.Request, me: User, place: Place, form: Form, part: BodyPartReader) -> None:
-    if part.name in ("content", "key"):
+    name, filename = _named_by(part)
+    if name in _FIELDS:
         text = (await _bytes(part, form, _FIELD_BYTES) or b"").decode("utf-8", "replace")
-        setattr(form, part.name, text)
+        setattr(form, name, text)
         return
-    if part.name != "pictures" or not part.filename:
+    if name != "pictures" or not filename:
         await _bytes(part, form, 0)
         return
     data = await _bytes(part, form, PICTURE_BYTES)
     if form.refusal is None:
         try:
-            form.pictures.append(await _picture(request, me, place, form, data, part.filename))
+            form.pictures.append(await _picture(request, me, place, form, data, filename))
         except Rejected as refusal:
-            form.refusal = _named(refusal, part.filename)  # the rest is read all the same: the caption may come last
+            form.refusal = _named(refusal, filename)  # the rest is read all the same: the caption may come last
+
+
+def _named_by(part: BodyPartReader) -> tuple[str | None, str | None]:
+    """Return the names of a field and of its file."""
+    match = _DISPOSITION.fullmatch(part.headers.get("Content-Disposition", ""))
+    if match is None:
+        return part.name, part.filename
+    return match[1], match[2] and match[2].replace("%22", '"')
 
 
 def _named(refusal: Rejected, name: str) -> Rejected:
@@ -135,14 +183,18 @@ async def keep_picture(request: web.Request, me: User, place: Place, data: bytes
     """Check, re-encode and store a picture that its person may now post. Raise Rejected."""
     wait = request.app[keys.limits].uploads.take(me.id)
     if wait:
-        reason = sentence("You have sent many pictures. Please wait a moment.")
-        raise Rejected("rate_limited", reason, retry=True, retry_after=round(wait + 0.5, 1))
+        raise Rejected("rate_limited", _WAIT, retry=True, retry_after=round(wait + 0.5, 1))
+    request.app[keys.messaging].refuse_when_unable()  # a picture whose message is refused would stay behind
     _check_room(request)
     prepared = await request.app[keys.images].prepare(data, name)
     if request.app[keys.limits].upload_bytes.take(me.id, len(prepared.data) + len(prepared.thumb)):
         reason = sentence("You have sent {limit} MB of pictures within a day; that is the limit. Try again tomorrow.")
         raise Rejected("upload_quota", reason, limit=request.app[keys.settings].upload_megabytes)
-    return await request.app[keys.store].pictures.add(me.id, place.conversation, prepared)
+    try:
+        return await request.app[keys.store].pictures.add(me.id, place.conversation, prepared)
+    except (Busy, Unwritable) as error:
+        reason = sentence("The message could not be saved.")
+        raise Rejected("storage", reason, retry=True, retry_after=2) from error
 
 
 def _check_room(request: web.Request) -> None:
@@ -175,8 +227,9 @@ def too_big(name: str) -> Rejected:
 async def _bytes(part: BodyPartReader, form: Form, limit: int) -> bytes | None:
     """Return the bytes of a part, or None if there are more than ``limit``; the part is read to its end."""
     data, whole = bytearray(), True
-    while chunk := await part.read_chunk(2**16):
+    while chunk := await form.patience.wait(part.read_chunk(2**16)):
         form.size += len(chunk)
+        form.patience.came(len(chunk))
         if form.size > _BODY_BYTES:
             raise web.HTTPRequestEntityTooLarge(_BODY_BYTES, form.size)
         whole = whole and len(data) + len(chunk) <= limit

@@ -6,7 +6,6 @@ import secrets
 
 from aiohttp import web
 
-from chatapp import language
 from chatapp.journal import Entry
 from chatapp.records import ID_LIMIT, Message, NotFound, Rejected, User, sentence
 from chatapp.revisions import Target
@@ -68,8 +67,8 @@ async def _change(request: web.Request, what: str) -> web.StreamResponse:
     except Rejected as refusal:
         if pages.wants_json(request) or message.author_id != me.id:
             return pages.rejected(request, refusal)
-        content, status = fields.get("content", message.content), pages.status_of(refusal)
-        return _form(request, place, message, content, language.explain(refusal), status)
+        content = fields.get("content", "" if message.removed else message.content)
+        return _form(request, place, message, content, pages.advise(refusal), pages.status_of(refusal))
     if pages.wants_json(request):
         return web.json_response({"id": entry.message.id, "rev": entry.message.rev})
     if what == "remove":  # this page offers to undo it

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from chatapp.web import accounts, health, images, posting, preferences, revising, rooms, socket, static
+from chatapp.web import (
+    accounts,
+    departure,
+    devices,
+    health,
+    images,
+    password,
+    posting,
+    preferences,
+    revising,
+    rooms,
+    socket,
+    static,
+)
 from chatapp.web.guard import login_required as user
 
 
@@ -12,7 +25,7 @@ def table(base: str) -> list[web.RouteDef]:
     """Return every address, below the base path, with what answers it."""
     get, post = web.get, web.post
     # A room and a direct conversation have the same pages below different names.
-    talks = [f"{base}/rooms/{{room}}", f"{base}/direct/{{direct}}"]
+    talks = [f"{base}/rooms/{{room}}", f"{base}/direct/{{direct:[^/]+}}"]  # by itself it stops at a brace
     return [
         get(f"{base}/", accounts.home),
         get(f"{base}/register", accounts.register_form),
@@ -22,6 +35,14 @@ def table(base: str) -> list[web.RouteDef]:
         post(f"{base}/logout", accounts.logout),
         get(f"{base}/settings", user(preferences.show)),
         post(f"{base}/settings", user(preferences.save)),
+        get(f"{base}/settings/devices", user(devices.show)),
+        post(f"{base}/settings/devices/end", user(devices.end)),
+        post(f"{base}/settings/devices/end-others", user(devices.end_others)),
+        get(f"{base}/settings/password", user(password.show)),
+        post(f"{base}/settings/password", user(password.change)),
+        get(f"{base}/settings/account", user(departure.show)),
+        post(f"{base}/settings/account", user(departure.leave)),
+        get(f"{base}/goodbye", departure.goodbye),
         post(f"{base}/language", preferences.switch_language),
         get(f"{base}/rooms", user(rooms.index)),
         get(f"{base}/people", user(rooms.people)),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import secrets
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -16,13 +18,15 @@ from chatapp.journal import Entry
 from chatapp.presence import Presence
 from chatapp.records import ID_LIMIT, PICTURE_BYTES, Draft, NotFound, Rejected, User, sentence
 from chatapp.revisions import Target
+from chatapp.store import Busy, Unwritable
 from chatapp.unread import Unread
-from chatapp.web import keys, pages, places, posting
+from chatapp.web import keys, pages, places, posting, sessions
 from chatapp.web.limits import neighbourhood
 from chatapp.web.places import Place
 
 _LEGACY_BYTES = PICTURE_BYTES * 4 // 3 + 1024  # a picture as base64 in a frame of the original program
 _ABUSE = 1008
+_HONEST = {"changed", "removed", "too_late", "left"}  # refusals that a well-meaning page runs into when it is late
 _PARTING = 1.0  # seconds that a peer has to answer a close
 
 Frame = dict[str, Any]
@@ -53,7 +57,9 @@ async def socket(request: web.Request) -> web.StreamResponse:
         return ws  # the browser went before it was answered
     assert request.transport is not None, "a socket that was just upgraded has a transport"
     listener = Listener(request.transport, session.user.id, session.id, neighbourhood(request.remote))
-    if code := _turned_away(request, listener):
+    # Somebody else may have logged in since the page was rendered: what waits in it is not theirs to send.
+    foreign = query.get("author", str(session.user.id)) != str(session.user.id)
+    if code := sessions.CLOSED if foreign else _turned_away(request, listener):
         await ws.close(code=code)
         return ws
     since, epoch = query.get("since"), query.get("epoch")
@@ -114,6 +120,10 @@ class Connection:
         """Catch up, then read frames until the connection ends."""
         try:
             await self._catch_up(since, epoch)
+            # Only now would it be found by whoever ends its session; that may have happened while it was opened.
+            still = await sessions.is_open(self._request, self._listener.session_id)
+            if not (still or self._listener.closed):
+                self._hub.close(self._listener, sessions.CLOSED)
             self._presence.changed()
             async for message in self._ws:
                 if message.type is WSMsgType.TEXT:
@@ -132,6 +142,8 @@ class Connection:
                 self._listener.transport.abort()
 
     async def _receive(self, text: str) -> None:
+        if self._listener.closed:
+            return  # it was told to go
         key: object = None
         try:
             frame = _parsed(text)
@@ -142,11 +154,15 @@ class Connection:
             await action(self, frame)
         except Rejected as refusal:
             self._refuse(key, refusal)
+        except (Busy, Unwritable):
+            reason = sentence("The message could not be saved.")
+            self._refuse(key, Rejected("storage", reason, retry=True, retry_after=2))
         except NotFound:
             self._refuse(key, Rejected("not_found", sentence("There is no such room or person.")))
 
     def _refuse(self, key: object, refusal: Rejected) -> None:
-        if not refusal.retry and self._request.app[keys.limits].nonsense.take(self._me.id):
+        nonsense = not refusal.retry and refusal.code not in _HONEST
+        if nonsense and self._request.app[keys.limits].nonsense.take(self._me.id):
             self._hub.close(self._listener, _ABUSE, "too many bad frames")
             return
         self._tell(
@@ -199,15 +215,23 @@ class Connection:
 
     async def _post(self, draft: Draft) -> None:
         place = self._here()
+        posting.check_reader(place)
         posting.take_turn(self._request, self._me)
         entry, again = await self._messaging.post(self._me, place.conversation, draft, place.person)
         if again:
             self._settle(draft.key, entry)
 
     def _settle(self, key: str, entry: Entry) -> None:
-        """Answer a retry with what became of the first try."""
-        self._tell(hub.control("sent", key=key, id=entry.message.id))
-        if entry.saved.done() and entry.saved.result():
+        """Answer a retry, or the same change under another key, with what became of the first try."""
+        facts = {"rev": entry.message.rev} if entry.message.is_change else {}
+        self._tell(hub.control("sent", key=key, id=entry.message.id, **facts))
+        if entry.saved.done():
+            self._mark_saved(key, entry.saved)
+        elif key != entry.message.key:  # the journal tells of its own key only
+            entry.saved.add_done_callback(partial(self._mark_saved, key))
+
+    def _mark_saved(self, key: str, saved: asyncio.Future[bool]) -> None:
+        if saved.result() and not self._listener.closed:
             self._tell(hub.control("saved", keys=[key], upto=self._messaging.watermark))
 
     async def join(self, frame: Frame) -> None:

@@ -32,7 +32,8 @@ _TYPES = {
 _PACKED = {"image/png", "image/x-icon", "image/webp", "image/jpeg", "font/woff2"}  # compressed already
 _GZIP_FROM = 256  # bytes; what is smaller gains nothing
 _IMMUTABLE = "public, max-age=31536000, immutable"
-_MARGIN = re.compile(rb"^ *(?://.*)?", re.MULTILINE)  # the indent of a line, or all of it if it is a comment
+# The indent of a line, or all of it if it is a comment; and a comment behind code, in which nothing ends a string.
+_MARGIN = re.compile(rb"^ *(?://.*)?| +// [^\"'`\n]*$", re.MULTILINE)
 _FAVICON = "img/favicon.svg"
 
 

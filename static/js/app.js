@@ -3,7 +3,6 @@
 import * as chat from "./chat.js";
 import * as composer from "./composer.js";
 import * as forms from "./forms.js";
-import * as lightbox from "./lightbox.js";
 import { person } from "./page.js";
 import * as pictures from "./pictures.js";
 import * as scroll from "./scroll.js";
@@ -16,7 +15,7 @@ times.start(person.base);
 forms.start();
 viewport.start();
 if (document.querySelector("[hx-chat]")) {
-  lightbox.start();
+  document.addEventListener("click", enlarge);
   composer.start();
   pictures.start();
   unread.start();
@@ -26,4 +25,16 @@ if (document.querySelector("[hx-chat]")) {
     unread.look();
   });
   chat.start();
+}
+
+// The link of a picture leads to it anyway; here it opens above the page.
+async function enlarge(event) {
+  const link = event.target.closest("#messages a.shot");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  try {
+    (await import("./lightbox.js")).show(link);
+  } catch {
+    location.assign(link.href);
+  }
 }

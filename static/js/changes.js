@@ -65,7 +65,7 @@ function draw(item, { key, kind, content }) {
   if (kind === "restore") return; // its words are with the server
   const bubble = item.querySelector(".bub");
   const before = [...bubble.childNodes];
-  kept.set(item, { key, before });
+  kept.set(item, { key, before, gone: item.matches(".gone") });
   const removed = kind === "remove";
   const shots = before.filter((node) => node.matches?.(".shots"));
   item.classList.toggle("gone", removed);
@@ -76,10 +76,10 @@ function draw(item, { key, kind, content }) {
 
 function undraw(item) {
   if (!kept.has(item)) return;
-  const { before } = kept.get(item);
+  const { before, gone } = kept.get(item);
   const bubble = item.querySelector(".bub");
   kept.delete(item);
   bubble.replaceChildren(...before);
   bubble.classList.toggle("pic", Boolean(bubble.querySelector(".shots")));
-  item.classList.remove("gone"); // nothing but a restore is drawn into one that was removed already
+  item.classList.toggle("gone", gone); // it may be removed already: by another tab, say
 }

@@ -87,7 +87,8 @@ function connect() {
 function address() {
   asked = page.conversation;
   conversation.ask();
-  return `${root.getAttribute("hx-chat")}?${new URLSearchParams(conversation.wanted() ?? { join: "" })}`;
+  const wanted = { ...(conversation.wanted() ?? { join: "" }), author: person.id };
+  return `${root.getAttribute("hx-chat")}?${new URLSearchParams(wanted)}`;
 }
 
 // The reader may have gone to another room while the connection opened.

@@ -156,6 +156,7 @@ function pressed(event) {
   const button = event.target.closest("[data-pending]");
   if (!button) return;
   const { key } = button.closest("[data-key]").dataset;
+  refuse();
   if (button.dataset.pending === "retry") sender.retry(key);
   else takeBack(sender.discard(key));
   document.getElementById("text").focus({ preventScroll: true });

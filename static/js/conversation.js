@@ -14,7 +14,7 @@ import * as timeline from "./timeline.js";
 
 let phase = "away";
 let since = 0; // the cursor that the running catch-up began at
-const mentioned = new Set(); // ids that it brought
+const mentioned = new Map(); // id -> the latest revision that it brought
 
 // What to ask the server for: the conversation of the page, from its cursor on. Nothing on other pages.
 export function wanted() {
@@ -54,7 +54,7 @@ export function bring(items) {
   return hold(() => {
     for (const item of items) {
       const id = Number(item.dataset.mid);
-      mentioned.add(id);
+      mentioned.set(id, Math.max(mentioned.get(id) ?? 0, item.dataset.rev));
       // An own message that the page did not have when the connection broke is, as it seems, the one that got no
       // answer: it stands for it, so that nobody sees it twice, until the answer to the next try says which it is.
       const lost = phase === "catching" && !document.getElementById(item.id) && sender.unanswered(page.conversation);
@@ -66,7 +66,7 @@ export function bring(items) {
 }
 
 export function take(ids) {
-  ids.forEach((id) => mentioned.add(id));
+  ids.forEach((id) => mentioned.set(id, Infinity));
   timeline.remove(ids);
 }
 
@@ -83,10 +83,11 @@ export function finish(upto, refetch) {
   if (phase !== "catching") return false;
   phase = "live";
   if (!page.list) return true;
-  const shown = timeline.messages().filter((item) => !mentioned.has(Number(item.dataset.mid)));
-  const ghosts = shown.map((item) => Number(item.dataset.mid)).filter((id) => id > since);
+  const late = timeline.messages().filter(({ dataset: { rev } }) => rev > since);
+  const dead = late.filter(({ dataset: { mid, rev } }) => rev > (mentioned.get(Number(mid)) ?? 0));
+  const ghosts = dead.map((item) => Number(item.dataset.mid)).filter((id) => id > since && !mentioned.has(id));
   if (ghosts.length) timeline.remove(ghosts);
-  if (shown.some((item) => item.isConnected && Number(item.dataset.rev) > since)) {
+  if (dead.some((item) => item.isConnected)) {
     refetch();
     return false;
   }

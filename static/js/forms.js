@@ -1,10 +1,15 @@
 // Small courtesies for ordinary forms, which all work without them.
 
 import * as outbox from "./outbox.js";
+import { person } from "./page.js";
 import * as socket from "./socket.js";
+import { erase, read, write } from "./storage.js";
+
+const LEAVING = "chatapp:leaving"; // the id of whoever asked to delete their account
 
 export function start() {
   document.querySelector("[aria-invalid=true]")?.focus();
+  if (document.querySelector("[data-wiped]") && read(LEAVING)) wipe(read(LEAVING));
   document.addEventListener("submit", submitted);
   document.addEventListener("change", tryTheme);
   // A form that comes back from the back/forward cache can be sent again.
@@ -13,13 +18,20 @@ export function start() {
 
 function submitted(event) {
   const form = event.target;
+  if ("wipe" in form.dataset) write(LEAVING, person.id); // whether they may go, the answer says
   if (event.defaultPrevented || form.method !== "post") return;
   if (form.dataset.sent) return event.preventDefault();
   form.dataset.sent = "1";
   if (!new URL(form.action).pathname.endsWith("/logout")) return;
   // The next person at this computer finds nothing; and the server's closing of the socket is no surprise.
   socket.stop();
-  outbox.wipe();
+  wipe(person.id);
+}
+
+function wipe(id) {
+  outbox.wipe(id);
+  erase(LEAVING);
+  write(`chatapp:out:${id}`, true); // back.js asks for it
 }
 
 // Show a theme while it is being chosen; the form still has to be sent to keep it.

@@ -1,21 +1,14 @@
-// Pictures of the log in full size. The links lead to the picture anyway; here they open it above the page.
+// Pictures of the log in full size, above the page. Loaded with the first one that somebody looks at.
 
 import { word } from "./words.js";
 
 let opener = null; // the link that is shown; focus goes back to it
 
-export function start() {
-  document.addEventListener("click", clicked);
-  document.addEventListener("keydown", keydown);
-}
+document.addEventListener("click", clicked);
+document.addEventListener("keydown", keydown);
 
-function clicked(event) {
-  const { target } = event;
-  const link = target.closest("#messages a.shot");
-  if (link && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
-    event.preventDefault();
-    show(link);
-  } else if (target.closest("#lightbox [data-close]") || target.id === "lightbox") {
+function clicked({ target }) {
+  if (target.closest("#lightbox [data-close]") || target.id === "lightbox") {
     dialog().close();
   } else if (target.closest("#lightbox [data-step]")) {
     step(Number(target.closest("[data-step]").dataset.step));
@@ -28,7 +21,7 @@ function keydown(event) {
   else if (event.key === "ArrowRight") step(1);
 }
 
-function show(link) {
+export function show(link) {
   const box = dialog();
   const all = shots();
   const { alt } = link.querySelector("img");

@@ -92,8 +92,8 @@ export function adopt() {
 }
 
 // Forget everything of this person (of everybody where the page does not say who): they log out.
-export function wipe() {
-  const whose = person.id ? `${person.id}:` : "";
+export function wipe(id) {
+  const whose = id ? `${id}:` : "";
   for (const kind of ["outbox", "draft", "edit"]) names(`chatapp:${kind}:${whose}`).forEach(erase);
   boxes.clear();
 }
@@ -112,22 +112,28 @@ function record(entry) {
   return Object.fromEntries(STORED.map((name) => [name, name === "state" ? state : entry[name]]));
 }
 
-// Read, edit and write in one go: another tab may have changed the same box a moment ago.
+// Read, edit and write in one go: another tab may have changed the same box a moment ago. An empty box stays: none at
+// all means that this person logged out.
 function store(conversation, edit) {
-  const list = edit(read(BOXES + conversation) ?? []);
-  if (list.length) write(BOXES + conversation, list);
-  else erase(BOXES + conversation);
+  const before = read(BOXES + conversation);
+  const list = edit(before ?? []);
+  if (before || list.length) write(BOXES + conversation, list);
 }
 
-// Take what storage says: entries come and go there, but what this tab knows about its own ones stays.
+// Take what storage says: entries come and go there, but what this tab knows about its own ones stays. One that waits
+// here and is not there was lost when two tabs wrote at the same time; sending it twice would be harmless (same key).
 function load(conversation) {
   const known = entries(conversation);
-  const stored = (read(BOXES + conversation) ?? []).map((one) => {
+  const box = read(BOXES + conversation);
+  const stored = (box ?? []).map((one) => {
     const entry = known.find((other) => other.key === one.key);
     if (!entry) return { ...one, conversation };
     return Object.assign(entry, isMine(entry) && one.tab === tab ? {} : one);
   });
+  const waits = (one) => isMine(one) && !one.files && one.state !== "failed";
+  const lost = known.filter((one) => box && waits(one) && !stored.includes(one));
+  if (lost.length) store(conversation, (list) => [...list, ...lost.map(record)]);
   const inMemory = known.filter((entry) => entry.files);
-  boxes.set(conversation, [...stored, ...inMemory].sort((a, b) => a.n - b.n));
+  boxes.set(conversation, [...stored, ...lost, ...inMemory].sort((a, b) => a.n - b.n));
   changed(conversation);
 }

@@ -6,7 +6,7 @@
 
 import * as banner from "./banner.js";
 import * as outbox from "./outbox.js";
-import { page } from "./page.js";
+import { page, refuse } from "./page.js";
 import * as socket from "./socket.js";
 import { upload } from "./upload.js";
 import { word } from "./words.js";
@@ -50,11 +50,12 @@ export function pump() {
   else flushElsewhere();
 }
 
-export function sent({ key, id }) {
+export function sent({ key, id, rev }) {
   const entry = outbox.find(key);
   if (!entry) return;
   // The id of a change is that of its message, which is on disk already: only its key can say that it is saved.
-  outbox.change(entry, { state: "sent", id: entry.target ? null : id, sentAt: performance.now(), reason: "" });
+  const now = { state: "sent", id: entry.target ? null : id, made: rev, sentAt: performance.now(), reason: "" };
+  outbox.change(entry, now);
   land(entry);
 }
 
@@ -63,10 +64,11 @@ export function saved({ keys = [], upto = 0 }) {
   const done = outbox.all().filter((entry) => keys.includes(entry.key) || (entry.id && entry.id <= upto));
   for (const entry of done) {
     outbox.remove(entry);
-    if (entry.target) rebase(entry.target);
+    if (entry.target) rebase(entry.target, entry.made);
     land(entry);
   }
   if (done.length) banner.trouble("");
+  if (done.some((entry) => entry.refusedAt)) refuse();
   return done.map((entry) => entry.id).filter(Boolean);
 }
 
@@ -79,15 +81,23 @@ export function refused({ key, code, reason, retry, retry_after, change }) {
   const refusedAt = entry.refusedAt ?? now;
   if (!retry || now - refusedAt > GIVE_UP) {
     outbox.change(entry, { state: "failed", id: null, flown: false, code, reason: reason ?? "" });
+    tell(entry, `${word(entry.target ? "change_failed" : "failed")} ${entry.reason}`);
   } else {
+    const told = entry.refusedAt;
     const tries = (entry.tries ?? 0) + 1;
     const wait = retry_after ? retry_after * 1000 : Math.min(500 * 2 ** tries, CAP);
     const until = now + wait;
     outbox.change(entry, { state: "queued", id: null, flown: false, reason: reason ?? "", refusedAt, tries, until });
     setTimeout(pump, wait + 20);
     if (code === "storage" || !code) banner.trouble(word("storage_trouble"));
+    else if (!told) tell(entry, reason);
   }
   land(entry);
+}
+
+// Say it beside the composer too: the line below a message is not read aloud.
+function tell({ conversation }, sentence) {
+  if (sentence && conversation === page.conversation) refuse(sentence);
 }
 
 // A person asks again. A key that names another message already can never succeed; take a new one.

@@ -1,6 +1,8 @@
 // One message by form post: pictures need it (real progress), and so do conversations the socket is not in.
 // XMLHttpRequest, because fetch cannot tell how much of a request has left.
 
+import { person } from "./page.js";
+
 // Send; call `progress(fraction)` on the way; resolve with the server's answer:
 // {status, key, id} after *saved*, {status, code, reason, retry, retry_after} when refused, {status: 0} when lost.
 export function upload({ action, key, content, rev, files = [] }, progress = () => {}) {
@@ -8,6 +10,7 @@ export function upload({ action, key, content, rev, files = [] }, progress = () 
   const body = new FormData();
   body.append("content", content);
   body.append("key", key);
+  body.append("author", person.id);
   if (rev) body.append("rev", rev);
   for (const file of files) body.append("pictures", file, file.name);
   const answer = new Promise((resolve) => {

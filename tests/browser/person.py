@@ -67,9 +67,14 @@ class Person:
         url = options.pop("at", url)
         options = {"locale": "en-GB", "timezone_id": "Asia/Ho_Chi_Minh"} | options
         context = await chromium.new_context(base_url=url, **options)
+        return await cls.sit_down(context, url, f"{name} {next(_numbers)}")
+
+    @classmethod
+    async def sit_down(cls, context: BrowserContext, url: str, name: str) -> Person:
+        """Come to a browser that is open already, as somebody with this very name."""
         context.set_default_timeout(PATIENCE)
         await context.add_init_script(_WATCH)
-        person = cls(context, await context.new_page(), url, f"{name} {next(_numbers)}")
+        person = cls(context, await context.new_page(), url, name)
         for page in context.pages:
             person._watch(page)
         context.on("page", person._watch)

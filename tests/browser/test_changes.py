@@ -133,6 +133,7 @@ async def test_a_removal_is_undone_before_the_server_even_knows_of_it(meet, serv
     binh.excuse_outage()
     await write(an, "in two minds")
     await an.message("in two minds").hover()
+    await expect(an.page.get_by_role("toolbar")).to_be_visible()
     await an.page.evaluate("""() => {
         document.querySelector('[data-act=remove]').click()
         document.querySelector('#undo button').click()

@@ -7,13 +7,16 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Literal
 
+GONE = "\N{NO ENTRY SIGN}"  # what a removed message says; nobody here writes it
+
 Kind = Literal[
-    "invoke",  # its person wrote a message
-    "shown",  # a message was put on the screen
+    "invoke",  # its person wrote a message, or changed one
+    "shown",  # a revision of a message came, to be put on the screen unless a later one is there
     "removed",  # a message was taken from the screen
-    "saved",  # an own message was acknowledged
-    "failed",  # an own message was refused for good
-    "upto",  # everything up to an id was called saved
+    "saved",  # an own message, or a change of one, was acknowledged
+    "failed",  # an own message, or a change of one, was refused for good
+    "undone",  # a change of an own message could not be saved, and what stood before stands again
+    "upto",  # everything up to a number was called saved
     "ready",  # the page is up to date
     "down",  # the connection is gone
     "fetched",  # the list was taken anew: what was shown is gone, what follows is the new one
@@ -29,6 +32,13 @@ class Event:
     key: str = ""
     content: str = ""
     at: float = field(default_factory=time.monotonic)
+    rev: int = 0  # 0: that of the message as it was posted
+    change: str = ""  # edit, remove or restore of the message ``id``; none when it is a message that was posted
+
+    @property
+    def number(self) -> int:
+        """Return the number of the revision."""
+        return self.rev or self.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +49,13 @@ class Row:
     author: int
     content: str
     key: str = ""
+    rev: int = 0  # 0: as it was posted
+    before: tuple[str, ...] = ()  # what it said before, oldest first; of a removed one also what it said last
+
+    @property
+    def number(self) -> int:
+        """Return the number of the revision."""
+        return self.rev or self.id
 
 
 @dataclass(slots=True)
@@ -52,7 +69,16 @@ class Log:
     unsent: list[str] = field(default_factory=list)  # keys that still wait in its outbox
     counts: Counter[str] = field(default_factory=Counter)  # of the events noted, by kind
 
-    def note(self, kind: Kind, id: int = 0, key: str = "", content: str = "") -> None:  # noqa: A002 - the wire's word
+    def note(
+        self,
+        kind: Kind,
+        id: int = 0,  # noqa: A002 - the wire's word
+        key: str = "",
+        content: str = "",
+        *,
+        rev: int = 0,
+        change: str = "",
+    ) -> None:
         """Write down what happened."""
-        self.events.append(Event(kind, id, key, content))
+        self.events.append(Event(kind, id, key, content, rev=rev, change=change))
         self.counts[kind] += 1

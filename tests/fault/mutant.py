@@ -9,6 +9,9 @@ from typing import Any
 _FILE = str(Path(__file__).resolve())
 PENDING_DROPPED = (_FILE, "pending-dropped")
 SYNC_NORMAL = (_FILE, "sync-normal")
+CHANGES_DROPPED = (_FILE, "changes-dropped")
+CHANGES_UNSAVED = (_FILE, "changes-unsaved")
+CHANGES_KEPT = (_FILE, "changes-kept")
 
 
 class Forgetful:
@@ -48,8 +51,61 @@ def sync_less() -> None:
     Database.open = open_carelessly  # type: ignore[method-assign,assignment]
 
 
+def drop_changes() -> None:
+    """Bring only new messages to a page that comes back."""
+    from chatapp.store.messages import Messages
+
+    found = Messages.changes
+
+    async def find(self: Any, *query: Any) -> Any:
+        return [message for message in await found(self, *query) if not message.is_change]
+
+    Messages.changes = find  # type: ignore[method-assign]
+
+
+def leave_changes_unsaved() -> None:
+    """Show changes to everybody and call them saved, but keep them from the journal."""
+    from chatapp.journal import Journal
+
+    append = Journal.append
+
+    def forget(self: Journal, message: Any, language: str = "en", before: Any = None) -> Any:
+        entry = append(self, message, language, before)
+        if before is not None:
+            self._waiting.remove(entry)
+            self._lately.append(entry)
+            entry.saved.set_result(True)
+            self.on_saved([entry])
+        return entry
+
+    Journal.append = forget  # type: ignore[method-assign]
+
+
+def keep_changes() -> None:
+    """Leave a change that could not be saved on the pages."""
+    from chatapp.hub import Hub
+    from chatapp.messaging import Messaging
+
+    put_back = Messaging._put_back
+
+    def put_back_silently(self: Any, entry: Any) -> Any:
+        publish, Hub.publish = Hub.publish, lambda *_, **__: None  # type: ignore[method-assign]
+        try:
+            return put_back(self, entry)
+        finally:
+            Hub.publish = publish  # type: ignore[method-assign]
+
+    Messaging._put_back = put_back_silently  # type: ignore[method-assign]
+
+
 if __name__ == "__main__":
     from chatapp.cli import main
 
-    {"pending-dropped": drop_pending, "sync-normal": sync_less}[sys.argv.pop(1)]()
+    {
+        "pending-dropped": drop_pending,
+        "sync-normal": sync_less,
+        "changes-dropped": drop_changes,
+        "changes-unsaved": leave_changes_unsaved,
+        "changes-kept": keep_changes,
+    }[sys.argv.pop(1)]()
     raise SystemExit(main(sys.argv[1:]))

@@ -17,7 +17,10 @@ from typing import Any
 from aiohttp import web
 
 _SCHEMA = """
-    CREATE TABLE IF NOT EXISTS messages (id INTEGER PRIMARY KEY, room TEXT, author_id INTEGER, message TEXT);
+    CREATE TABLE IF NOT EXISTS messages (
+        id INTEGER PRIMARY KEY, room TEXT, author_id INTEGER, message TEXT, rev INTEGER, removed_at TEXT
+    );
+    CREATE TABLE IF NOT EXISTS message_versions (conversation TEXT, message_id INTEGER, rev INTEGER, content TEXT);
     CREATE TABLE IF NOT EXISTS message_keys (author_id INTEGER, key TEXT, message_id INTEGER);
 """
 
@@ -87,7 +90,8 @@ class Naive:
 
     def _save(self, number: int, user: int, frame: dict[str, Any]) -> None:
         with sqlite3.connect(self._database, timeout=30) as db:
-            db.execute("INSERT INTO messages VALUES (?, 'general', ?, ?)", (number, user, frame["content"]))
+            row = (number, user, frame["content"], number)
+            db.execute("INSERT INTO messages VALUES (?, 'general', ?, ?, ?, NULL)", row)
             db.execute("INSERT INTO message_keys VALUES (?, ?, ?)", (user, frame["key"], number))
 
 

@@ -56,7 +56,8 @@ class Page:
         self._begin(Log(0))
 
     def _begin(self, log: Log) -> None:
-        self.log, self.outbox, self.screen = log, Outbox(log), Screen(log)
+        self.log, self.screen = log, Screen(log)
+        self.outbox = Outbox(log, self.screen.rev)
 
     # --- what its person does ---------------------------------------------------------------------------------------
 
@@ -68,15 +69,15 @@ class Page:
         if known:
             async with self._browser.post("/login", data=form, allow_redirects=False) as answer:
                 assert answer.status == 303, f"{self.name} cannot log in: {answer.status}"
-        page = await self._get(f"/rooms/{self._room}")
+        page = await self.text(f"/rooms/{self._room}")
         self.author = int(page.partition('data-user="')[2].partition('"')[0])
         self._begin(Log(self.author))
         self.screen.load(page)
         self._life = asyncio.create_task(self._live(), name=self.name)
 
-    def write(self, content: str) -> None:
-        """Send a message, or keep it until that is possible."""
-        self.outbox.put(content)
+    def write(self, content: str, kind: str = "", target: int = 0) -> None:
+        """Send a message, or a change of one, or keep it until that is possible."""
+        self.outbox.put(content, kind, target)
         self._wake.set()
 
     def cut(self) -> None:
@@ -121,10 +122,10 @@ class Page:
 
     async def history(self) -> list[Row]:
         """Read the room page by page, back to its first message."""
-        page = await self._get(f"/rooms/{self._room}")
+        page = await self.text(f"/rooms/{self._room}")
         rows = messages(page)
         while before := older(page):
-            page = await self._get(f"/rooms/{self._room}/messages?before={before}")
+            page = await self.text(f"/rooms/{self._room}/messages?before={before}")
             rows = messages(page) + rows
         return rows
 
@@ -135,7 +136,8 @@ class Page:
 
     # --- its connection ---------------------------------------------------------------------------------------------
 
-    async def _get(self, path: str) -> str:
+    async def text(self, path: str) -> str:
+        """Return what is at an address."""
         async with self._browser.get(path, headers={"Accept": "text/html"}, allow_redirects=False) as answer:
             answer.raise_for_status()
             return await answer.text()
@@ -185,7 +187,7 @@ class Page:
                 self.cut()
             entry = self.outbox.take() if self.live else None
             if entry:
-                await ws.send_json({"type": "message", "content": entry.content, "key": entry.key})
+                await ws.send_json(entry.frame)
             elif time.monotonic() > beat:
                 beat = time.monotonic() + _BEAT
                 await ws.send_json({"type": "beat"})
@@ -198,19 +200,19 @@ class Page:
         if text.startswith("<"):
             live, now = self.live, time.monotonic()
             for row in self.screen.take(text):
-                if live:
+                if live and row.rev == row.id:
                     self.latencies.append(now - float(row.content.split(" ", 2)[1]))
             return
         frame: dict[str, Any] = json.loads(text)
         if frame["type"] == "hello":
             await self._greeted(ws, frame)
+        elif frame["type"] == "ready":
+            if self.screen.phase == "catching" and not self.screen.finish(frame["upto"]):
+                await self._refetch(ws)  # what a message says has died with a server
+            self._tries = 0
         elif told := getattr(self, f"_on_{frame['type']}", None):
             told(frame)
         self._wake.set()
-
-    def _on_ready(self, frame: dict[str, Any]) -> None:
-        if self.screen.finish(frame["upto"]):
-            self._tries = 0
 
     def _on_sent(self, frame: dict[str, Any]) -> None:
         self.outbox.sent(frame)
@@ -223,7 +225,10 @@ class Page:
         self.outbox.refused(frame)
 
     def _on_failed(self, frame: dict[str, Any]) -> None:
-        self.screen.remove([frame["id"]])
+        if frame.get("change"):  # what stood before comes as a later revision
+            self.log.note("undone", frame["id"])
+        else:
+            self.screen.remove([frame["id"]])
         self.outbox.refused(frame)
 
     def _on_beat(self, frame: dict[str, Any]) -> None:
@@ -232,11 +237,13 @@ class Page:
     async def _greeted(self, ws: aiohttp.ClientWebSocketResponse, frame: dict[str, Any]) -> None:
         if frame["conversation"] != self._room:
             return
-        if frame["recovered"]:
-            self.screen.begin()
-            return
-        # The server cannot bring this list up to date: take it anew, then ask again from there.
+        self.screen.begin()
+        if not frame["recovered"]:  # the server cannot bring this list up to date
+            await self._refetch(ws)
+
+    async def _refetch(self, ws: aiohttp.ClientWebSocketResponse) -> None:
+        """Take the list anew, then ask again from there."""
         self.screen.phase = "asked"
-        self.screen.load(await self._get(f"/rooms/{self._room}"))
+        self.screen.load(await self.text(f"/rooms/{self._room}"))
         where = {"room": self._room, "since": self.screen.cursor, "epoch": self.screen.epoch}
         await ws.send_json({"type": "join", **where})

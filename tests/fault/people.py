@@ -7,27 +7,40 @@ import random
 import secrets
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 from fault.address import Address
 from fault.judge import Verdict, judge
-from fault.log import Kind, Row
+from fault.log import GONE, Kind, Log, Row
 from fault.page import Page
 from fault.server import Server
 
 CALM = 60.0  # seconds after the last message until everything is saved and shown everywhere, at the latest
 _ROWS = (
-    "SELECT messages.id, messages.author_id, messages.message, message_keys.key FROM messages"
-    " LEFT JOIN message_keys ON message_keys.message_id = messages.id WHERE room = ? ORDER BY messages.id"
+    "SELECT talk.id, {author}, message, key, rev, removed_at IS NOT NULL FROM {table} talk"
+    " LEFT JOIN message_keys ON message_keys.message_id = talk.id WHERE {place} = ? ORDER BY talk.id"
 )
+_ROOM = _ROWS.format(table="messages", author="talk.author_id", place="room")
+_DIRECT = _ROWS.format(table="private_messages", author="sender_id", place="talk.conversation")
+_VERSIONS = "SELECT message_id, content FROM message_versions WHERE conversation = ? ORDER BY rev"
 
 
-def table(database: Path, room: str) -> list[Row]:
-    """Return the rows of a room as the database has them."""
+def table(database: Path, place: str) -> list[Row]:
+    """Return the rows of a room, or of a direct conversation such as @3-7, as the database has them."""
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as db:
-        return [Row(*row) for row in db.execute(_ROWS, (room,))]
+        before: dict[int, tuple[str, ...]] = {}
+        for number, content in db.execute(_VERSIONS, (place,)):
+            before[number] = (*before.get(number, ()), content)
+        rows = db.execute(_DIRECT if place.startswith("@") else _ROOM, (place,))
+        return [_row(*row, before.get(row[0], ())) for row in rows]
+
+
+def _row(number: int, author: int, content: str, key: str, rev: int, removed: bool, before: tuple[str, ...]) -> Row:
+    if removed and content:  # until it is erased
+        before = (*before, content)
+    return Row(number, author, GONE if removed else content, key, rev, before)
 
 
 def integrity(database: Path) -> str:
@@ -42,6 +55,7 @@ class People:
     def __init__(self, server: Server | Address, room: str = "general") -> None:
         self.server = server
         self.pages: list[Page] = []
+        self.act: Callable[[Page, str], object] = Page.write  # what everybody does, and with which words
         self._room = room
         self._writing: list[asyncio.Task[None]] = []
 
@@ -102,11 +116,14 @@ class People:
             await asyncio.sleep(0.02)
         return time.monotonic() - began
 
-    async def verdict(self, patience: float = CALM) -> Verdict:
-        """Wait for calm and let the judge speak."""
+    async def verdict(self, patience: float = CALM, others: Sequence[Log] = ()) -> Verdict:
+        """Wait for calm and let the judge speak, also of ``others`` who have no page that is open."""
         await self.calm(patience)
         history = await self.pages[0].history()
-        found = judge([page.finish() for page in self.pages], table(self.server.database, self._room), history)
+        for log in others:
+            log.screen, log.base = history, 0
+        logs = [*(page.finish() for page in self.pages), *others]
+        found = judge(logs, table(self.server.database, self._room), history)
         if (health := integrity(self.server.database)) != "ok":
             found.lost.append(f"the database is damaged: {health}")
         return found
@@ -134,7 +151,7 @@ class People:
         while True:
             await asyncio.sleep(random.expovariate(rate))
             number += 1
-            page.write(_content(page, number).ljust(size, "."))
+            self.act(page, _content(page, number).ljust(size, "."))
 
 
 def _content(page: Page, number: int) -> str:

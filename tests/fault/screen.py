@@ -6,11 +6,12 @@ import html
 import re
 from collections.abc import Iterable
 
-from fault.log import Log, Row
+from fault.log import GONE, Log, Row
 
 _MESSAGE = re.compile(
-    r'<li class="msg[^"]*" id="m-(?P<id>\d+)" data-mid="(?P=id)" data-rev="\d+" data-author="(?P<author>\d+)"'
-    r'.*?<div class="text">(?P<text>[^<]*)</div>',  # nobody here writes what becomes a tag
+    r'<li class="msg(?P<gone> gone)?[^"]*" id="m-(?P<id>\d+)" data-mid="(?P=id)" data-rev="(?P<rev>\d+)"'
+    r' data-author="(?P<author>\d+)"'
+    r'.*?<div class="text"[^>]*>(?P<text>[^<]*)</div>',  # nobody here writes what becomes a tag
     re.DOTALL,
 )
 _REMOVED = re.compile(r'<li data-mid="(\d+)">')
@@ -21,7 +22,12 @@ _LIST = re.compile(r'<ol id="messages"[^>]* data-cursor="(\d+)" data-epoch="([^"
 def messages(markup: str) -> list[Row]:
     """Return the messages of a page or a fragment."""
     found = _MESSAGE.finditer(markup)
-    return [Row(int(one["id"]), int(one["author"]), html.unescape(one["text"])) for one in found]
+    return [
+        Row(
+            int(one["id"]), int(one["author"]), GONE if one["gone"] else html.unescape(one["text"]), rev=int(one["rev"])
+        )
+        for one in found
+    ]
 
 
 def older(markup: str) -> int | None:
@@ -36,7 +42,7 @@ class Screen:
     def __init__(self, log: Log) -> None:
         self._log = log
         self._shown: dict[int, Row] = {}
-        self._mentioned: set[int] = set()
+        self._mentioned: dict[int, int] = {}  # message -> the latest revision that came since ``begin``
         self._since = 0
         self.cursor = 0  # the largest watermark that was processed
         self.epoch = ""
@@ -65,9 +71,9 @@ class Screen:
         if self.phase not in {"catching", "live"}:
             return rows
         if 'hx-swap-oob="timeline:#messages"' in fragment:
-            rows = messages(fragment)
+            rows = [row for row in messages(fragment) if not self._is_elsewhere(row)]
             for row in rows:
-                self._mentioned.add(row.id)
+                self._mentioned[row.id] = max(row.rev, self._mentioned.get(row.id, 0))
                 self._show(row)
         elif 'hx-swap-oob="removed:#messages"' in fragment:
             self.remove(int(number) for number in _REMOVED.findall(fragment))
@@ -76,16 +82,21 @@ class Screen:
     def remove(self, ids: Iterable[int]) -> None:
         """Take messages out."""
         for number in ids:
-            self._mentioned.add(number)
+            self._mentioned[number] = 0
             if self._shown.pop(number, None):
                 self._log.note("removed", number)
 
     def finish(self, upto: int) -> bool:
-        """End a catch-up: what is above the old cursor and was not mentioned died with a server."""
-        if self.phase != "catching":
+        """End a catch-up: what is above the old cursor and was not mentioned died with a server.
+
+        Return False when that hides what a message says: then the list must be taken anew.
+        """
+        late = [row for row in self._shown.values() if row.rev > self._since]
+        dead = [row for row in late if row.rev > self._mentioned.get(row.id, 0)]
+        self.remove([row.id for row in dead if row.id > self._since and row.id not in self._mentioned])
+        if any(row.id in self._shown for row in dead):
             return False
         self.phase = "live"
-        self.remove([number for number in self._shown if number > self._since and number not in self._mentioned])
         self._log.note("ready", upto)
         self.advance(upto)
         return True
@@ -101,11 +112,20 @@ class Screen:
         """Return what is shown, from top to bottom."""
         return [self._shown[number] for number in sorted(self._shown)]
 
+    def rev(self, number: int) -> int:
+        """Return the revision that is shown of a message, 0 for none."""
+        return self._shown[number].rev if number in self._shown else 0
+
     @property
     def settled(self) -> bool:
         """Tell whether nothing on the screen waits to be saved."""
-        return self.phase == "live" and max(self._shown, default=0) <= self.cursor
+        return self.phase == "live" and max((row.rev for row in self._shown.values()), default=0) <= self.cursor
+
+    def _is_elsewhere(self, row: Row) -> bool:
+        """Tell whether this is a change of a message further up than this page has loaded."""
+        return row.rev > row.id and row.id < self._log.base and row.id not in self._shown
 
     def _show(self, row: Row) -> None:
-        self._shown[row.id] = row
-        self._log.note("shown", row.id, content=row.content)
+        if row.rev > self.rev(row.id):
+            self._shown[row.id] = row
+        self._log.note("shown", row.id, content=row.content, rev=row.rev)

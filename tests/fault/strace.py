@@ -39,9 +39,10 @@ async def attached(pid: int, *options: str) -> AsyncIterator[None]:
         tracer.stderr.close()
 
 
-def failing(calls: str, error: str) -> tuple[str, ...]:
-    """Return the options that let calls fail with an error."""
-    return ("-o", "/dev/null", "-e", f"trace={calls}", "-e", f"inject={calls}:error={error}")
+def failing(calls: str, error: str, *, after: int = 0) -> tuple[str, ...]:
+    """Return the options that let calls fail with an error, some milliseconds after they began."""
+    inject = f"inject={calls}:error={error}" + (f":delay_enter={1000 * after}" if after else "")
+    return ("-o", "/dev/null", "-e", f"trace={calls}", "-e", inject)
 
 
 def slow(calls: str, milliseconds: int) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ WRONG = {
     "not a frame": (b"GET / HTTP/1.1\r\n\r\n", {1002}),
     "text that is not UTF-8": (frame(FIN | TEXT, b"\xff\xfe"), {1007}),
     "too much text": (frame(FIN | TEXT, b"x" * 70_000), {1009}),
+    "too much text in pieces of a byte": (frame(TEXT, b"x") + frame(0x0, b"x") * 70_000, {1009}),
     "the promise of a gigabyte": (frame(FIN | TEXT, b"x", claimed=GIB), {1009}),
     "the promise of more than there is": (frame(FIN | TEXT, b"x", claimed=2**63 - 1), {1009}),
     "bytes instead of text": (frame(FIN | BINARY, b"{}"), {1003}),

@@ -145,7 +145,7 @@ async def test_everything_works_below_a_path(behind, kind):
         async with ask(browser, "/chat/rooms/general") as answer:
             assert (answer.status, answer.headers["Location"]) == (303, "/chat/login?next=/chat/rooms/general")
 
-        cookie = (await register(browser, "/chat")).cookies["chatapp"]
+        cookie = (await register(browser, "/chat")).cookies["__Secure-chatapp"]
         assert (cookie["path"], cookie["secure"]) == ("/chat", True)
 
         async with ask(browser, "/chat/rooms/general") as answer:
@@ -191,7 +191,7 @@ async def test_a_picture_larger_than_nginx_takes_by_itself_passes(behind, kind):
 async def test_only_a_trusted_proxy_is_believed(behind, kind, trusted, believed):
     proxy = await behind(kind, {"CHATAPP_TRUSTED_PROXY": trusted})
     async with browsing(proxy.address, STRANGER, **FORGED) as browser:
-        cookie = (await register(browser)).cookies["chatapp"]
+        cookie = (await register(browser)).cookies["__Host-chatapp" if believed else "chatapp"]
     [address] = re.findall(r"registered .*address=(\S+)", proxy.server.log)
     assert bool(cookie["secure"]) is believed
     assert address == (STRANGER if believed else "127.0.0.1")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+import socket
 import sys
 from pathlib import Path
 
 import pytest
 
 from chatapp import __version__
-from chatapp.banner import banner, lan_address
+from chatapp.banner import banner, lan_address, names
 from chatapp.settings import Settings
 
 
@@ -75,6 +76,46 @@ def test_a_server_bound_to_one_address_does_not_promise_localhost() -> None:
 def test_the_addresses_are_urls_a_browser_takes() -> None:
     assert "http://[2001:db8::5]:8765\n" in banner(Settings(), "2001:db8::5", tty=False)
     assert "http://192.168.1.20\n" in banner(Settings(port=80), "192.168.1.20", tty=False)
+
+
+def test_with_https_the_block_explains_the_warning_of_browsers_and_what_to_compare() -> None:
+    block = banner(Settings(tls="self-signed"), "192.168.1.20", tty=False, fingerprint="AB:CD")
+    assert "https://localhost:8765\n" in block
+    assert "https://192.168.1.20:8765\n" in block
+    assert "Browsers warn once" in block
+    assert "\n    AB:CD\n" in block
+    assert "http://" not in block
+    assert "Plain HTTP" not in block
+    assert all(len(line) <= 100 for line in block.splitlines())
+    vietnamese = banner(Settings(tls="self-signed", language="vi"), "192.168.1.20", tty=False, fingerprint="AB:CD")
+    assert "dấu vân tay SHA-256" in vietnamese
+
+
+def test_with_a_certificate_that_browsers_know_there_is_nothing_to_compare() -> None:
+    block = banner(Settings(tls_cert=Path("a"), tls_key=Path("b"), port=443), "192.168.1.20", tty=False)
+    assert "https://192.168.1.20\n" in block
+    assert "warn" not in block
+    assert "Plain HTTP" not in block
+
+
+def test_a_public_address_is_the_only_one_shown() -> None:
+    settings = Settings(public_url="https://chat.example.org/chat", base_path="/chat", host="127.0.0.1")
+    block = banner(settings, None, tty=True)
+    assert "Open it at:  https://chat.example.org/chat\n" in block
+    assert "localhost" not in block
+    assert "Scan with a phone:" in block
+    assert "█" in block or "▀" in block
+    plain = banner(Settings(public_url="http://192.168.1.20:8765"), "192.168.1.20", tty=False)
+    assert "Plain HTTP" in plain
+
+
+def test_the_names_of_this_computer_are_those_that_browsers_may_look_for() -> None:
+    found = names(Settings(host="192.168.1.20", public_url="https://chat.example.org:8443"))
+    own = socket.gethostname()
+    wanted = {own, f"{own.split('.')[0]}.local", "localhost", "127.0.0.1", "::1", "192.168.1.20", "chat.example.org"}
+    assert wanted <= set(found)
+    assert len(found) == len(set(found))
+    assert not {"", "0.0.0.0", "::"} & set(names(Settings(host="0.0.0.0")))
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])

@@ -16,14 +16,18 @@ PACKAGE = Path(__file__).resolve().parents[2] / "chatapp"
 # From the ground up. A module imports from floors below; on its own floor only as long as no circle comes of it.
 FLOORS = {
     "ground": """
-        __init__ adoption clock files images language lock logs lookalikes markup names passwords pictures records
-        reencoding resources schema settings store store.* upkeep
+        __init__ adoption certificates clock devices files images language lock logs lookalikes markup names options
+        passwords pictures records reencoding resources schema settings store store.* upkeep
     """,
-    "delivery": "hub journal messaging pace presence render revisions unread views",
+    "delivery": "hub journal leaving messaging pace presence render revisions unread views",
     "web": """
-        web web.conversations web.guard web.keys web.limits web.pages web.places web.posting web.sessions
+        web web.connections web.conversations web.guard web.keys web.limits web.origins web.pages web.patience
+        web.places web.posting web.proof web.sessions
     """,
-    "handlers": "web.accounts web.health web.images web.preferences web.revising web.rooms web.socket web.static",
+    "handlers": """
+        web.accounts web.departure web.devices web.health web.images web.password web.preferences web.revising
+        web.rooms web.socket web.static
+    """,
     "sitemap": "web.routes",
     "roof": "app banner cli commands __main__",
 }
@@ -37,7 +41,7 @@ LIBRARIES = {
     "aiohttp_jinja2": "app web.pages",
     "aiohttp_session": "app web.*",
     "aiosqlite": "adoption pictures schema store store.*",
-    "cryptography": "app passwords schema web.sessions",
+    "cryptography": "app certificates passwords schema web.sessions",
     "jinja2": "app render",
     "markupsafe": "markup render",
     "PIL": "reencoding",

@@ -83,7 +83,9 @@ def pages(env: Environment, text: str) -> Iterator[str]:
     yield page(env, "accounts/login.html", me=None, **form)
     yield page(env, "accounts/register.html", me=None, **form)
     yield page(env, "accounts/settings.html", me=somebody, saved=True)
-    yield page(env, "errors/error.html", status=404, title=text, text=text, action_url="/", action_text=text)
+    yield page(
+        env, "errors/error.html", status=404, title=text, text=text, action_url="/", action_text=text, request_id=text
+    )
     yield page(env, "rooms/rooms.html", me=somebody, side=side, beside=people)
     yield page(env, "rooms/people.html", me=somebody, side=side, people=people, beside=people)
     said = message(5, somebody, content=text, pictures=(Picture("p", text, 9, 9, 9, 9),))

@@ -6,8 +6,10 @@ import asyncio
 
 import pytest
 
-from chatapp.records import Conversation, NotFound, Rejected
-from chatapp.revisions import Revisions, Target
+from chatapp import clock
+from chatapp.records import Conversation, Draft, NotFound, Rejected
+from chatapp.revisions import TAKE_BACK, Revisions, Target
+from chatapp.store import Unwritable
 from messaging import GENERAL, Chat
 
 KEY = "a-key-for-a-change"
@@ -173,3 +175,149 @@ async def test_a_message_of_another_conversation_is_not_found(chat, an, revision
     first = await chat.say(an, "one")
     with pytest.raises(NotFound):
         await revisions.edit(an, Target(Conversation(room="tech"), first.message.id, first.message.rev), "two", KEY)
+
+
+async def test_of_several_changes_that_are_lost_together_what_stood_before_the_first_stands_again(
+    chat, an, binh, revisions, monkeypatch
+) -> None:
+    monkeypatch.setattr("chatapp.journal._PROBE_PAUSE", 0.01)
+    first = await chat.say(an, "one")
+    await first.saved
+    reader = await chat.page(binh)
+    chat.gate.clear()
+    second, _ = await revisions.edit(an, target(first.message), "two", KEY)
+    third, _ = await revisions.edit(an, target(second.message), "three", KEY + "2")
+    chat.broken = True
+    chat.gate.set()
+    assert not await second.saved
+    assert not await third.saved
+    await asyncio.sleep(0)
+    assert "one" in reader.fragments[-1]
+    chat.broken = False
+    while not chat.journal.healthy:
+        await asyncio.sleep(0.01)
+    [stored] = (await chat.messaging.history(GENERAL)).messages
+    assert stored.content == "one"
+    assert f'data-rev="{stored.rev}"' in reader.fragments[-1]
+    assert (await chat.messaging.current(GENERAL, stored.id)).rev == stored.rev
+
+
+async def test_a_change_of_a_message_that_is_lost_goes_with_it(chat, an, revisions) -> None:
+    chat.gate.clear()
+    first = await chat.say(an, "one")
+    entry, _ = await revisions.edit(an, target(first.message), "two", KEY)
+    chat.broken = True
+    chat.gate.set()
+    assert not await entry.saved
+    with pytest.raises(NotFound):
+        await chat.messaging.current(GENERAL, first.message.id)
+
+
+async def test_a_page_that_comes_back_learns_what_stands_again_before_that_is_on_the_disk(
+    chat, an, binh, revisions
+) -> None:
+    first = await chat.say(an, "before")
+    await first.saved
+    since = chat.journal.watermark
+    chat.broken = True
+    entry, _ = await revisions.edit(an, target(first.message), "after", KEY)
+    assert not await entry.saved
+    page = await chat.page(binh, since=since)
+    assert "before" in "".join(page.fragments)
+
+
+async def test_a_change_that_was_saved_against_its_refusal_leaves_no_version_behind(
+    chat, an, revisions, monkeypatch
+) -> None:
+    monkeypatch.setattr("chatapp.journal._PROBE_PAUSE", 0.01)
+    first = await chat.say(an, "one")
+    await first.saved
+    save = chat.store.messages.save
+
+    async def fail_after_all(batch, **options) -> None:
+        await save(batch, **options)
+        monkeypatch.setattr(chat.store.messages, "save", save)
+        raise Unwritable("the answer of the disk was lost")
+
+    monkeypatch.setattr(chat.store.messages, "save", fail_after_all)
+    entry, _ = await revisions.edit(an, target(first.message), "two", KEY)
+    assert not await entry.saved
+    while not chat.journal.healthy:
+        await asyncio.sleep(0.01)
+    [stored] = (await chat.messaging.history(GENERAL)).messages
+    assert stored.content == "one"
+    assert await chat.store.messages.versions(stored) == []
+    again, _ = await revisions.edit(an, target(stored), "two", KEY)
+    assert await again.saved
+    assert [text for text, _ in await chat.store.messages.versions(stored)] == ["one"]
+
+
+async def test_a_message_that_was_saved_against_its_refusal_takes_its_versions_with_it(
+    chat, an, revisions, monkeypatch
+) -> None:
+    monkeypatch.setattr("chatapp.journal._PROBE_PAUSE", 0.01)
+    save = chat.store.messages.save
+
+    async def fail_after_all(batch, **options) -> None:
+        await save(batch, **options)
+        if len(batch) == 2:
+            monkeypatch.setattr(chat.store.messages, "save", save)
+            raise Unwritable("the answer of the disk was lost")
+
+    monkeypatch.setattr(chat.store.messages, "save", fail_after_all)
+    chat.gate.clear()
+    await chat.say(an, "a message whose writing lets the others wait for each other")
+    first = await chat.say(an, "one")
+    entry, _ = await revisions.edit(an, target(first.message), "two", KEY)
+    chat.gate.set()
+    assert not await entry.saved
+    while not chat.journal.healthy:
+        await asyncio.sleep(0.01)
+    assert len((await chat.messaging.history(GENERAL)).messages) == 1
+    assert await chat.store.messages.versions(first.message) == []
+
+
+async def test_asking_twice_for_a_removal_leaves_no_more_time_to_undo_it(chat, an, revisions, monkeypatch) -> None:
+    first = await chat.say(an, "x")
+    entry, _ = await revisions.remove(an, target(first.message), KEY)
+    now = clock.monotonic()
+    monkeypatch.setattr(clock, "monotonic", lambda: now + TAKE_BACK + 1)
+    await revisions.remove(an, target(entry.message), KEY)
+    with pytest.raises(Rejected) as refusal:
+        await revisions.restore(an, target(entry.message), KEY + "2")
+    assert refusal.value.code == "too_late"
+
+
+@pytest.mark.parametrize("removed", [False, True])
+async def test_a_retry_of_a_message_that_was_changed_since_is_still_one(
+    chat, an, revisions, monkeypatch, removed
+) -> None:
+    first = await chat.say(an, "one", key=KEY)
+    if removed:
+        entry, _ = await revisions.remove(an, target(first.message), KEY + "2")
+    else:
+        entry, _ = await revisions.edit(an, target(first.message), "two", KEY + "2")
+    await entry.saved
+    monkeypatch.setattr("chatapp.store.saving._TAKE_BACK_SECONDS", -1)
+    await chat.store.messages.erase_removed()
+    chat.messaging._known.clear()  # as after a restart
+    again, is_retry = await chat.messaging.post(an, GENERAL, Draft.parse("one", KEY))
+    assert is_retry
+    assert again.message.id == first.message.id
+
+
+async def test_pages_learn_that_what_stands_again_is_on_the_disk(chat, an, binh, revisions, monkeypatch) -> None:
+    monkeypatch.setattr("chatapp.journal._PROBE_PAUSE", 0.01)
+    first = await chat.say(an, "before")
+    await first.saved
+    reader = await chat.page(binh)
+    chat.broken = True
+    entry, _ = await revisions.edit(an, target(first.message), "after", KEY)
+    assert not await entry.saved
+    chat.broken = False
+    while not chat.journal.healthy:
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0)
+    standing = await chat.messaging.current(GENERAL, first.message.id)
+    assert standing.rev > entry.message.rev
+    assert reader.said("saved")[-1]["upto"] >= standing.rev

@@ -58,6 +58,21 @@ def test_a_bad_flag_is_not_even_read_from_its_variable(capsys: pytest.CaptureFix
         ("--base-path", "/a//b"),
         ("--base-path", "/a/../b"),
         ("--base-path", '/"><script>'),
+        ("--public-url", "chat.example.org"),
+        ("--public-url", "ftp://chat.example.org"),
+        ("--public-url", "https://"),
+        ("--public-url", "https://:8765"),
+        ("--public-url", "https://an@chat.example.org"),
+        ("--public-url", "https://chat.example.org?room=1"),
+        ("--public-url", "https://chat.example.org/#top"),
+        ("--public-url", "https://chat.example.org:port"),
+        ("--public-url", "https://chat.example.org\\.evil.example"),
+        ("--public-url", "https://two words"),
+        ("--public-url", "https://[::1"),
+        ("--public-url", "https://chat.example.org/a//b"),
+        ("--tls", "on"),
+        ("--tls-cert", " "),
+        ("--tls-key", " "),
     ],
 )
 def test_a_bad_value_names_itself_as_flag_and_as_variable(
@@ -109,6 +124,77 @@ def test_trusted_proxies_may_be_repeated_or_listed() -> None:
 )
 def test_the_base_path_begins_with_a_slash_and_ends_without_one(raw: str, path: str) -> None:
     assert Settings.read(["--base-path", raw], {}).base_path == path
+
+
+@pytest.mark.parametrize(
+    ("raw", "url", "origin", "base"),
+    [
+        ("https://chat.example.org", "https://chat.example.org", "https://chat.example.org", ""),
+        ("HTTPS://Chat.Example.org:443/", "https://chat.example.org", "https://chat.example.org", ""),
+        ("https://chat.example.org:80", "https://chat.example.org:80", "https://chat.example.org:80", ""),
+        ("http://chat.example.org:80/Chat/", "http://chat.example.org/Chat", "http://chat.example.org", "/Chat"),
+        ("http://192.168.1.20:8765", "http://192.168.1.20:8765", "http://192.168.1.20:8765", ""),
+        ("http://[FD00::1]:8765/a/b", "http://[fd00::1]:8765/a/b", "http://[fd00::1]:8765", "/a/b"),
+        ("https://trường.vn", "https://xn--trng-rib8295b.vn", "https://xn--trng-rib8295b.vn", ""),
+    ],
+)
+def test_the_public_url_is_kept_as_browsers_write_it_and_brings_the_base_path(
+    raw: str, url: str, origin: str, base: str
+) -> None:
+    settings = Settings.read(["--public-url", raw], {})
+    assert (settings.public_url, settings.origin, settings.base_path) == (url, origin, base)
+    assert settings.public_scheme == url.partition(":")[0]
+
+
+def test_without_a_public_url_there_is_no_origin() -> None:
+    assert (Settings().origin, Settings().public_scheme) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("argv", "sentence"),
+    [
+        (["--tls-cert", "a"], "--tls-cert and --tls-key belong together"),
+        (["--tls-key", "a"], "--tls-cert and --tls-key belong together"),
+        (["--tls", "self-signed", "--tls-cert", "a", "--tls-key", "b"], "--tls self-signed makes a certificate"),
+        (["--tls", "self-signed", "--public-url", "http://a.example"], "must begin with https://"),
+        (["--public-url", "https://a.example/a", "--base-path", "/b"], "is not --base-path, '/b'"),
+        (["--public-url", "https://a.example", "--base-path", "/b"], "is not --base-path, '/b'"),
+        (["--public-url", "https://a.example/a", "--base-path", "/"], "is not --base-path, '/'"),
+    ],
+)
+def test_settings_that_cannot_all_be_meant_are_refused(
+    capsys: pytest.CaptureFixture[str], argv: list[str], sentence: str
+) -> None:
+    said = refusal(capsys, argv, {})
+    assert said.startswith("chatapp: --")
+    assert sentence in said
+    assert said.count("\n") == 0
+
+
+def test_a_public_url_agrees_with_the_base_path_it_ends_in() -> None:
+    settings = Settings.read(["--public-url", "https://a.example/chat/", "--base-path", "chat"], {})
+    assert settings.base_path == "/chat"
+
+
+@pytest.mark.parametrize("separator", [" ", ",", ", ", "\n"])
+def test_the_secret_key_may_be_several(separator: str) -> None:
+    first, second = "A" * 43 + "=", "-_" * 21 + "8="
+    assert Settings.read([], {"CHATAPP_SECRET_KEY": f"{first}{separator}{second}"}).secret_keys == (
+        first.encode(),
+        second.encode(),
+    )
+
+
+@pytest.mark.parametrize("value", ["password1", "A" * 44, "A" * 43, ",", "A" * 43 + "=;" + "A" * 43 + "="])
+def test_a_wrong_secret_is_refused_and_not_shown(capsys: pytest.CaptureFixture[str], value: str) -> None:
+    said = refusal(capsys, [], {"CHATAPP_SECRET_KEY": value})
+    assert said == "chatapp: CHATAPP_SECRET_KEY: its value is not a list of keys of 32 bytes each in base64"
+
+
+def test_a_secret_is_not_shown_with_the_other_settings() -> None:
+    settings = Settings.read([], {"CHATAPP_SECRET_KEY": "A" * 43 + "="})
+    assert settings.secret_keys
+    assert "AAAA" not in repr(settings)
 
 
 def test_a_flag_cannot_be_shortened(capsys: pytest.CaptureFixture[str]) -> None:

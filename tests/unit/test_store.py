@@ -157,7 +157,7 @@ async def test_people_are_listed_by_name(store: Store) -> None:
 async def test_what_a_person_chose_is_remembered_for_them_only(store: Store, an: User, binh: User) -> None:
     await store.accounts.set_language(an.id, "vi")
     await store.accounts.set_theme(an.id, "dark")
-    await store.accounts.set_password(an.id, "new hash")
+    assert await store.accounts.set_password(an.id, "new hash", before="hash of An")
     await store.accounts.set_last_conversation(an.id, "tech")
     assert await store.accounts.user(an.id) == replace(an, language="vi", theme="dark")
     assert await store.accounts.credentials("An", "an") == (replace(an, language="vi", theme="dark"), "new hash")
@@ -177,9 +177,9 @@ async def live(store: Store, session_id: str, idle_days: float = 30, days: float
 
 
 async def test_a_session_lives_until_it_is_closed(store: Store, an: User, binh: User) -> None:
-    await store.accounts.open_session("s1", an.id, "Firefox " * 100)
-    await store.accounts.open_session("s2", an.id, "")
-    await store.accounts.open_session("s3", binh.id, "curl")
+    await store.accounts.open_session("s1", an.id, "Firefox " * 100, "hash of An")
+    await store.accounts.open_session("s2", an.id, "", "hash of An")
+    await store.accounts.open_session("s3", binh.id, "curl", "hash of Bình")
     assert [await live(store, name) for name in ("s1", "s2", "s3", "s4")] == [an, an, binh, None]
     await store.accounts.close_session("s1")
     assert [await live(store, name) for name in ("s1", "s2", "s3")] == [None, an, binh]
@@ -187,8 +187,8 @@ async def test_a_session_lives_until_it_is_closed(store: Store, an: User, binh: 
 
 async def test_a_session_ends_when_it_is_idle_or_old(store: Store, an: User, monkeypatch: pytest.MonkeyPatch) -> None:
     start = clock.unix_time()
-    await store.accounts.open_session("used", an.id, "")
-    await store.accounts.open_session("idle", an.id, "")
+    await store.accounts.open_session("used", an.id, "", "hash of An")
+    await store.accounts.open_session("idle", an.id, "", "hash of An")
     monkeypatch.setattr(clock, "unix_time", lambda: start + 20 * DAY)
     await store.accounts.touch_session("used")
     monkeypatch.setattr(clock, "unix_time", lambda: start + 40 * DAY)
@@ -415,7 +415,7 @@ async def test_a_page_never_misses_a_message_below_its_watermark(store: Store, a
 async def test_everything_is_still_there_after_a_restart(opener: Callable[[], Awaitable[Store]]) -> None:
     store = await opener()
     an = await join(store, "An")
-    await store.accounts.open_session("s1", an.id, "")
+    await store.accounts.open_session("s1", an.id, "", "hash of An")
     picture = await store.pictures.add(an.id, TECH, Prepared())
     message = say(FIRST, an, pictures=(picture,))
     await save(store, message)
@@ -442,7 +442,7 @@ async def test_a_new_store_has_three_rooms_and_secrets_of_its_own(store: Store) 
     ]
     facts = await store.meta.facts()
     assert (facts.watermark, facts.ceiling) == (0, 0)
-    assert len(facts.cookie_key) == 44
+    assert [len(key) for key in facts.cookie_keys] == [44]
     assert facts.epoch
 
 

@@ -52,7 +52,7 @@ async def say(store: Store, number: int, author: User, where: Conversation = TEC
 
 async def fill(store: Store) -> None:
     an, binh = [await store.accounts.create(name, names.key(name), "hash") for name in ("An", "Bình")]
-    await store.accounts.open_session(SESSION, an.id, "a browser")
+    await store.accounts.open_session(SESSION, an.id, "a browser", "hash")
     shown = await store.pictures.add(an.id, TECH, reencode(picture(), "tree.png"))
     await say(store, 1_001, an)
     await say(store, 1_002, binh, Conversation.direct(an.id, binh.id))

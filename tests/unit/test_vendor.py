@@ -9,7 +9,7 @@ from pathlib import Path
 from chatapp import resources
 from chatapp.web.static import Static
 
-ON_DEMAND = {"changes.js", "editing.js", "removal.js", "toolbar.js"}
+ON_DEMAND = {"changes.js", "editing.js", "lightbox.js", "removal.js", "toolbar.js"}
 HTMX = Path(__file__).parents[2] / "static" / "vendor" / "htmx"
 
 
@@ -29,7 +29,7 @@ def test_htmx_names_its_version_and_comes_with_its_licence() -> None:
 
 def loaded_at_first() -> set[str]:
     """Return the names of the scripts that a page needs to open: what is imported on demand is not among them."""
-    found, waiting = {"htmx.min.js"}, ["app.js"]
+    found, waiting = {"htmx.min.js", "back.js"}, ["app.js"]
     while waiting:
         name = waiting.pop()
         found.add(name)

@@ -17,7 +17,7 @@ from multidict import CIMultiDict
 from chatapp.language import current, zone
 from chatapp.records import NotFound, Rejected
 from chatapp.store import Busy, Unwritable
-from chatapp.web import guard, keys, pages, sessions, static
+from chatapp.web import keys, origins, pages, sessions, static
 from chatapp.web.pages import safe_next
 from people import Person
 
@@ -394,7 +394,7 @@ async def test_a_socket_of_our_own_page_opens(meet: Meet) -> None:
     ],
 )
 def test_an_origin_is_the_same_when_scheme_host_and_port_are(origin: str, host: str, secure: bool, same: bool) -> None:
-    assert guard.is_same_origin(origin, host, secure=secure) is same
+    assert origins.is_same_origin(origin, host, secure=secure) is same
 
 
 async def test_over_https_a_plain_page_of_the_same_host_is_another_site(start: Start) -> None:
@@ -465,8 +465,8 @@ async def test_a_socket_opens_through_a_trusted_proxy_and_ends_with_its_session(
 
 
 def test_an_ipv4_proxy_seen_through_an_ipv6_socket_is_the_same_proxy() -> None:
-    assert guard.client_address("::ffff:10.0.0.1", ["192.0.2.1"], LOCAL) == "192.0.2.1"
-    assert guard.client_address("::ffff:10.0.0.1", ["192.0.2.1", "::ffff:10.0.0.2"], LOCAL) == "192.0.2.1"
+    assert origins.client_address("::ffff:10.0.0.1", ["192.0.2.1"], LOCAL) == "192.0.2.1"
+    assert origins.client_address("::ffff:10.0.0.1", ["192.0.2.1", "::ffff:10.0.0.2"], LOCAL) == "192.0.2.1"
 
 
 # Below a path

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import sqlite3
+from contextlib import closing
 from io import BytesIO
 
 import pytest
@@ -18,8 +20,10 @@ JSON = {"Accept": "application/json"}
 KEY = "abcdefghijklmnop"
 
 
-def form(content: str = "", key: str = KEY, pictures: list[tuple[str, bytes]] | None = None) -> FormData:
+def form(content: str = "", key: str = KEY, pictures: list[tuple[str, bytes]] | None = None, **fields: str) -> FormData:
     data = FormData(quote_fields=False)  # names as browsers send them
+    for name, value in fields.items():
+        data.add_field(name, value)
     data.add_field("key", key)
     for name, each in pictures or []:
         data.add_field("pictures", BytesIO(each), filename=name, content_type="application/octet-stream")
@@ -205,3 +209,19 @@ async def test_a_form_cannot_say_who_wrote_it(meet, settings) -> None:
     await an.post("/rooms/general/messages", {"content": "x", "sender": "Bình", "author_id": "2", "id": "7"})
     rows = sqlite3.connect(settings.database).execute("SELECT sender, author_id, id > 1000 FROM messages").fetchall()
     assert rows == [("An", 1, 1)]
+
+
+async def test_a_form_of_somebody_elses_page_is_refused_and_nothing_of_it_is_kept(meet, settings) -> None:
+    an, binh = await meet("An"), await meet("Bình")
+    page = await (await binh.get("/rooms/general")).text()
+    [author] = re.findall(r'name="author" value="(\d+)"', page)
+    for body in (
+        {"content": "Bình's words", "key": KEY, "author": author},
+        form("Bình's words", pictures=[("a.png", picture())], author=author),
+    ):
+        told = await an.post("/rooms/general/messages", body, headers=JSON)
+        assert (told.status, (await told.json())["code"]) == (422, "other_person")
+    with closing(sqlite3.connect(settings.database)) as db:
+        assert db.execute("SELECT (SELECT count(*) FROM messages), (SELECT count(*) FROM pictures)").fetchall() == [
+            (0, 0)
+        ]

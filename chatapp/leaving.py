@@ -1,0 +1,90 @@
+"""What is done after somebody has left: their name comes off their messages everywhere, or the messages go."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import replace
+
+from chatapp.clock import Stamper
+from chatapp.journal import Entry, Journal
+from chatapp.messaging import Messaging
+from chatapp.records import Conversation, Message, Rejected
+from chatapp.store import Busy, Store, Unwritable
+from chatapp.store.departures import Departure
+
+log = logging.getLogger("chatapp.leaving")
+
+_BATCH = 50  # messages revised at once: a few milliseconds, so that those who stay notice nothing
+_PAUSE = 2.0  # seconds between two passes: longer than a connection lives that was told to go
+
+
+class Leaving:
+    """See off those who have left, one after the other, also across restarts of the server.
+
+    Each of their messages gets a later revision, without a name and perhaps removed, which travels the path of every
+    other change: open pages see it, and pages that were away learn of it when they come back.
+    """
+
+    def __init__(
+        self, store: Store, messaging: Messaging, journal: Journal, stamper: Stamper, *, pause: float = _PAUSE
+    ) -> None:
+        self._store = store
+        self._messaging = messaging
+        self._journal = journal
+        self._stamper = stamper
+        self._pause = pause
+        self._wake = asyncio.Event()
+
+    def begin(self) -> None:
+        """Look for somebody who has just left."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """See off whoever has left, for ever."""
+        while True:
+            self._wake.clear()
+            try:
+                for departure in await self._store.departures.under_way():
+                    await self._see_off(departure)
+            except (Busy, Unwritable, Rejected) as error:  # the disk is full, or the queue: this can wait
+                log.info("seeing somebody off has to wait: %s", error)
+                await asyncio.sleep(self._pause)
+                continue
+            await self._wake.wait()
+
+    async def _see_off(self, departure: Departure) -> None:
+        await self._pass(departure)
+        found = True
+        while found:  # what they were sending when they left may have come in behind a pass
+            await asyncio.sleep(self._pause)
+            found = await self._pass(departure)
+        await self._store.departures.end(departure.user_id)
+
+    async def _pass(self, departure: Departure) -> bool:
+        """Go through all of somebody's messages once. Return whether something was left to do."""
+        found = any(entry.message.author_id == departure.user_id for entry in self._journal.pending)
+        for conversation in await self._store.departures.conversations(departure.user_id):
+            await self._store.departures.anonymise(conversation, departure.user_id)
+            found = await self._pass_through(conversation, departure) or found
+        return found
+
+    async def _pass_through(self, conversation: Conversation, departure: Departure) -> bool:
+        found, after = False, 0
+        while batch := await self._store.messages.authored(conversation, departure.user_id, after=after, limit=_BATCH):
+            entries = [entry for message in batch if (entry := self._revise(message, departure)) is not None]
+            saved = [entry.message.id for entry in entries if await entry.saved]
+            if departure.removing and saved:
+                await self._store.departures.erase(conversation, saved)
+            found, after = found or bool(entries), batch[-1].id
+        return found
+
+    def _revise(self, message: Message, departure: Departure) -> Entry | None:
+        """Publish a message without its author's name; return None where that has been done."""
+        current = replace(self._messaging.latest(message), author="")
+        if current.rev > departure.stamp and (current.removed or not departure.removing):
+            return None
+        self._messaging.refuse_when_unable()
+        removed = current.removed or departure.removing
+        revision = replace(current, rev=self._stamper.next(), key="", removed=removed)
+        return self._messaging.publish(revision, before=current)

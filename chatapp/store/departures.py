@@ -1,0 +1,97 @@
+"""People who leave: their accounts are locked at once, and what they leave behind is cleared step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from chatapp.adoption import LOCKED
+from chatapp.records import Conversation
+from chatapp.store.database import Database
+from chatapp.store.messages import conversation_of
+
+
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """Somebody who has left, and for whom something is still to be done."""
+
+    user_id: int
+    removing: bool  # their messages go too
+    stamp: int  # revisions with larger numbers were made after they left
+
+
+class Departures:
+    """Keep who has left, until nothing shows their name any more."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def begin(self, user_id: int, *, password: str, stamp: int, removing: bool) -> bool:
+        """Lock an account for good, if its stored password is still the one that was verified. Return whether it was.
+
+        Its sessions end. Its name is kept, so that nobody can take it, and shown nowhere. What takes its place is an
+        address: it begins with a space, as no name does.
+        """
+        async with self._database.transaction() as db:
+            cursor = await db.execute(
+                "UPDATE users SET reserved_name = username, username = ' ' || id, password = ?, role = 'user',"
+                " language = NULL, theme = NULL, last_conversation = NULL WHERE id = ? AND password = ?",
+                (LOCKED, user_id, password),
+            )
+            if cursor.rowcount != 1:
+                return False
+            await db.execute("DELETE FROM sessions WHERE user_id = ?", (user_id,))
+            await db.execute("INSERT INTO departures VALUES (?, ?, ?)", (user_id, "go" if removing else "stay", stamp))
+        return True
+
+    async def under_way(self) -> list[Departure]:
+        """Return those for whom something is still to be done."""
+        rows = await self._database.rows("SELECT user_id, messages = 'go', stamp FROM departures")
+        return [Departure(row[0], bool(row[1]), row[2]) for row in rows]
+
+    async def conversations(self, user_id: int) -> list[Conversation]:
+        """Return where somebody may have written."""
+        rows = await self._database.rows(
+            "SELECT id FROM rooms UNION ALL SELECT conversation FROM directs WHERE user_id = ?", (user_id,)
+        )
+        return [conversation_of(row[0]) for row in rows]
+
+    async def anonymise(self, conversation: Conversation, user_id: int) -> None:
+        """Take somebody's name off what they wrote in a conversation, and off what was written to them."""
+        key = conversation.key
+        async with self._database.transaction() as db:
+            if conversation.pair is None:
+                await db.execute(
+                    "UPDATE messages SET sender = '' WHERE room = ? AND author_id = ? AND sender <> ''", (key, user_id)
+                )
+                return
+            for column in ("sender", "receiver"):
+                await db.execute(
+                    f"UPDATE private_messages SET {column} = ''"  # noqa: S608
+                    f" WHERE conversation = ? AND {column}_id = ? AND {column} <> ''",
+                    (key, user_id),
+                )
+
+    async def erase(self, conversation: Conversation, message_ids: Iterable[int]) -> None:
+        """Erase at once what removed messages said and showed: nobody is left who could take them back."""
+        table, place = ("messages", "room") if conversation.pair is None else ("private_messages", "conversation")
+        rows = [(conversation.key, message_id) for message_id in message_ids]
+        async with self._database.transaction() as db:
+            await db.executemany(
+                f"UPDATE {table} SET message = '', msg_type = 'text'"  # noqa: S608
+                f" WHERE {place} = ? AND id = ? AND removed_at IS NOT NULL",
+                rows,
+            )
+            for gone in ("message_versions", "pictures", "removals", "unreadable_pictures"):
+                await db.executemany(f"DELETE FROM {gone} WHERE conversation = ? AND message_id = ?", rows)  # noqa: S608
+
+    async def end(self, user_id: int) -> None:
+        """Forget what was kept for somebody alone, and that there was something to do for them."""
+        async with self._database.transaction() as db:
+            for table, column in (
+                ("read_marks", "user_id"),
+                ("directs", "user_id"),
+                ("message_keys", "author_id"),
+                ("departures", "user_id"),
+            ):
+                await db.execute(f"DELETE FROM {table} WHERE {column} = ?", (user_id,))  # noqa: S608

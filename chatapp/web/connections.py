@@ -1,0 +1,109 @@
+"""Connections as we want them: without a request they do not stay for long, and nonsense on them makes no noise.
+
+Anybody can open connections and say nothing, or half a request, a byte at a time. Each costs memory and a descriptor,
+and the framework would wait an hour. It also writes a traceback into the log for each line that is no HTTP, and quotes
+that line, which may hold a cookie, there and in its answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from http import HTTPStatus
+from typing import Any
+
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+
+from chatapp.web.limits import neighbourhood
+
+log = logging.getLogger("chatapp.access")
+
+HEAD_SECONDS = 15.0  # for the first request to be there; browsers also open connections that they may need soon
+SILENT = 100  # connections of one address without a request; one more, and the oldest goes
+KEEPALIVE_SECONDS = 75.0  # between two requests; more than nginx's 60, so that it never uses one that was just closed
+
+_NOT_UNDERSTOOD = "The server did not understand this request.\n"
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Cache-Control": "no-store",
+    "Server": "chatapp",  # the framework would name its version
+}
+
+
+class Runner(web.AppRunner):
+    """Run an application on connections of this kind."""
+
+    async def _make_server(self) -> web.Server:
+        usual = await super()._make_server()
+        options = {"keepalive_timeout": KEEPALIVE_SECONDS, **self._kwargs}
+        return Server(usual.request_handler, request_factory=usual.request_factory, **options)
+
+
+class Server(web.Server):
+    """What makes the connections, and counts those of an address over which no request has come."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._recent: dict[str, list[Connection]] = {}  # by address, the oldest first
+
+    def __call__(self) -> Connection:
+        """Make a connection."""
+        return Connection(self, loop=self._loop, **self._kwargs)
+
+    def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
+        """Let a connection in; give it some seconds for its first request."""
+        super().connection_made(handler, transport)
+        assert isinstance(handler, Connection), "what __call__ made"
+        peer = handler.peername
+        address = neighbourhood(peer[0]) if isinstance(peer, tuple) else ""
+        recent = self._recent.setdefault(address, [])
+        recent.append(handler)
+        self._loop.call_later(HEAD_SECONDS, self._look_at, address, handler)
+        if len(recent) > SILENT:
+            recent[:] = [each for each in recent if each.silent]
+        if len(recent) > SILENT:
+            recent.pop(0).force_close()
+
+    def _look_at(self, address: str, connection: Connection) -> None:
+        if connection.silent:
+            connection.force_close()
+        recent = self._recent.get(address, [])
+        if connection in recent:
+            recent.remove(connection)
+        if not recent:
+            self._recent.pop(address, None)
+
+
+class Connection(web.RequestHandler):
+    """One connection of a client."""
+
+    __slots__ = ()
+
+    @property
+    def silent(self) -> bool:
+        """Tell whether it is open and no whole request has come over it."""
+        return self._request_count == 0 and self.transport is not None
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answer what is no request in few words, and close."""
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            return super().handle_error(request, status, exc, message)
+        log.info("not understood", extra={"address": request.remote, "status": status, "why": type(exc).__name__})
+        response = web.Response(status=status, text=_NOT_UNDERSTOOD, headers=_HEADERS)
+        response.force_close()
+        return response
+
+    def log_exception(self, *args: Any, **named: Any) -> None:
+        """Write down a failure of ours; a body that falls apart when nobody reads it any more is none."""
+        if not isinstance(sys.exception(), HttpProcessingError | web.RequestPayloadError):
+            super().log_exception(*args, **named)

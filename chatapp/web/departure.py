@@ -1,0 +1,59 @@
+"""Deleting one's account."""
+
+from __future__ import annotations
+
+import logging
+
+from aiohttp import web
+
+from chatapp import language
+from chatapp.language import gettext
+from chatapp.records import Rejected, sentence
+from chatapp.web import keys, pages, proof, sessions
+
+log = logging.getLogger("chatapp.accounts")
+
+_STAY, _GO = "stay", "go"
+
+
+async def show(request: web.Request) -> web.StreamResponse:
+    """Show what deleting the account means, and the form for it."""
+    return _form(request, _STAY, {})
+
+
+async def leave(request: web.Request) -> web.StreamResponse:
+    """Lock the account for good and log out everywhere at once; what the person wrote is seen to after that."""
+    fields = await pages.form(request)
+    messages, password = fields.get("messages", ""), fields.get("current", "")
+    if messages not in (_STAY, _GO):
+        raise Rejected("choice", sentence("This setting is not one of those offered."))
+    if not password:
+        return _form(request, messages, {"current": gettext("Please enter your current password.")}, 422)
+    try:
+        stored = await proof.of_password(request, password)
+        await _begin(request, stored, removing=messages == _GO)
+    except Rejected as refusal:
+        where = "current" if refusal.code == "password_wrong" else "form"
+        errors = {where: language.explain(refusal)}
+        return pages.wait_for(refusal, _form(request, messages, errors, pages.status_of(refusal)))
+    log.info("account deleted", extra={"user": sessions.me(request).id, "address": request.remote})
+    await sessions.forget(request)
+    return pages.redirect(request, "/goodbye")
+
+
+async def _begin(request: web.Request, stored: str, *, removing: bool) -> None:
+    me, stamp = sessions.me(request), request.app[keys.stamper].next()
+    departures = request.app[keys.store].departures
+    if not await departures.begin(me.id, password=stored, stamp=stamp, removing=removing):
+        raise proof.overtaken()
+    request.app[keys.hub].close_user(me.id, code=sessions.CLOSED)
+    request.app[keys.leaving].begin()
+
+
+async def goodbye(request: web.Request) -> web.StreamResponse:
+    """Say that the account is gone."""
+    return pages.page(request, "accounts/goodbye.html", {})
+
+
+def _form(request: web.Request, messages: str, errors: dict[str, str], status: int = 200) -> web.Response:
+    return pages.page(request, "accounts/leaving.html", {"messages": messages, "errors": errors}, status)

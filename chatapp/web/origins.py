@@ -1,0 +1,120 @@
+"""Where a request comes from: which client, by which scheme, under which host, asked for by the page of which site.
+
+Without a public URL the server has no name, so it answers under any ``Host``. A page of another site that makes its
+own name lead here (DNS rebinding) is nobody all the same: browsers keep cookies by the host that set them, so it gets
+what a stranger on the network gets. That includes the form to register; a server that has a public URL answers under no
+other name, and closes this way too.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from chatapp.options import DEFAULT_PORTS, Network
+from chatapp.web import keys
+
+_AT_HOME = {"localhost", "127.0.0.1", "::1"}
+HOST = re.compile(r"[A-Za-z0-9.:\[\]-]+")
+
+
+def believing(request: web.Request) -> web.Request:
+    """Return the request with the client's address and scheme, as the operator or a proxy they trust says them."""
+    hops = _listed(request, "X-Forwarded-For")
+    client = client_address(request.remote or "", hops, request.app[keys.settings].trusted_proxies)
+    said = scheme(request)
+    return request if (client, said) == (request.remote, request.scheme) else request.clone(remote=client, scheme=said)
+
+
+def scheme(request: web.Request) -> str:
+    """Return how the browser speaks: of the last step of a request, only the server's own socket tells."""
+    settings = request.app[keys.settings]
+    if settings.public_url:
+        return settings.public_scheme
+    said = _listed(request, "X-Forwarded-Proto")[-1:]
+    believed = _is_trusted(request.remote, settings.trusted_proxies) and said and said[0] in DEFAULT_PORTS
+    return said[0] if believed else request.scheme
+
+
+def client_address(peer: str, hops: Iterable[str], trusted: Iterable[Network]) -> str:
+    """Return the right-most address that is no trusted proxy; what stands left of it, the client could invent."""
+    address = peer
+    for hop in reversed([*hops]):
+        if not _is_trusted(address, trusted) or _parsed(hop) is None:
+            break
+        address = hop
+    return address
+
+
+def _listed(request: web.Request, header: str) -> list[str]:
+    return [part.strip() for line in request.headers.getall(header, ()) for part in line.split(",")]
+
+
+def _is_trusted(address: str | None, trusted: Iterable[Network]) -> bool:
+    parsed = _parsed(address or "")
+    return parsed is not None and any(parsed in network for network in trusted)
+
+
+def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return None
+    return getattr(parsed, "ipv4_mapped", None) or parsed  # an IPv6 socket sees IPv4 peers as ::ffff:192.0.2.1
+
+
+def is_misdirected(request: web.Request) -> bool:
+    """Tell whether somebody asks a server with a public URL under another name."""
+    public = request.app[keys.settings].origin
+    if not public:
+        return False
+    named = f"{request.scheme}://{request.host}"
+    return HOST.fullmatch(request.host) is None or _host_of(named) != _host_of(public)
+
+
+def is_at_home(request: web.Request) -> bool:
+    """Tell whether the browser runs on this computer: then it trusts a plain connection as if it were HTTPS."""
+    found = _host_of(f"http://{request.host}")  # not request.url: that cannot be made of every Host header
+    return found is not None and found[0] in _AT_HOME
+
+
+def is_ours(request: web.Request, *, handshake: bool = False) -> bool:
+    """Browsers name the page that asks in Origin; those that leave it out of a form name it in the other two."""
+    fetched = request.headers.get("Sec-Fetch-Site")
+    if fetched not in (None, "same-origin", "none"):  # same-site is a stranger too: another port, a sister host
+        return False
+    if "Origin" in request.headers:
+        return _is_own(request, request.headers["Origin"])
+    if handshake:  # every browser sends it here
+        return False
+    return fetched is not None or _is_own(request, "/".join(request.headers.get("Referer", "").split("/")[:3]))
+
+
+def _is_own(request: web.Request, origin: str) -> bool:
+    if public := request.app[keys.settings].origin:
+        return origin == public
+    return is_same_origin(origin, request.host, secure=request.secure)
+
+
+def is_same_origin(origin: str, host: str, *, secure: bool) -> bool:
+    """Tell whether an Origin header names the host (and port) of a Host header.
+
+    A plain connection may have been an HTTPS one until some proxy, so only ``secure`` fixes the scheme.
+    """
+    scheme, separator, authority = origin.partition("://")
+    if not separator or scheme not in DEFAULT_PORTS or (secure and scheme != "https"):
+        return False
+    return HOST.fullmatch(authority) is not None and _host_of(origin) == _host_of(f"{scheme}://{host}")
+
+
+def _host_of(address: str) -> tuple[str, int | None] | None:
+    try:
+        parts = urlsplit(address)
+        port = parts.port or DEFAULT_PORTS.get(parts.scheme)
+    except ValueError:
+        return None
+    return (parts.hostname, port) if parts.hostname else None

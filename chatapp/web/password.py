@@ -1,0 +1,54 @@
+"""Changing one's password."""
+
+from __future__ import annotations
+
+import logging
+
+from aiohttp import web
+
+from chatapp import language, passwords
+from chatapp.language import gettext
+from chatapp.records import Rejected
+from chatapp.web import keys, pages, proof, sessions
+
+log = logging.getLogger("chatapp.accounts")
+
+
+async def show(request: web.Request) -> web.StreamResponse:
+    """Show the form, and whether the password was just changed."""
+    return _form(request, {}, changed="changed" in request.query)
+
+
+async def change(request: web.Request) -> web.StreamResponse:
+    """Change the password, and log out everywhere else at once."""
+    fields = await pages.form(request)
+    current, new = fields.get("current", ""), fields.get("new", "")
+    if errors := _errors(current, new, fields.get("again", "")):
+        return _form(request, errors, 422)
+    try:
+        before = await proof.of_password(request, current)
+        stored = await request.app[keys.passwords].hash(new)
+        if not await sessions.change_password(request, stored, before=before):
+            raise proof.overtaken()
+    except Rejected as refusal:
+        where = "current" if refusal.code == "password_wrong" else "form"
+        return pages.wait_for(refusal, _form(request, {where: language.explain(refusal)}, pages.status_of(refusal)))
+    log.info("password changed", extra={"user": sessions.me(request).id, "address": request.remote})
+    return pages.redirect(request, "/settings/password?changed=1")
+
+
+def _errors(current: str, new: str, again: str) -> dict[str, str]:
+    errors = {}
+    if not current:
+        errors["current"] = gettext("Please enter your current password.")
+    try:
+        passwords.check_new(new)
+    except Rejected as refusal:
+        errors["new"] = language.explain(refusal)
+    if new != again and "new" not in errors:
+        errors["again"] = gettext("The two new passwords are not the same.")
+    return errors
+
+
+def _form(request: web.Request, errors: dict[str, str], status: int = 200, *, changed: bool = False) -> web.Response:
+    return pages.page(request, "accounts/password.html", {"errors": errors, "changed": changed}, status)

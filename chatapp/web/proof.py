@@ -1,0 +1,37 @@
+"""Proof that whoever asks for something grave knows the account's password: tries are counted like log-ins."""
+
+from __future__ import annotations
+
+import logging
+
+from aiohttp import web
+
+from chatapp import names
+from chatapp.records import Rejected, sentence
+from chatapp.web import keys, limits, pages, sessions
+
+log = logging.getLogger("chatapp.accounts")
+
+WAIT = sentence("Too many tries. Please wait {wait} and try again.")
+_WRONG = sentence("This is not your password.")
+_OVERTAKEN = sentence("Your account was changed at the same moment. Please try again.")
+
+
+async def of_password(request: web.Request, password: str) -> str:
+    """Return what is stored of the password of who asks, if this is it. Raise Rejected, ``password_wrong`` if not."""
+    me, tries = sessions.me(request), request.app[keys.limits]
+    name_key, address = names.key(me.username), limits.neighbourhood(request.remote)
+    if wait := tries.log_in(name_key, address):
+        log.warning("password check held off", extra={"user": me.id, "address": request.remote})
+        raise Rejected("rate_limited", WAIT, retry=True, retry_after=wait, wait=pages.wait_in_words(wait))
+    stored = await request.app[keys.store].accounts.password(me.id)
+    if not await request.app[keys.passwords].verify(password, stored) or stored is None:
+        log.warning("password check failed", extra={"user": me.id, "address": request.remote})
+        raise Rejected("password_wrong", _WRONG)
+    tries.logged_in(name_key, address)
+    return stored
+
+
+def overtaken() -> Rejected:
+    """Return the refusal of what another request has made pointless: the stored password is another one now."""
+    return Rejected("overtaken", _OVERTAKEN)

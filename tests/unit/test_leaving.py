@@ -1,0 +1,110 @@
+"""What is done for those who have left, with a real store, hub and journal."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+
+import pytest
+
+from chatapp.leaving import _BATCH, Leaving
+from chatapp.records import Conversation
+from messaging import GENERAL, Chat
+
+
+@pytest.fixture
+async def leaving(chat: Chat) -> AsyncIterator[Leaving]:
+    leaving = Leaving(chat.store, chat.messaging, chat.journal, chat.stamper, pause=0.02)
+    task = asyncio.create_task(leaving.run())
+    yield leaving
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+async def begin(chat: Chat, leaving: Leaving, user_id: int, *, removing: bool) -> None:
+    stamp = chat.stamper.next()
+    assert await chat.store.departures.begin(user_id, password="x", stamp=stamp, removing=removing)
+    leaving.begin()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+async def seen_off(chat: Chat) -> None:
+    async with asyncio.timeout(10):
+        while await chat.store.departures.under_way():
+            await asyncio.sleep(0.005)
+
+
+async def everything(chat: Chat, conversation: Conversation = GENERAL):
+    return (await chat.store.messages.page(conversation, limit=1_000)).messages
+
+
+async def test_more_messages_than_one_batch_all_go(chat, an, binh, leaving) -> None:
+    count = 2 * _BATCH + 3
+    for number in range(count):
+        await chat.say(an, f"mine {number}")
+        await chat.say(binh, f"yours {number}")
+    await begin(chat, leaving, an.id, removing=True)
+    await seen_off(chat)
+    found = await everything(chat)
+    assert [message.content for message in found if message.author_id == an.id] == [""] * count
+    assert all(message.removed and not message.author for message in found if message.author_id == an.id)
+    assert not any(message.removed for message in found if message.author_id == binh.id)
+    assert len({message.rev for message in found}) == 2 * count
+
+
+async def test_what_was_still_waiting_to_be_saved_loses_its_name_too(chat, an, binh, leaving) -> None:
+    chat.gate.clear()
+    late = await chat.say(an, "my last word")
+    await begin(chat, leaving, an.id, removing=False)
+    await asyncio.sleep(0.1)  # several passes
+    assert await chat.store.departures.under_way()
+    chat.gate.set()
+    await seen_off(chat)
+    assert late.saved.result()
+    [found] = await everything(chat)
+    assert (found.author, found.content) == ("", "my last word")
+
+
+@pytest.mark.parametrize("removing", [True, False])
+async def test_a_full_disk_only_puts_it_off(chat, an, binh, leaving, removing, monkeypatch) -> None:
+    monkeypatch.setattr("chatapp.journal._PROBE_PAUSE", 0.05)
+    entry = await chat.say(an, "a word")
+    await entry.saved
+    reader = await chat.page(binh)
+    chat.broken = True
+    await begin(chat, leaving, an.id, removing=removing)
+    await until(lambda: not chat.journal.healthy)
+    chat.broken = False
+    await seen_off(chat)
+    [found] = await everything(chat)
+    assert (found.author, found.removed, found.content) == ("", removing, "" if removing else "a word")
+    shown = [text for text in reader.fragments if f'id="m-{found.id}"' in text]
+    assert shown
+    assert not any('data-name="An"' in text for text in shown)  # not even in what was put back
+    assert ("gone" in shown[-1]) == removing
+
+
+async def test_two_who_leave_are_both_seen_off(chat, an, binh, chi, leaving) -> None:
+    for person in (an, binh, chi):
+        await chat.say(person, f"I am {person.username}")
+    await begin(chat, leaving, an.id, removing=True)
+    await begin(chat, leaving, binh.id, removing=False)
+    await seen_off(chat)
+    assert [(message.author, message.content) for message in await everything(chat)] == [
+        ("", ""),
+        ("", "I am Bình"),
+        ("Chi", "I am Chi"),
+    ]
+
+
+async def test_a_password_that_was_changed_meanwhile_deletes_nothing(chat, an) -> None:
+    assert not await chat.store.departures.begin(an.id, password="another", stamp=1, removing=True)
+    assert await chat.store.departures.under_way() == []
+    assert (await chat.store.accounts.user(an.id)).username == "An"
