@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import ipaddress
 import socket
+import struct
 import sys
 from urllib.parse import urlsplit
 
@@ -14,7 +15,11 @@ from chatapp import __version__
 from chatapp.options import DEFAULT_PORTS
 from chatapp.settings import Settings
 
+if sys.platform == "linux":
+    import fcntl
+
 _LOCAL = frozenset({"", "0.0.0.0", "::", "localhost", "127.0.0.1", "::1"})  # noqa: S104 - compared, never bound
+_SIOCGIFADDR = 0x8915  # asks for the address of an interface
 # Addresses set aside for documentation (RFC 5737, RFC 3849): routed like the rest of the internet, owned by nobody.
 _FAR = ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1"))
 
@@ -63,14 +68,14 @@ def lan_address(host: str) -> str | None:
                     return str(probe.getsockname()[0])
             except OSError:
                 continue
-    return next(iter(_by_name()), None)
+    return next(iter(_own_addresses()), None)
 
 
 def names(settings: Settings) -> list[str]:
     """Return every name and address under which browsers may look for this computer."""
     own = socket.gethostname()
     found = [own, f"{own.partition('.')[0]}.local", "localhost", "127.0.0.1", "::1", settings.host]
-    found += [lan_address(settings.host) or "", *_by_name(), urlsplit(settings.public_url).hostname or ""]
+    found += [lan_address(settings.host) or "", *_own_addresses(), urlsplit(settings.public_url).hostname or ""]
     return [name for name in dict.fromkeys(found) if name not in ("", "0.0.0.0", "::")]  # noqa: S104 - as above
 
 
@@ -127,10 +132,24 @@ def _qr(url: str) -> list[str]:
     return [f"\x1b[97;40m{line}\x1b[0m" for line in lines]
 
 
-def _by_name() -> list[str]:
-    # A network without a way out has no route to anywhere; the computer's own name may still know its addresses.
-    try:
-        addresses = socket.gethostbyname_ex(socket.gethostname())[2]
-    except OSError:
-        return []
-    return [address for address in addresses if not _loopback(address)]
+def _own_addresses() -> list[str]:
+    """Return this computer's addresses in networks, also where no route leads out. Ask nobody else for them."""
+    if sys.platform == "linux":
+        found = [_address_of(interface) for _, interface in socket.if_nameindex()]
+    else:  # these look up their own name by themselves; Linux may ask a name server
+        try:
+            found = socket.gethostbyname_ex(socket.gethostname())[2]
+        except OSError:
+            found = []
+    return [address for address in found if address and not _loopback(address)]
+
+
+def _address_of(interface: str) -> str:
+    assert sys.platform == "linux"
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:  # the answer begins with the name and ends with a socket address: see netdevice(7)
+            return socket.inet_ntoa(
+                fcntl.ioctl(probe, _SIOCGIFADDR, struct.pack("256s", interface.encode()[:15]))[20:24]
+            )
+        except OSError:
+            return ""  # it has none

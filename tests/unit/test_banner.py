@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import socket
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from chatapp import __version__
+from chatapp import banner as banner_module
 from chatapp.banner import banner, lan_address, names
 from chatapp.settings import Settings
 
@@ -130,3 +132,14 @@ def test_others_reach_a_server_at_the_address_it_is_bound_to() -> None:
 def test_the_address_found_for_all_interfaces_is_one_of_this_computer() -> None:
     found = lan_address("")
     assert found is None or not found.startswith(("127.", "0."))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system looks up its own name without asking anybody")
+def test_own_addresses_are_found_without_asking_a_name_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    for ask in ("gethostbyname", "gethostbyname_ex", "getaddrinfo", "getfqdn"):
+        monkeypatch.setattr(socket, ask, None)
+    monkeypatch.setattr(banner_module, "_FAR", ())  # no route leads out
+    found = banner_module.lan_address("")
+    assert found in (*banner_module._own_addresses(), None)
+    assert found is None or not ipaddress.ip_address(found).is_loopback
+    assert banner_module.names(Settings())
