@@ -24,7 +24,7 @@ from chatapp.settings import CannotStart, Settings
 from chatapp.store import Busy, Unwritable
 from chatapp.store.database import cannot_open
 from chatapp.web import keys
-from chatapp.web.connections import Runner
+from chatapp.web.serving import Runner
 
 if sys.platform != "win32":
     import resource

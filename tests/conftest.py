@@ -14,7 +14,7 @@ from pytest_aiohttp.plugin import AiohttpClient
 
 from chatapp.app import create_app
 from chatapp.settings import Settings
-from chatapp.web.connections import Runner
+from chatapp.web.serving import Runner
 from people import Person
 
 Client = TestClient[web.Request, web.Application]

@@ -21,8 +21,8 @@ FLOORS = {
     """,
     "delivery": "hub journal leaving messaging pace presence render revisions unread views",
     "web": """
-        web web.connections web.conversations web.guard web.keys web.limits web.origins web.pages web.patience
-        web.places web.posting web.proof web.sessions
+        web web.connection web.conversations web.guard web.keys web.limits web.origins web.pages web.patience
+        web.places web.posting web.proof web.serving web.sessions
     """,
     "handlers": """
         web.accounts web.departure web.devices web.health web.images web.password web.preferences web.revising

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from chatapp.web import connections, static
+from chatapp.web import static
 from line import line, post
 
 SMUGGLED = {
@@ -88,7 +88,7 @@ async def test_no_address_leads_out_of_the_folders_or_lists_them(client, meet, p
 
 
 async def test_a_connection_that_asks_for_nothing_is_closed_and_one_that_asked_stays(client, monkeypatch) -> None:
-    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.5)
+    monkeypatch.setattr(serving, "HEAD_SECONDS", 0.5)
     async with line(client) as silent, line(client) as half, line(client) as polite:
         await half.send("GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ")
         await polite.send("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -100,7 +100,7 @@ async def test_a_connection_that_asks_for_nothing_is_closed_and_one_that_asked_s
 
 
 async def test_of_too_many_silent_connections_of_an_address_the_oldest_are_closed(client, monkeypatch) -> None:
-    monkeypatch.setattr(connections, "SILENT", 2)
+    monkeypatch.setattr(serving, "SILENT", 2)
     async with line(client) as first, line(client) as second, line(client) as third:
         assert await first.rest() == b""
         for each in (second, third):

@@ -1,0 +1,234 @@
+"""A page's socket once it is open: its frames in, one after the other, and what they lead to."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+
+from aiohttp import WSMsgType, web
+
+from chatapp import hub, language
+from chatapp.hub import Listener
+from chatapp.journal import Entry
+from chatapp.presence import Presence
+from chatapp.records import ID_LIMIT, Draft, NotFound, Rejected, User, sentence
+from chatapp.revisions import Target
+from chatapp.store import Busy, Unwritable
+from chatapp.unread import Unread
+from chatapp.web import keys, places, posting, sessions
+from chatapp.web.places import Place
+
+_ABUSE = 1008
+_HONEST = {"changed", "removed", "too_late", "left"}  # refusals that a well-meaning page runs into when it is late
+
+Frame = dict[str, Any]
+
+
+class Connection:
+    """One socket: its frames in, one after the other, and what they lead to."""
+
+    __slots__ = ("_hub", "_listener", "_me", "_messaging", "_place", "_request", "_ws")
+
+    def __init__(
+        self, request: web.Request, ws: web.WebSocketResponse, listener: Listener, me: User, place: Place | None
+    ) -> None:
+        self._request = request
+        self._ws = ws
+        self._listener = listener
+        self._me = me
+        self._place = place
+        self._hub = request.app[keys.hub]
+        self._messaging = request.app[keys.messaging]
+
+    @property
+    def _presence(self) -> Presence:
+        return self._request.app[keys.presence]
+
+    @property
+    def _unread(self) -> Unread:
+        return self._request.app[keys.unread]
+
+    async def serve(self, since: str | None, epoch: str | None) -> None:
+        """Catch up, then read frames until the connection ends."""
+        try:
+            await self._catch_up(since, epoch)
+            # Only now would it be found by whoever ends its session; that may have happened while it was opened.
+            still = await sessions.is_open(self._request, self._listener.session_id)
+            if not (still or self._listener.closed):
+                self._hub.close(self._listener, sessions.CLOSED)
+            self._presence.changed()
+            async for message in self._ws:
+                if message.type is WSMsgType.TEXT:
+                    await self._receive(message.data)
+                elif message.type is WSMsgType.BINARY:
+                    self._hub.close(self._listener, 1003, "text only")
+        except ConnectionError:
+            pass  # it went while something was written; it will resume
+        finally:
+            self._hub.leave(self._listener)
+            self._presence.changed()
+            if self._listener.closed:
+                self._listener.transport.close()  # the goodbye was said and answered
+            elif self._listener.transport.get_write_buffer_size():
+                # close() waits for a reader that may never read.
+                self._listener.transport.abort()
+
+    async def _receive(self, text: str) -> None:
+        if self._listener.closed:
+            return  # it was told to go
+        key: object = None
+        try:
+            frame = _parsed(text)
+            key = frame.get("key")
+            action = _ACTIONS.get(str(frame.get("type")))
+            if action is None:
+                raise Rejected("unknown_type", sentence("The server does not know this type of frame."))
+            await action(self, frame)
+        except Rejected as refusal:
+            self._refuse(key, refusal)
+        except (Busy, Unwritable):
+            reason = sentence("The message could not be saved.")
+            self._refuse(key, Rejected("storage", reason, retry=True, retry_after=2))
+        except NotFound:
+            self._refuse(key, Rejected("not_found", sentence("There is no such room or person.")))
+
+    def _refuse(self, key: object, refusal: Rejected) -> None:
+        nonsense = not refusal.retry and refusal.code not in _HONEST
+        if nonsense and self._request.app[keys.limits].nonsense.take(self._me.id):
+            self._hub.close(self._listener, _ABUSE, "too many bad frames")
+            return
+        self._tell(
+            hub.control(
+                "refused",
+                key=key if isinstance(key, str) and key.isascii() else None,  # half a character cannot be sent back
+                code=refusal.code,
+                reason=language.explain(refusal),
+                retry=refusal.retry,
+                retry_after=refusal.retry_after,
+            )
+        )
+
+    def _tell(self, data: bytes) -> None:
+        self._hub.tell([self._listener], data)
+
+    async def message(self, frame: Frame) -> None:
+        """Post a text."""
+        # The original program's client sends no key: its messages are posted at most once, and not retried.
+        key = frame["key"] if "key" in frame else secrets.token_urlsafe(16)
+        await self._post(Draft.parse(frame.get("content"), key))
+
+    async def image(self, frame: Frame) -> None:
+        """Post a picture as the original program's client sends it."""
+        data = posting.decoded(frame.get("content"))
+        picture = await posting.keep_picture(self._request, self._me, self._here(), data, "picture")
+        await self._post(Draft.parse("", frame.get("key", secrets.token_urlsafe(16)), (picture,)))
+
+    async def revise(self, frame: Frame) -> None:
+        """Edit or remove a message of one's own, or undo its removal."""
+        message_id, rev, key = _number(frame.get("id")), _number(frame.get("rev")), frame.get("key")
+        if message_id is None or rev is None:
+            raise Rejected("not_found", sentence("There is no such message."))
+        revisions, target = self._request.app[keys.revisions], Target(self._here().conversation, message_id, rev)
+        posting.take_turn(self._request, self._me)
+        match frame["type"]:
+            case "edit":
+                entry, settled = await revisions.edit(self._me, target, frame.get("content"), key)
+            case "remove":
+                entry, settled = await revisions.remove(self._me, target, key)
+            case _:
+                entry, settled = await revisions.restore(self._me, target, key)
+        if settled:
+            self._settle(str(key), entry)
+
+    def _here(self) -> Place:
+        if self._place is None:
+            raise Rejected("nowhere", sentence("Join a room first."))
+        return self._place
+
+    async def _post(self, draft: Draft) -> None:
+        place = self._here()
+        posting.check_reader(place)
+        posting.take_turn(self._request, self._me)
+        entry, again = await self._messaging.post(self._me, place.conversation, draft, place.person)
+        if again:
+            self._settle(draft.key, entry)
+
+    def _settle(self, key: str, entry: Entry) -> None:
+        """Answer a retry, or the same change under another key, with what became of the first try."""
+        facts = {"rev": entry.message.rev} if entry.message.is_change else {}
+        self._tell(hub.control("sent", key=key, id=entry.message.id, **facts))
+        if entry.saved.done():
+            self._mark_saved(key, entry.saved)
+        elif key != entry.message.key:  # the journal tells of its own key only
+            entry.saved.add_done_callback(partial(self._mark_saved, key))
+
+    def _mark_saved(self, key: str, saved: asyncio.Future[bool]) -> None:
+        if saved.result() and not self._listener.closed:
+            self._tell(hub.control("saved", keys=[key], upto=self._messaging.watermark))
+
+    async def join(self, frame: Frame) -> None:
+        """Move to another conversation on the same socket, and catch up there."""
+        nowhere = frame.get("room") is None and frame.get("direct") is None
+        self._place = None if nowhere else await places.find(self._request, self._me, frame)
+        await self._catch_up(frame.get("since"), frame.get("epoch"))
+
+    async def _catch_up(self, since: object, epoch: object) -> None:
+        await self._messaging.catch_up(
+            self._listener,
+            self._place.conversation if self._place else None,
+            _number(since),
+            epoch if isinstance(epoch, str) else None,
+            self._ws.send_str,
+        )
+        self._tell(self._presence.greeting())
+        await self._unread.greet(self._listener)
+
+    async def read(self, frame: Frame) -> None:
+        """Note how far the person has read."""
+        message_id = _number(frame.get("id"))
+        if message_id is not None:
+            self._unread.read(self._listener, min(message_id, self._messaging.newest))
+
+    async def typing(self, frame: Frame) -> None:
+        """Tell the others that the person is typing."""
+        self._presence.typing(self._listener, self._me)
+
+    async def beat(self, frame: Frame) -> None:
+        """Answer a sign of life."""
+        self._tell(hub.control("beat"))
+
+
+_ACTIONS: dict[str, Callable[[Connection, Frame], Awaitable[None]]] = {
+    "message": Connection.message,
+    "image": Connection.image,
+    "edit": Connection.revise,
+    "remove": Connection.revise,
+    "restore": Connection.revise,
+    "join": Connection.join,
+    "read": Connection.read,
+    "typing": Connection.typing,
+    "beat": Connection.beat,
+}
+
+
+def _parsed(text: str) -> Frame:
+    try:
+        frame = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise Rejected("not_json", sentence("The server did not understand this frame.")) from error
+    if not isinstance(frame, dict):
+        raise Rejected("not_json", sentence("The server did not understand this frame."))
+    return frame
+
+
+def _number(value: object) -> int | None:
+    """Return an id or a cursor as it stands in an address or a frame; None if it is none."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= len(str(ID_LIMIT)):
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < ID_LIMIT:
+        return value
+    return None
