@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from chatapp.web import static
+from chatapp.web import serving, static
 from line import line, post
 
 SMUGGLED = {
