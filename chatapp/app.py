@@ -32,7 +32,7 @@ from chatapp.web import guard, health, keys, limits, routes, sessions, static
 log = logging.getLogger("chatapp")
 
 _FLUSH_PATIENCE = 3.0  # seconds at the stop for what is not saved yet; then it is retracted
-_SWEEP_PAUSE = 60.0  # seconds between two looks for what nobody needs any more
+_SWEEP_PAUSE = 50.0  # seconds between two looks for what nobody needs any more; numbers are reserved for 60 at least
 _COSTS = {"owasp": passwords.OWASP, "cheapest": passwords.CHEAPEST}
 
 
@@ -85,9 +85,7 @@ async def _delivery(app: web.Application, cookies: sessions.CookieStorage) -> As
     # Those of the database open cookies in any case: who moves the key elsewhere wants nobody logged out.
     cookies.unlock([*settings.secret_keys, *facts.cookie_keys])
     stamper = app[keys.stamper] = Stamper(facts.ceiling)
-    ceiling = stamper.reserve()
-    await store.meta.reserve(ceiling)
-    stamper.reserved(ceiling)
+    await _reserve(store, stamper)
     journal = app[keys.journal] = Journal(
         store.messages.save,
         stamper,
@@ -139,10 +137,18 @@ async def _beat(app: web.Application) -> None:
         app[keys.hub].publish_everywhere(control("beat"))
 
 
+async def _reserve(store: Store, stamper: Stamper) -> None:
+    """Let numbers follow the clock for a while, also while nobody writes."""
+    ceiling = stamper.reserve()
+    await store.meta.reserve(ceiling)
+    stamper.reserved(ceiling)
+
+
 async def _sweep(app: web.Application) -> None:
     settings, store = app[keys.settings], app[keys.store]
     while True:
         try:
+            await _reserve(store, app[keys.stamper])
             await store.pictures.sweep()
             await store.messages.erase_removed()
             await store.accounts.sweep_sessions(idle_days=settings.session_idle_days, days=settings.session_days)

@@ -80,11 +80,26 @@ class Journal:
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
-        self.watermark = watermark
+        self._settled = watermark  # the largest number that was saved, or given up for good
         self.healthy = True
         self.on_saved: Callable[[Sequence[Entry]], None] = lambda entries: None
         self.on_lost: Callable[[Sequence[Entry]], None] = lambda entries: None
         self.on_health: Callable[[bool], None] = lambda healthy: None
+
+    @property
+    def watermark(self) -> int:
+        """Return a number at or below which everything is saved, or given up for good.
+
+        It goes with the clock and not with what is written, so that nobody learns from it that others talk in private.
+        """
+        if self._undo:  # a crash could bring back what was given up
+            return self._settled
+        pending = self._writing or self._waiting
+        return max(self._settled, pending[0].message.rev - 1) if pending else self.passed()
+
+    def passed(self) -> int:
+        """Return a number above all that was accepted so far."""
+        return self._stamper.next()
 
     @property
     def full(self) -> bool:
@@ -209,13 +224,13 @@ class Journal:
             # What was given up is undone first of all: until that is durable, a crash could bring it back.
             undo = list(self._undo.items())
             numbers = [before.rev for _, before in undo if before is not None]
-            watermark = max(self.watermark, self._lost, *numbers)
+            watermark = max(self._settled, self._lost, *numbers)
             try:
                 await self._write([], watermark, undo)
             except (Busy, Unwritable):
                 continue
             break
-        self.watermark = watermark
+        self._settled = watermark
         log.warning("the database can be written again")
         self.healthy = True
         self.on_health(True)
@@ -224,7 +239,7 @@ class Journal:
         batch = [entry for entry in batch if not entry.saved.done()]  # given up at the stop: said is said
         if not batch:
             return
-        self.watermark = max(self.watermark, batch[-1].message.rev)
+        self._settled = max(self._settled, batch[-1].message.rev)
         self._bytes -= sum(entry.size for entry in batch)
         del self._writing[: len(batch)]  # a batch is always the front of what is being written
         self._lately.extend(batch)

@@ -265,8 +265,17 @@ class Messaging:
 
     async def history(self, conversation: Conversation, *, before: int | None = None, after: int | None = None) -> Page:
         """Return a page of what is saved: the newest messages, or those before or after an id."""
+        settled = self._journal.watermark  # what comes to be settled after this may be missing from the page
         page = await self._store.messages.page(conversation, before=before, after=after)
-        return replace(page, messages=self._corrected(page.messages))
+        return replace(page, messages=self._corrected(page.messages), watermark=max(page.watermark, settled))
+
+    async def around(self, conversation: Conversation, message_id: int) -> Page | None:
+        """Return a saved message with those around it; None if it is not in the conversation."""
+        settled = self._journal.watermark
+        page = await self._store.messages.around(conversation, message_id)
+        if page is None:
+            return None
+        return replace(page, messages=self._corrected(page.messages), watermark=max(page.watermark, settled))
 
     def settled(self, message: Message) -> Entry:
         """Return what becomes of a revision that stands already: its pending entry, or one that is saved."""

@@ -95,14 +95,13 @@ class Unread:
     async def counts(self, user_id: int) -> bytes:
         """Return the control frame with a person's exact counts, messages included that are not on disk yet."""
         counts = await self._store.marks.counts(user_id)
-        unread, last = dict(counts.unread), counts.watermark
+        unread = dict(counts.unread)
         for entry in self._journal.recent(counts.watermark):
             message, key = entry.message, entry.message.conversation.key
-            last = max(last, message.id)
             counted = message.author_id != user_id and message.conversation.admits(user_id)
             if counted and message.id > counts.reads.get(key, 0):
                 unread[key] = unread.get(key, 0) + 1
-        return hub.control("unread", counts=unread, reads=counts.reads, upto=last)
+        return hub.control("unread", counts=unread, reads=counts.reads, upto=self._journal.passed())
 
     async def tell(self, user_id: int) -> None:
         """Send a person's exact counts to all of their connections."""

@@ -56,7 +56,7 @@ async def permalink(request: web.Request) -> web.StreamResponse:
     """Show a message among those around it."""
     place = await places.find(request, sessions.me(request), request.match_info)
     message_id = _number(request.match_info["id"])
-    page = await request.app[keys.store].messages.around(place.conversation, message_id)
+    page = await request.app[keys.messaging].around(place.conversation, message_id)
     if page is None:
         raise NotFound
     return await conversations.show(request, place, page, focus=message_id)

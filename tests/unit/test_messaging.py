@@ -22,8 +22,9 @@ async def test_everybody_sees_a_message_before_it_is_saved_and_its_author_learns
     chat.gate.set()
     assert await entry.saved
     await asyncio.sleep(0)
-    mark = {"type": "saved", "keys": ["the-key-of-this-one"], "upto": entry.message.id}
-    assert mark in author.said("saved")
+    [mark] = [mark for mark in author.said("saved") if "keys" in mark]
+    assert mark["keys"] == ["the-key-of-this-one"]
+    assert mark["upto"] >= entry.message.id
     assert "the-key-of-this-one" not in str(reader.wire.texts)
 
 
@@ -123,7 +124,9 @@ async def test_a_page_that_comes_back_gets_what_it_missed_once_and_in_order(chat
     assert not page.shows(first.message)
     assert page.controls[0]["type"] == "hello"
     assert page.controls[0]["recovered"] is True
-    assert page.controls[-1] == {"type": "ready", "conversation": "general", "upto": entries[-1].message.id}
+    ready = page.controls[-1]
+    assert (ready["type"], ready["conversation"]) == ("ready", "general")
+    assert ready["upto"] >= entries[-1].message.id
 
 
 async def test_a_message_pending_while_a_page_joins_reaches_it_even_if_it_is_saved_meanwhile(chat, an, binh) -> None:
@@ -173,7 +176,7 @@ async def test_a_page_that_cannot_be_brought_up_to_date_is_told_so_and_gets_no_p
     if case == "another epoch":
         epoch = "of a restored database"
     elif case == "a cursor from the future":
-        since = chat.stamper.next() + 10**12
+        since = 2**52
     for n in range(501 if case == "too much missed" else 1):
         await chat.say(an, f"message {n}")
     await chat.journal.flush()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from contextlib import AsyncExitStack
 from io import BytesIO
 
 import pytest
 from aiohttp import FormData, WSServerHandshakeError
 
+from chatapp.web import keys
 from ear import Ear
 from people import Person
 from pictures import picture
@@ -18,6 +20,7 @@ SECRET = "we meet at the old bridge"
 AN, BINH, CHI = "/direct/An", "/direct/B%C3%ACnh", "/direct/Chi"
 JSON = {"Accept": "application/json"}
 KEY = "key-000000000000"
+PATIENCE = 30  # seconds that a busy machine may take for a handful of requests
 
 
 def with_picture(content: str) -> FormData:
@@ -81,6 +84,22 @@ async def test_a_third_persons_sockets_and_pages_say_nothing_while_two_others_ta
         assert [without_chance(await (await chi.get(path)).text()) for path in pages] == before
         await an.post("/rooms/general/messages", {"content": "for everybody"})
         assert all([await ear.told() for ear in third]), "ears that hear nothing prove nothing"
+
+
+async def test_the_cursor_of_a_page_goes_with_the_clock_whether_others_talk_or_not(meet, client) -> None:
+    an, chi = await meet("An"), await meet("Chi")
+    await meet("Bình")
+    stamper = client.app[keys.stamper]
+    stamper.reserved(stamper.reserve())
+
+    async def cursor() -> int:
+        return int(re.findall(r'data-cursor="(\d+)"', await (await chi.get("/rooms/general")).text())[0])
+
+    before, quiet = await cursor(), await cursor()
+    told = await an.post(f"{BINH}/messages", {"content": SECRET}, headers=JSON)
+    said, after = (await told.json())["id"], await cursor()
+    assert before < quiet < said < after  # numbers are milliseconds, times 1,024
+    assert max(abs((mark >> 10) / 1000 - time.time()) for mark in (before, quiet, after)) < PATIENCE
 
 
 @pytest.fixture
