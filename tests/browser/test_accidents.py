@@ -229,6 +229,7 @@ async def test_logging_out_in_another_tab_takes_what_is_ones_own_and_nothing_of_
     await chi.box.press_sequentially("An's draft")
     await chi.message("An's, sent").hover()
     await chi.page.get_by_role("button", name="Edit", exact=True).click()
+    await expect(chi.box).to_have_value("An's, sent")
     await chi.box.fill("An's, edited")
     line.towards_server = {"message"}
     await chi.switch("/rooms/general")

@@ -22,7 +22,7 @@ from fault.people import table
 
 KILLS = amount("CHANGED_CYCLES", 12)
 CUTS = amount("CHANGED_CUTS", 150)
-LOCKED = amount("CHANGED_LOCKED_SECONDS", 10)
+LOCKED = amount("CHANGED_LOCKED_SECONDS", 3)
 HELD = amount("CHANGED_HELD_SECONDS", 1)
 FULL = amount("CHANGED_FULL_SECONDS", 2)
 FAILING = amount("CHANGED_FAILING_SECONDS", 2)
