@@ -81,7 +81,7 @@ class Leaving:
 
     def _revise(self, message: Message, departure: Departure) -> Entry | None:
         """Publish a message without its author's name; return None where that has been done."""
-        current = replace(self._messaging.latest(message), author="")
+        current = replace(self._messaging.history.latest(message), author="")
         if current.rev > departure.stamp and (current.removed or not departure.removing):
             return None
         self._messaging.refuse_when_unable()

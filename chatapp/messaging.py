@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import replace
 
 from chatapp import clock, hub, language
+from chatapp.history import History
 from chatapp.hub import Hub, Listener
 from chatapp.journal import Entry, Journal
 from chatapp.pace import Pace
@@ -19,14 +20,12 @@ from chatapp.records import (
     Conversation,
     Draft,
     Message,
-    NotFound,
     Rejected,
     User,
     sentence,
 )
 from chatapp.render import Render
 from chatapp.store import Store
-from chatapp.store.messages import Page
 from chatapp.unread import Unread
 
 _MISSED_LIMIT = 500  # messages that a page catches up with; with more it is quicker to fetch the list again
@@ -56,6 +55,7 @@ class Messaging:
         self._hub = hub
         self._journal = journal
         self._unread = unread
+        self.history = History(store, journal)
         self._known: OrderedDict[tuple[int, str], Entry] = OrderedDict()
         self._mark_saved = Pace(_SAVED_PACE, self._publish_saved)
         self._chores: set[asyncio.Task[None]] = set()
@@ -239,17 +239,7 @@ class Messaging:
             return []
         if epoch != self.epoch or since > self._stamper.last:
             return None
-        rows = await self._store.messages.changes(conversation, since, _MISSED_LIMIT)
-        if len(rows) > _MISSED_LIMIT:
-            return None
-        # What was put back has its new number in the table only when the next commit succeeds.
-        missed = {message.id: message for message in [*rows, *self._journal.put_back] if message.rev > since}
-        here = [message for message in missed.values() if message.conversation == conversation]
-        return sorted(self._corrected(here), key=lambda message: message.id)
-
-    def _corrected(self, messages: Sequence[Message]) -> list[Message]:
-        corrected = (self._journal.corrected(message) for message in messages)
-        return [message for message in corrected if message is not None]
+        return await self.history.missed(conversation, since, _MISSED_LIMIT)
 
     def _hello(self, conversation: str | None, *, recovered: bool) -> str:
         limits = {"content": CONTENT_LIMIT, "pictures": PICTURES_LIMIT, "picture_bytes": PICTURE_BYTES}
@@ -263,37 +253,11 @@ class Messaging:
             limits=limits,
         )
 
-    async def history(self, conversation: Conversation, *, before: int | None = None, after: int | None = None) -> Page:
-        """Return a page of what is saved: the newest messages, or those before or after an id."""
-        settled = self._journal.watermark  # what comes to be settled after this may be missing from the page
-        page = await self._store.messages.page(conversation, before=before, after=after)
-        return replace(page, messages=self._corrected(page.messages), watermark=max(page.watermark, settled))
-
-    async def around(self, conversation: Conversation, message_id: int) -> Page | None:
-        """Return a saved message with those around it; None if it is not in the conversation."""
-        settled = self._journal.watermark
-        page = await self._store.messages.around(conversation, message_id)
-        if page is None:
-            return None
-        return replace(page, messages=self._corrected(page.messages), watermark=max(page.watermark, settled))
-
     def settled(self, message: Message) -> Entry:
         """Return what becomes of a revision that stands already: its pending entry, or one that is saved."""
         saved: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         saved.set_result(True)
         return self._journal.entry(message) or Entry(message, saved, 0, 0.0, language.current.get())
-
-    def latest(self, message: Message) -> Message:
-        """Return a message as it stands now, when it may have changed since it was looked up."""
-        return self._journal.current(message.id) or message
-
-    async def current(self, conversation: Conversation, message_id: int) -> Message:
-        """Return the newest revision of a message, saved or not. Raise NotFound."""
-        stored = await self._store.messages.message(conversation, message_id)
-        found = self._journal.current(message_id) or (stored and self._journal.corrected(stored))
-        if found is None or found.conversation != conversation:
-            raise NotFound
-        return found
 
     async def close(self, patience: float) -> None:
         """Accept nothing more and flush; after ``patience`` seconds retract what is not saved."""

@@ -35,14 +35,14 @@ class Revisions:
         """Give a message another text. Return its entry and whether nothing was left to do. Raise Rejected."""
         if not isinstance(content, str):
             raise Rejected("content_type", sentence("A message must be text."))
-        current = await self._messaging.current(target.conversation, target.message_id)
+        current = await self._messaging.history.current(target.conversation, target.message_id)
         text = clean(content, empty_is_fine=bool(current.pictures))
         done = current.content == text and not current.removed
         return self._change(author, target, current, key, done, content=text, edited_at=clock.timestamp())
 
     async def remove(self, author: User, target: Target, key: object) -> tuple[Entry, bool]:
         """Put a tombstone in a message's place; it can be undone for a short while. Raise Rejected."""
-        current = await self._messaging.current(target.conversation, target.message_id)
+        current = await self._messaging.history.current(target.conversation, target.message_id)
         entry, done = self._change(author, target, current, key, current.removed, removed=True)
         if not done:
             self._removed[current.id] = clock.monotonic()
@@ -50,7 +50,7 @@ class Revisions:
 
     async def restore(self, author: User, target: Target, key: object) -> tuple[Entry, bool]:
         """Undo a removal of a moment ago. Raise Rejected when it is too late."""
-        current = await self._messaging.current(target.conversation, target.message_id)
+        current = await self._messaging.history.current(target.conversation, target.message_id)
         self._forget()
         if current.removed and current.id not in self._removed:
             raise Rejected("too_late", sentence("It is too late to undo this."))
@@ -65,7 +65,7 @@ class Revisions:
     ) -> tuple[Entry, bool]:
         """Stamp, render, publish and append a change, without an await; refuse it before anybody has seen it."""
         checked = key_of(key)
-        current = self._messaging.latest(seen)
+        current = self._messaging.history.latest(seen)
         if current.author_id != author.id:
             raise Rejected("not_yours", sentence("Only its author can change a message."))
         if done:

@@ -98,7 +98,7 @@ def take_turn(request: web.Request, me: User) -> None:
 async def _refuse(request: web.Request, place: Place, form: Form, refusal: Rejected) -> web.StreamResponse:
     if pages.wants_json(request):
         return pages.rejected(request, refusal)
-    page = await request.app[keys.messaging].history(place.conversation)
+    page = await request.app[keys.messaging].history.page(place.conversation)
     return await conversations.show(
         request, place, page, content=form.content, error=pages.advise(refusal), status=pages.status_of(refusal)
     )

@@ -51,7 +51,7 @@ async def versions(request: web.Request) -> web.StreamResponse:
 async def _found(request: web.Request) -> tuple[User, Place, Message]:
     me = sessions.me(request)
     place = await places.find(request, me, request.match_info)
-    message = await request.app[keys.messaging].current(place.conversation, _number(request.match_info["id"]))
+    message = await request.app[keys.messaging].history.current(place.conversation, _number(request.match_info["id"]))
     return me, place, message
 
 

@@ -34,7 +34,7 @@ async def conversation(request: web.Request) -> web.StreamResponse:
     me = sessions.me(request)
     place = await places.find(request, me, request.match_info)
     before, after = _id(request, "before"), _id(request, "after")
-    page = await request.app[keys.messaging].history(place.conversation, before=before, after=after)
+    page = await request.app[keys.messaging].history.page(place.conversation, before=before, after=after)
     if not page.newer:
         await _remember(request, me, place)
     return await conversations.show(request, place, page)
@@ -45,7 +45,7 @@ async def messages(request: web.Request) -> web.StreamResponse:
     me = sessions.me(request)
     place = await places.find(request, me, request.match_info)
     before, after = _id(request, "before"), _id(request, "after")
-    page = await request.app[keys.messaging].history(place.conversation, before=before, after=after)
+    page = await request.app[keys.messaging].history.page(place.conversation, before=before, after=after)
     if "HX-Request" not in request.headers:
         return await conversations.show(request, place, page)
     context = conversations.listing(page, me) | {"path": place.path, "downward": after is not None}
@@ -56,7 +56,7 @@ async def permalink(request: web.Request) -> web.StreamResponse:
     """Show a message among those around it."""
     place = await places.find(request, sessions.me(request), request.match_info)
     message_id = _number(request.match_info["id"])
-    page = await request.app[keys.messaging].around(place.conversation, message_id)
+    page = await request.app[keys.messaging].history.around(place.conversation, message_id)
     if page is None:
         raise NotFound
     return await conversations.show(request, place, page, focus=message_id)

@@ -19,7 +19,7 @@ FLOORS = {
         __init__ adoption certificates clock devices files images language lock logs lookalikes markup names options
         passwords pictures records reencoding resources schema settings store store.* upkeep
     """,
-    "delivery": "hub journal leaving messaging pace presence render revisions unread views",
+    "delivery": "history hub journal leaving messaging pace presence render revisions unread views",
     "web": """
         web web.connection web.conversations web.guard web.keys web.limits web.origins web.pages web.patience
         web.places web.posting web.proof web.serving web.sessions

@@ -108,7 +108,7 @@ async def test_a_message_whose_save_failed_can_be_sent_again_under_its_key(chat,
     while not chat.journal.healthy:
         await asyncio.sleep(0.01)
     assert await (await chat.say(an, "x", key="0123456789abcdef")).saved
-    page = await chat.messaging.history(GENERAL)
+    page = await chat.messaging.history.page(GENERAL)
     assert [message.content for message in page.messages] == ["x"]
 
 

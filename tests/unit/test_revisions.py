@@ -32,7 +32,7 @@ async def test_an_edit_is_shown_at_once_under_the_same_id_and_then_saved(chat, a
     assert not settled
     assert any(f'id="m-{first.message.id}"' in text and "hello" in text for text in reader.fragments)
     assert await entry.saved
-    [stored] = (await chat.messaging.history(GENERAL)).messages
+    [stored] = (await chat.messaging.history.page(GENERAL)).messages
     assert (stored.id, stored.content, stored.rev) == (first.message.id, "hello", entry.message.rev)
     assert stored.edited_at
     assert [text for text, _ in await chat.store.messages.versions(stored)] == ["helo"]
@@ -61,7 +61,7 @@ async def test_a_removal_leaves_a_tombstone_without_the_words(chat, an, binh, re
     assert "secret" not in "".join(late.fragments)
     restored, _ = await revisions.restore(an, target(entry.message), KEY + "2")
     assert await restored.saved
-    [stored] = (await chat.messaging.history(GENERAL)).messages
+    [stored] = (await chat.messaging.history.page(GENERAL)).messages
     assert (stored.content, stored.removed) == ("a secret slip", False)
 
 
@@ -81,7 +81,7 @@ async def test_what_was_removed_is_erased_for_good(chat, an, revisions, monkeypa
     await entry.saved
     monkeypatch.setattr("chatapp.store.saving._TAKE_BACK_SECONDS", -1)
     await chat.store.messages.erase_removed()
-    [stored] = (await chat.messaging.history(GENERAL)).messages
+    [stored] = (await chat.messaging.history.page(GENERAL)).messages
     assert (stored.removed, stored.content) == (True, "")
     assert await chat.store.messages.versions(stored) == []
 
@@ -129,7 +129,7 @@ async def test_a_change_that_cannot_be_saved_is_taken_back_to_what_stood_before(
     assert "before" in reader.fragments[-1]
     assert [note["change"] for note in author.said("failed")] == [True]
     assert not any("removed:#messages" in text for text in reader.fragments)
-    [shown] = (await chat.messaging.history(GENERAL)).messages
+    [shown] = (await chat.messaging.history.page(GENERAL)).messages
     assert shown.content == "before"
 
 
@@ -139,7 +139,7 @@ async def test_an_edit_of_a_message_that_is_not_saved_yet_is_lost_with_it_or_sav
     entry, _ = await revisions.edit(an, target(first.message), "two", KEY)
     chat.gate.set()
     assert await entry.saved
-    [stored] = (await chat.messaging.history(GENERAL)).messages
+    [stored] = (await chat.messaging.history.page(GENERAL)).messages
     assert (stored.id, stored.content) == (first.message.id, "two")
 
 
@@ -157,7 +157,7 @@ async def test_after_the_loss_of_a_message_and_its_edit_the_next_save_leaves_no_
     while not chat.journal.healthy:
         await asyncio.sleep(0.01)
     assert await (await chat.say(an, "three")).saved
-    assert [message.content for message in (await chat.messaging.history(GENERAL)).messages] == ["three"]
+    assert [message.content for message in (await chat.messaging.history.page(GENERAL)).messages] == ["three"]
 
 
 async def test_a_private_message_can_be_changed_like_any_other(chat, an, binh, revisions) -> None:
@@ -167,7 +167,7 @@ async def test_a_private_message_can_be_changed_like_any_other(chat, an, binh, r
     assert await entry.saved
     removed, _ = await revisions.remove(an, target(entry.message, pair), KEY + "2")
     assert await removed.saved
-    [stored] = (await chat.messaging.history(pair)).messages
+    [stored] = (await chat.messaging.history.page(pair)).messages
     assert stored.removed
 
 
@@ -196,10 +196,10 @@ async def test_of_several_changes_that_are_lost_together_what_stood_before_the_f
     chat.broken = False
     while not chat.journal.healthy:
         await asyncio.sleep(0.01)
-    [stored] = (await chat.messaging.history(GENERAL)).messages
+    [stored] = (await chat.messaging.history.page(GENERAL)).messages
     assert stored.content == "one"
     assert f'data-rev="{stored.rev}"' in reader.fragments[-1]
-    assert (await chat.messaging.current(GENERAL, stored.id)).rev == stored.rev
+    assert (await chat.messaging.history.current(GENERAL, stored.id)).rev == stored.rev
 
 
 async def test_a_change_of_a_message_that_is_lost_goes_with_it(chat, an, revisions) -> None:
@@ -210,7 +210,7 @@ async def test_a_change_of_a_message_that_is_lost_goes_with_it(chat, an, revisio
     chat.gate.set()
     assert not await entry.saved
     with pytest.raises(NotFound):
-        await chat.messaging.current(GENERAL, first.message.id)
+        await chat.messaging.history.current(GENERAL, first.message.id)
 
 
 async def test_a_page_that_comes_back_learns_what_stands_again_before_that_is_on_the_disk(
@@ -244,7 +244,7 @@ async def test_a_change_that_was_saved_against_its_refusal_leaves_no_version_beh
     assert not await entry.saved
     while not chat.journal.healthy:
         await asyncio.sleep(0.01)
-    [stored] = (await chat.messaging.history(GENERAL)).messages
+    [stored] = (await chat.messaging.history.page(GENERAL)).messages
     assert stored.content == "one"
     assert await chat.store.messages.versions(stored) == []
     again, _ = await revisions.edit(an, target(stored), "two", KEY)
@@ -273,7 +273,7 @@ async def test_a_message_that_was_saved_against_its_refusal_takes_its_versions_w
     assert not await entry.saved
     while not chat.journal.healthy:
         await asyncio.sleep(0.01)
-    assert len((await chat.messaging.history(GENERAL)).messages) == 1
+    assert len((await chat.messaging.history.page(GENERAL)).messages) == 1
     assert await chat.store.messages.versions(first.message) == []
 
 
@@ -318,6 +318,6 @@ async def test_pages_learn_that_what_stands_again_is_on_the_disk(chat, an, binh,
     while not chat.journal.healthy:
         await asyncio.sleep(0.01)
     await asyncio.sleep(0)
-    standing = await chat.messaging.current(GENERAL, first.message.id)
+    standing = await chat.messaging.history.current(GENERAL, first.message.id)
     assert standing.rev > entry.message.rev
     assert reader.said("saved")[-1]["upto"] >= standing.rev

@@ -1,0 +1,60 @@
+"""What was said, as it stands: what is on disk, and what the journal knows better."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from chatapp.journal import Journal
+from chatapp.records import Conversation, Message, NotFound
+from chatapp.store import Store
+from chatapp.store.messages import Page
+
+
+class History:
+    """Read messages, with what was given up taken out of them."""
+
+    def __init__(self, store: Store, journal: Journal) -> None:
+        self._store = store
+        self._journal = journal
+
+    async def page(self, conversation: Conversation, *, before: int | None = None, after: int | None = None) -> Page:
+        """Return a page of what is saved: the newest messages, or those before or after an id."""
+        settled = self._journal.watermark
+        return self._standing(await self._store.messages.page(conversation, before=before, after=after), settled)
+
+    async def around(self, conversation: Conversation, message_id: int) -> Page | None:
+        """Return a saved message with those around it; None if it is not in the conversation."""
+        settled = self._journal.watermark
+        page = await self._store.messages.around(conversation, message_id)
+        return self._standing(page, settled) if page else None
+
+    async def missed(self, conversation: Conversation, since: int, limit: int) -> list[Message] | None:
+        """Return what changed after a cursor, in id order; None if that is more than ``limit``."""
+        rows = await self._store.messages.changes(conversation, since, limit)
+        if len(rows) > limit:
+            return None
+        # What was put back has its new number in the table only when the next commit succeeds.
+        missed = {message.id: message for message in [*rows, *self._journal.put_back] if message.rev > since}
+        here = [message for message in missed.values() if message.conversation == conversation]
+        return sorted(self._corrected(here), key=lambda message: message.id)
+
+    async def current(self, conversation: Conversation, message_id: int) -> Message:
+        """Return the newest revision of a message, saved or not. Raise NotFound."""
+        stored = await self._store.messages.message(conversation, message_id)
+        found = self._journal.current(message_id) or (stored and self._journal.corrected(stored))
+        if found is None or found.conversation != conversation:
+            raise NotFound
+        return found
+
+    def latest(self, message: Message) -> Message:
+        """Return a message as it stands now, when it may have changed since it was looked up."""
+        return self._journal.current(message.id) or message
+
+    def _standing(self, page: Page, settled: int) -> Page:
+        """Return a page as it stands. ``settled`` was the watermark before it was read: all below is on it."""
+        return replace(page, messages=self._corrected(page.messages), watermark=max(page.watermark, settled))
+
+    def _corrected(self, messages: Sequence[Message]) -> list[Message]:
+        corrected = (self._journal.corrected(message) for message in messages)
+        return [message for message in corrected if message is not None]
