@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import secrets
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -21,6 +22,8 @@ from chatapp.store import Busy, Unwritable
 from chatapp.unread import Unread
 from chatapp.web import keys, places, posting, sessions
 from chatapp.web.places import Place
+
+log = logging.getLogger("chatapp.web")
 
 _ABUSE = 1008
 _HONEST = {"changed", "removed", "too_late", "left"}  # refusals that a well-meaning page runs into when it is late
@@ -90,7 +93,8 @@ class Connection:
             await action(self, frame)
         except Rejected as refusal:
             self._refuse(key, refusal)
-        except (Busy, Unwritable):
+        except (Busy, Unwritable) as error:
+            log.warning("the database did not do what a frame needs: %s", error)
             reason = sentence("The message could not be saved.")
             self._refuse(key, Rejected("storage", reason, retry=True, retry_after=2))
         except NotFound:

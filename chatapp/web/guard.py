@@ -112,6 +112,7 @@ def _answer(request: web.Request, error: Exception) -> web.Response:
         case Rejected():
             return pages.rejected(request, error)
         case Busy() | Unwritable():
+            log.warning("the database did not do what a request needs: %s", error)
             return pages.refuse(request, 503, code="storage", retry=True, retry_after=_BUSY_SECONDS)
         case ConnectionError() if not request.writer.output_size:
             return web.Response(status=HTTPStatus.BAD_REQUEST)  # the client went in the middle; nobody will read this
