@@ -17,7 +17,7 @@ from fault.server import Server
 from fault.uploads import UNLIMITED, Uploader, kept, uploader
 from pictures import picture
 
-SECONDS = amount("SOAK_SECONDS", 45)
+SECONDS = amount("SOAK_SECONDS", 30)
 TEAM = amount("SOAK_TEAM", 50)
 HOUR = 3600  # into which a day is squeezed
 MESSAGES, RECONNECTS, UPLOADS = 20_000, 500, 200  # of a day
