@@ -21,7 +21,8 @@ from chatapp.web.limits import neighbourhood
 log = logging.getLogger("chatapp.access")
 
 HEAD_SECONDS = 15.0  # for the first request to be there; browsers also open connections that they may need soon
-SILENT = 100  # connections of one address without a request; one more, and the oldest goes
+SILENT = 100  # connections of one address without a request; of more, the oldest go
+GRACE_SECONDS = 2.0  # after a connection too many: when everybody comes back at once, their requests are on the way
 KEEPALIVE_SECONDS = 75.0  # between two requests; more than nginx's 60, so that it never uses one that was just closed
 
 _NOT_UNDERSTOOD = "The server did not understand this request.\n"
@@ -63,9 +64,13 @@ class Server(web.Server):
         recent = self._recent.setdefault(address, [])
         recent.append(handler)
         self._loop.call_later(HEAD_SECONDS, self._look_at, address, handler)
-        if len(recent) > SILENT:
-            recent[:] = [each for each in recent if each.silent]
-        if len(recent) > SILENT:
+        if len(recent) == SILENT + 1:
+            self._loop.call_later(GRACE_SECONDS, self._thin_out, address)
+
+    def _thin_out(self, address: str) -> None:
+        recent = self._recent.get(address, [])
+        recent[:] = [each for each in recent if each.silent]
+        while len(recent) > SILENT:
             recent.pop(0).force_close()
 
     def _look_at(self, address: str, connection: Connection) -> None:

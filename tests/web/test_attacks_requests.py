@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -106,3 +107,13 @@ async def test_of_too_many_silent_connections_of_an_address_the_oldest_are_close
         for each in (second, third):
             await each.send("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
             assert await each.status() == 200
+
+
+async def test_a_crowd_that_comes_at_once_is_served(client, monkeypatch) -> None:
+    """As after a restart: many connections open before the first of their requests is there."""
+    monkeypatch.setattr(serving, "SILENT", 2)
+    async with AsyncExitStack() as stack:
+        crowd = [await stack.enter_async_context(line(client)) for _ in range(8)]
+        for each in crowd:
+            await each.send("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert [await each.status() for each in crowd] == [200] * len(crowd)
