@@ -9,8 +9,6 @@ import struct
 import sys
 from urllib.parse import urlsplit
 
-import segno
-
 from chatapp import __version__
 from chatapp.options import DEFAULT_PORTS
 from chatapp.settings import Settings
@@ -123,6 +121,8 @@ def _url(settings: Settings, host: str) -> str:
 
 
 def _qr(url: str) -> list[str]:
+    import segno  # noqa: PLC0415 - most servers are started by a supervisor, to whom no code is shown
+
     out = io.StringIO()
     segno.make(url, micro=False).terminal(out, border=2, compact=True)
     lines = out.getvalue().splitlines()

@@ -12,28 +12,28 @@ import socket
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from chatapp import commands, logs
+from chatapp import descriptors, logs
 from chatapp.app import create_app
 from chatapp.banner import banner, lan_address, names
-from chatapp.certificates import Https, self_signed
 from chatapp.settings import CannotStart, Settings
 from chatapp.store import Busy, Unwritable
 from chatapp.store.database import cannot_open
 from chatapp.web import keys
 from chatapp.web.serving import Runner
 
-if sys.platform != "win32":
-    import resource
+if TYPE_CHECKING:
+    from chatapp.certificates import Https
 
 BACKLOG = 1024  # connections that may wait: every tab comes back at the same moment after a restart
 HANDLER_SECONDS = 2.0  # for requests under way at the stop; sockets are closed before
 GIVE_UP_SECONDS = 8.0  # for everything at the stop; a supervisor kills after ten. What is saved stays saved
 CERTIFICATE_SECONDS = 3600.0  # between two looks at whether the certificate was, or has to be, renewed
 DESCRIPTORS = 65_536  # open files asked for; one socket takes one, and 1,024 is a common default
+SPARE = 100  # of them for all but the tabs: the database, pictures, connections that ask for pages
 
 # Errors that say a family of addresses does not exist on this machine, as IPv6 often does not.
 _ABSENT = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT})
@@ -49,11 +49,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a console of another alphabet must not stop the server
     arguments = sys.argv[1:] if argv is None else argv
-    if arguments and arguments[0] in commands.NAMES:
+    if arguments and not arguments[0].startswith("-"):
+        from chatapp import commands  # noqa: PLC0415 - a server that starts needs none of what they need
+
         return commands.run(arguments)
     settings = Settings.read(arguments)
     logs.configure(settings.log_format)
-    _allow_many_sockets()
+    _allow_many_sockets(settings)
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             return runner.run(serve(settings))
@@ -95,10 +97,14 @@ async def serve(settings: Settings) -> int:
 
 
 def _https(settings: Settings) -> Https | None:
+    if not settings.serves_https:
+        return None
+    from chatapp.certificates import Https, self_signed  # noqa: PLC0415 - X.509 is much to load, and most serve HTTP
+
     if settings.tls_cert and settings.tls_key:
         return Https(settings.tls_cert, settings.tls_key)
     # Only now that the database is open, and so its lock is held: two servers must not make two certificates.
-    return self_signed(settings.database, names(settings)) if settings.serves_https else None
+    return self_signed(settings.database, names(settings))
 
 
 async def _wait(stop: asyncio.Event, https: Https | None) -> None:
@@ -184,15 +190,16 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-def _allow_many_sockets() -> None:
-    if sys.platform != "win32":
-        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(DESCRIPTORS, hard)
-        if soft != resource.RLIM_INFINITY and soft < wanted:
-            try:
-                resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-            except (OSError, ValueError):
-                log.warning("cannot raise the number of open files", extra={"limit": soft})
+def _allow_many_sockets(settings: Settings) -> None:
+    allowed = descriptors.allow(DESCRIPTORS)
+    wanted = settings.sockets + SPARE if settings.sockets else DESCRIPTORS
+    if allowed is not None and allowed < wanted:
+        log.warning(
+            "this system allows the server %d open files, too few for as many open tabs as it would let in; "
+            "raise that with ulimit -n or LimitNOFILE=, or set CHATAPP_SOCKETS",
+            allowed,
+            extra={"wanted": wanted},
+        )
 
 
 def _shows_blocks() -> bool:

@@ -1,4 +1,7 @@
-"""The operator's commands: check, back up and restore a database. All but restore and repairs suit a running server."""
+"""The operator's commands: check, back up and restore a database, and measure the machine.
+
+All but restore and repairs suit a running server.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,12 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
-from chatapp import upkeep
+from chatapp import options, upkeep
 from chatapp.settings import CannotStart, Settings
 from chatapp.upkeep import Refused, Report, State
 
-NAMES = ("check", "backup", "restore", "rotate-key")
 _STOPPED = 130  # the exit status of a program that Ctrl+C ended
 _NICENESS = 10  # messages go before backups
 
@@ -42,13 +45,18 @@ def run(argv: Sequence[str]) -> int:
     try:
         return int(given.run(settings.database, given))
     except (Refused, CannotStart) as reason:
-        print(f"chatapp: {reason}", file=sys.stderr)
+        _complain(str(reason))
     except OSError as error:
-        print(f"chatapp: {error.filename or settings.database}: {error.strerror}", file=sys.stderr)
+        _complain(f"{error.filename or settings.database}: {error.strerror}")
     except KeyboardInterrupt:
-        print("chatapp: stopped before it was done.", file=sys.stderr)
+        _complain("stopped before it was done.")
         return _STOPPED
     return int(given.failure)
+
+
+def _complain(sentence: str) -> None:
+    over = "\r\x1b[K" if sys.stderr.isatty() else ""  # the line that shows how far it was
+    print(f"{over}chatapp: {sentence}", file=sys.stderr)
 
 
 def _check(database: Path, given: argparse.Namespace) -> int:
@@ -104,6 +112,14 @@ def _rotate_key(database: Path, given: argparse.Namespace) -> int:
     upkeep.rotate_key(database)
     print("The key of the log-in cookies is a new one; nobody has to log in again. The one before opens cookies until")
     print("the next exchange, and the server writes those of everybody who comes by anew.")
+    return 0
+
+
+def _bench(_: Path, given: argparse.Namespace) -> int:
+    from chatapp import bench  # noqa: PLC0415 - it plays people, for which the others need not load an HTTP client
+
+    plan = bench.Plan(given.clients, given.rate, given.seconds, given.folder, given.host, given.anywhere)
+    print(bench.run(plan, _Progress))
     return 0
 
 
@@ -164,15 +180,50 @@ def _parser() -> argparse.ArgumentParser:
         "Exit status: 0 when it is done, 1 when nothing was changed.",
         "python -m chatapp rotate-key --database /srv/chat/chat.db",
     )
+    _add_bench(adds)
     return parser
 
 
-def _add(
+def _add_bench(adds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    bench = _add(
+        adds,
+        _bench,
+        "Measure what this machine carries: start a server of its own on a temporary database, let people talk in it,\n"
+        "and tell how fast their messages arrive and are saved. Your own database and server are left alone.\n"
+        "Exit status: 0 when it was measured, whatever came out, 1 when it could not be.",
+        "python -m chatapp bench --clients 200 --rate 10",
+        database=False,
+    )
+    for flag, metavar, read, default, text in (
+        ("--clients", "N", options.whole(1, 20_000), 100, "open tabs (default: 100)"),
+        ("--rate", "N", options.decimal(0.1), 20, "messages a second, of all together (default: 20)"),
+        ("--seconds", "N", options.decimal(0.1), 10, "how long to measure (default: 10)"),
+        ("--folder", "FOLDER", options.path, None, "where its database goes (default: with the temporary files)"),
+        ("--host", "ADDRESS", options.host, "127.0.0.1", "address to serve on (default: 127.0.0.1)"),
+    ):
+        bench.add_argument(flag, metavar=metavar, type=_read(read), default=default, help=text)
+    bench.add_argument("--anywhere", action="store_true", help="allow an address that other machines can reach")
+
+
+def _read(read: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Let a parser say what a setting says about a value that it cannot take."""
+
+    def taken(raw: str) -> Any:
+        try:
+            return read(raw)
+        except ValueError as reason:
+            raise argparse.ArgumentTypeError(f"{raw!r} {reason}") from None
+
+    return taken
+
+
+def _add(  # noqa: PLR0913 - one row of the table of commands
     adds: argparse._SubParsersAction[argparse.ArgumentParser],
     run: Callable[[Path, argparse.Namespace], int],
     description: str,
     example: str,
     failure: int = 1,
+    database: bool = True,
 ) -> argparse.ArgumentParser:
     command = adds.add_parser(
         run.__name__.strip("_").replace("_", "-"),
@@ -181,6 +232,7 @@ def _add(
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    command.add_argument("--database", metavar="FILE", help="the database (default: chat.db; CHATAPP_DATABASE)")
-    command.set_defaults(run=run, failure=failure)
+    if database:
+        command.add_argument("--database", metavar="FILE", help="the database (default: chat.db; CHATAPP_DATABASE)")
+    command.set_defaults(run=run, failure=failure, database=None)
     return command

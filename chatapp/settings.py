@@ -217,6 +217,7 @@ commands, each with a --help of its own:
   python -m chatapp backup FILE   copy everything into one file, while the server runs or not
   python -m chatapp restore FILE  put a backup in the place of the database
   python -m chatapp rotate-key    exchange the key of the log-in cookies; nobody has to log in again
+  python -m chatapp bench         measure what this machine carries, on a database of its own
 
 A flag wins over its variable, which stands at the end of its line above.
 These have a variable only; 0 switches a rate or a number of open tabs off:

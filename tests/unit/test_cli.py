@@ -141,7 +141,7 @@ def test_help_shows_every_setting_and_examples(tmp_path: Path) -> None:
         ((), {"CHATAPP_PORT": "abc"}, "CHATAPP_PORT: 'abc'"),
         (("--language", "fr"), {}, "--language: 'fr'"),
         (("--colour",), {}, "--colour"),
-        (("dance",), {}, "dance"),
+        (("dance",), {}, "'dance' (choose from"),
     ],
 )
 def test_a_bad_value_ends_with_status_2_and_names_itself(
@@ -207,6 +207,46 @@ def test_a_signal_stops_the_server_with_status_0_within_five_seconds(tmp_path: P
         server.send_signal(number)
         assert server.wait(timeout=30) == 0
         assert time.monotonic() - begun < 5
+
+
+@contextlib.contextmanager
+def allowed(files: str, cwd: Path) -> Iterator[tuple[subprocess.Popen[str], Path]]:
+    """Run a server in a shell that has called ``ulimit``; yield it, and where it writes its log, once it listens."""
+    command = ["sh", "-c", f'ulimit {files}; exec "$@"', "sh", sys.executable, "-m", "chatapp"]
+    with (
+        (cwd / "log").open("w") as log,
+        subprocess.Popen(
+            [*command, "--host", "127.0.0.1", "--port", "0"],
+            cwd=cwd,
+            env=environment(),
+            stdout=subprocess.PIPE,
+            stderr=log,
+            encoding="utf-8",
+        ) as server,
+    ):
+        try:
+            wait_for_line(server, "Ctrl")
+            yield server, cwd / "log"
+        finally:
+            server.kill()
+
+
+@ON_POSIX
+def test_fewer_open_files_than_open_tabs_are_said_with_the_way_out(tmp_path: Path) -> None:
+    with allowed("-n 512", tmp_path) as (_, log):
+        said = log.read_text()
+    assert "512 open files" in said
+    assert "ulimit -n" in said
+    assert said.count("\n") == 1
+
+
+@pytest.mark.skipif(not Path("/proc/self/limits").exists(), reason="only Linux tells the limits of another process")
+def test_the_number_of_open_files_is_raised_as_far_as_is_allowed(tmp_path: Path) -> None:
+    hard = int(re.search(r"Max open files +\d+ +(\d+)", Path("/proc/self/limits").read_text())[1])
+    with allowed("-S -n 512", tmp_path) as (server, log):
+        limits = Path(f"/proc/{server.pid}/limits").read_text()
+        assert f"{min(cli.DESCRIPTORS, hard)} " in re.search(r"Max open files.*", limits)[0]
+        assert "open files" not in log.read_text() or hard < cli.DESCRIPTORS
 
 
 @contextlib.contextmanager

@@ -16,20 +16,20 @@ PACKAGE = Path(__file__).resolve().parents[2] / "chatapp"
 # From the ground up. A module imports from floors below; on its own floor only as long as no circle comes of it.
 FLOORS = {
     "ground": """
-        __init__ adoption certificates clock devices files images language lock logs lookalikes markup names options
-        passwords pictures records reencoding resources schema settings store store.* upkeep
+        __init__ adoption certificates clock descriptors devices files images language lock logs lookalikes markup
+        names options passwords pictures records reencoding resources schema settings store store.* upkeep
     """,
     "delivery": "history hub journal leaving messaging pace presence render revisions unread views",
     "web": """
-        web web.connection web.conversations web.guard web.keys web.limits web.origins web.pages web.patience
-        web.places web.posting web.proof web.serving web.sessions
+        web web.connection web.conversations web.guard web.joining web.keys web.limits web.origins web.packing
+        web.pages web.patience web.places web.posting web.proof web.serving web.sessions
     """,
     "handlers": """
         web.accounts web.departure web.devices web.health web.images web.password web.preferences web.revising
         web.rooms web.socket web.static
     """,
     "sitemap": "web.routes",
-    "roof": "app banner cli commands __main__",
+    "roof": "app banner bench bench.* cli commands __main__",
 }
 APART = {"handlers"}  # modules of these floors never import each other at all
 # It types the keys under which the parts of the house are found: for the type checker it may name any of them.
@@ -37,17 +37,18 @@ TYPES_FROM_ABOVE = {"web.keys"}
 
 # Who may import what from outside the standard library. A name ending in * stands for a package's modules.
 LIBRARIES = {
-    "aiohttp": "app cli web.*",
+    "aiohttp": "app bench.crowd cli web.*",
     "aiohttp_jinja2": "app web.pages",
     "aiohttp_session": "app web.*",
     "aiosqlite": "adoption pictures schema store store.*",
+    "brotli": "web.packing",
     "cryptography": "app certificates passwords schema web.sessions",
     "jinja2": "app render",
     "markupsafe": "markup render",
     "PIL": "reencoding",
     "segno": "banner",
     "sqlite3": "adoption pictures schema store store.*",
-    "time": "clock",
+    "time": "bench bench.* clock",  # a bench needs the finest clock there is, and nothing else of the server
     "uvloop": "cli",
     "yarl": "app web.*",  # the URLs of aiohttp
 }
@@ -56,7 +57,7 @@ GUARDED_STANDARD = {"sqlite3", "time"}
 
 SQL_HERE = "adoption pictures schema store store.*"
 CLOCK_HERE = "clock"
-ENVIRONMENT_HERE = "settings"
+ENVIRONMENT_HERE = "bench.server settings"  # a bench hides the operator's settings from its server
 
 SQL = re.compile(
     r"\s*((SELECT|INSERT|REPLACE|UPDATE|DELETE|CREATE|ALTER|DROP|PRAGMA)\s+\S|(BEGIN|COMMIT|ROLLBACK|VACUUM)\b)"

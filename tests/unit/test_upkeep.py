@@ -644,7 +644,7 @@ def test_the_help_of_the_program_lists_every_command_and_each_has_help_with_an_e
     run: Callable[..., subprocess.CompletedProcess[str]],
 ) -> None:
     program = run("--help").stdout
-    for name in commands.NAMES:
+    for name in ("check", "backup", "restore", "rotate-key", "bench"):
         assert f"python -m chatapp {name}" in program
         answer = run(name, "--help")
         assert answer.returncode == 0
