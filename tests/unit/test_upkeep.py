@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 import old_chat
-from chatapp import cli, clock, commands, names, upkeep
+from chatapp import cli, clock, names, upkeep
 from chatapp.lock import DatabaseLock
 from chatapp.records import Conversation, Message, Picture, User
 from chatapp.reencoding import reencode
