@@ -1,16 +1,17 @@
-"""Style sheets, scripts and pictures of the product: read once, served from memory under a versioned address."""
+"""Style sheets, scripts and pictures of the product: read, joined and packed once, served under a versioned address."""
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from aiohttp import ETag, web
 
 from chatapp.records import NotFound
+from chatapp.web import joining, packing
 
 # Our own table: what the system's says of .js depends on the machine, and browsers refuse a script of a wrong type.
 _TYPES = {
@@ -30,10 +31,10 @@ _TYPES = {
     ".woff2": "font/woff2",
 }
 _PACKED = {"image/png", "image/x-icon", "image/webp", "image/jpeg", "font/woff2"}  # compressed already
-_GZIP_FROM = 256  # bytes; what is smaller gains nothing
+_SINGLE = ("js/", "css/")  # today's pages ask for what is joined of them
 _IMMUTABLE = "public, max-age=31536000, immutable"
 # The indent of a line, or all of it if it is a comment; and a comment behind code, in which nothing ends a string.
-_MARGIN = re.compile(rb"^ *(?://.*)?| +// [^\"'`\n]*$", re.MULTILINE)
+_MARGIN = re.compile(rb"^ *(?://(?!#).*)?| +// [^\"'`\n]*$", re.MULTILINE)
 _FAVICON = "img/favicon.svg"
 
 
@@ -43,17 +44,21 @@ class File:
 
     content_type: str
     body: bytes
-    packed: bytes | None  # gzip, where that is worth it
     tag: str
+    packed: Mapping[str, bytes]  # by encoding
 
 
 class Static:
     """All files of a folder, below it and nowhere else: a request's path is looked up, never opened."""
 
     def __init__(self, folder: Path, base_path: str = "") -> None:
-        """Read the folder. Symbolic links and hidden files are left out."""
+        """Read the folder and join its scripts and style sheets. Symbolic links and hidden files are left out.
+
+        Raise Unjoinable if a script or style sheet cannot be joined.
+        """
         self._base_path = base_path
-        self._files = {path: _read(folder / path) for path in _paths(folder)}
+        bodies = {path: (folder / path).read_bytes() for path in _paths(folder)}
+        self._files = {path: _file(path, body) for path, body in (bodies | _joined(bodies)).items()}
         whole = hashlib.sha256()
         for path, file in self._files.items():
             whole.update(f"{path}\0{file.tag}\0".encode())
@@ -94,28 +99,19 @@ async def favicon(request: web.Request) -> web.StreamResponse:
 
 
 def _answer(request: web.Request, file: File, caching: str) -> web.Response:
-    packed = file.packed if _takes_gzip(request.headers.get("Accept-Encoding", "")) else None
-    tag = f"{file.tag}-gz" if packed is not None else file.tag
+    encoding = packing.choose(request.headers.get("Accept-Encoding", ""), file.packed)
+    tag = f"{file.tag}-{encoding}" if encoding else file.tag
     headers = {"Cache-Control": caching, "Vary": "Accept-Encoding", "ETag": f'"{tag}"'}
     if any(wanted in (ETag(tag), ETag(tag, is_weak=True), ETag("*")) for wanted in request.if_none_match or ()):
         return web.Response(status=304, headers=headers)
-    if packed is not None:
-        headers["Content-Encoding"] = "gzip"
-    charset = "utf-8" if file.content_type.startswith("text/") else None
+    if encoding:
+        headers["Content-Encoding"] = encoding
     return web.Response(
-        body=packed if packed is not None else file.body,
+        body=file.packed[encoding] if encoding else file.body,
         content_type=file.content_type,
-        charset=charset,
+        charset="utf-8" if file.content_type.startswith("text/") else None,
         headers=headers,
     )
-
-
-def _takes_gzip(header: str) -> bool:
-    for part in header.split(","):
-        name, _, weight = part.replace(" ", "").lower().partition(";")
-        if name == "gzip":
-            return not weight or weight.removeprefix("q=").strip("0.") != ""  # "q=0.000" means never
-    return False
 
 
 def _paths(folder: Path) -> list[str]:
@@ -129,12 +125,21 @@ def _paths(folder: Path) -> list[str]:
     return found
 
 
-def _read(path: Path) -> File:
-    content_type = _TYPES.get(PurePosixPath(path.name).suffix.lower(), "application/octet-stream")
-    body = path.read_bytes()
-    if content_type == "text/javascript" and "vendor" not in path.parts:
+def _file(path: str, body: bytes) -> File:
+    content_type = _TYPES.get(PurePosixPath(path).suffix.lower(), "application/octet-stream")
+    if content_type == "text/javascript" and not path.startswith("vendor/"):
         body = _MARGIN.sub(b"", body)  # a quarter of what is sent; empty lines stay, so that line numbers are right
-    packed = None
-    if len(body) > _GZIP_FROM and content_type not in _PACKED:
-        packed = gzip.compress(body, 9, mtime=0)
-    return File(content_type, body, packed, hashlib.sha256(body).hexdigest()[:16])
+    packed = {} if content_type in _PACKED else packing.pack(body, hard=not path.startswith(_SINGLE))
+    return File(content_type, body, hashlib.sha256(body).hexdigest()[:16], packed)
+
+
+def _joined(bodies: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return what is made of the files under js/ and css/."""
+    scripts = joining.scripts(_texts(bodies, "js/", ".js"))
+    style = joining.style(_texts(bodies, "css/", ".css"))
+    return {f"joined/{name}": text.encode() for name, text in {**scripts, "style.css": style}.items()}
+
+
+def _texts(bodies: Mapping[str, bytes], folder: str, ending: str) -> dict[str, str]:
+    found = {path: body for path, body in bodies.items() if path.startswith(folder) and path.endswith(ending)}
+    return {path.removeprefix(folder).removesuffix(ending): body.decode() for path, body in found.items()}

@@ -7,22 +7,24 @@ const EACH = 3; // messages said one by one; more are only counted
 const LONG = 150; // characters of a message that are said
 const CLEAR = 5_000; // ms until the region is empty again, so that nobody reads old news there
 
-let heard = [];
+let heard = []; // the first of them: in a flood the others shall not be kept for this
+let count = 0;
 let timer = null;
 let clearTimer;
 
 export function hear(items) {
-  heard.push(...items);
-  if (heard.length) timer ??= setTimeout(say, GATHER);
+  heard.push(...items.slice(0, EACH - heard.length));
+  count += items.length;
+  if (count) timer ??= setTimeout(say, GATHER);
 }
 
 function say() {
   const region = document.getElementById("announcer");
-  const items = heard;
-  [heard, timer] = [[], null];
+  const [items, n] = [heard, count];
+  [heard, count, timer] = [[], 0, null];
   clearTimeout(clearTimer);
   if (!region) return;
-  region.textContent = items.length > EACH ? word("announce_many", { n: items.length }) : items.map(read).join(" ");
+  region.textContent = n > EACH ? word("announce_many", { n }) : items.map(read).join(" ");
   clearTimer = setTimeout(() => (region.textContent = ""), CLEAR);
 }
 

@@ -5,6 +5,7 @@ import * as banner from "./banner.js";
 import * as composer from "./composer.js";
 import * as conversation from "./conversation.js";
 import { control, swaps } from "./frames.js";
+import * as intake from "./intake.js";
 import * as outbox from "./outbox.js";
 import { look, page, person, refuse } from "./page.js";
 import * as pending from "./pending.js";
@@ -30,6 +31,7 @@ export function start() {
     // htmx hands the children of an out-of-band element to a swap; ours also need the attributes of the element.
     htmx_before_swap(element, { tasks }) {
       for (const { swapSpec } of tasks) if (swapSpec.style in swaps) swapSpec.strip = false;
+      join(tasks);
     },
     handle_swap: (style, target, fragment) => swaps[style]?.(target, fragment.firstElementChild, feeding),
     htmx_before_response: (element, { ctx }) => ctx.target?.id !== "main" || isChat(ctx.response),
@@ -54,7 +56,7 @@ function attach() {
   }
   show(first, switched);
   if (first) connect();
-  else if (changed) join();
+  else if (changed) enter();
 }
 
 function show(first, switched) {
@@ -80,7 +82,8 @@ function connect() {
     banner.count(sender.waiting());
   });
   sender.start();
-  socket.start(address, { opened, frame, lost, ended });
+  intake.start(take);
+  socket.start(address, { opened, frame: intake.take, lost, ended });
 }
 
 // `join` alone tells the server that the page shows no conversation.
@@ -93,27 +96,50 @@ function address() {
 
 // The reader may have gone to another room while the connection opened.
 function opened() {
-  if (asked !== page.conversation) join();
+  if (asked !== page.conversation) enter();
 }
 
-function join() {
+function enter() {
   sender.pause();
   conversation.ask();
   if (socket.send({ type: "join", ...conversation.wanted() })) asked = page.conversation;
 }
 
-function frame(text) {
-  if (text.startsWith("{")) {
-    const message = JSON.parse(text);
-    return control[message.type]?.(message, refetch);
+// Frames in the order they came in: fragments that follow each other are one swap.
+function take(frames) {
+  let text = "";
+  for (const frame of frames) {
+    if (!frame.startsWith("{")) text += frame;
+    else {
+      swap(text);
+      text = "";
+      const message = JSON.parse(frame);
+      control[message.type]?.(message, refetch);
+    }
   }
+  swap(text);
+}
+
+function swap(text) {
+  if (!text) return;
   feeding = true;
   // Our swap styles do their work before this call returns, so frames keep their order.
   htmx.swap({ sourceElement: root, target: root, swap: "none", text }).catch((error) => console.error(error));
   feeding = false;
 }
 
+// Messages that follow each other go into the list at once: it is put in order, measured and trimmed for all of them.
+function join(tasks) {
+  for (let i = tasks.length - 1; i > 0; i--) {
+    const [before, task] = tasks.slice(i - 1);
+    if (task.swapSpec.style !== "timeline" || before.swapSpec.style !== "timeline") continue;
+    before.fragment.firstElementChild.append(...task.fragment.firstElementChild.children);
+    tasks.splice(i, 1);
+  }
+}
+
 function lost(unopened) {
+  intake.flush();
   conversation.leave();
   sender.down();
   banner.down();

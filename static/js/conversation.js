@@ -54,7 +54,7 @@ export function bring(items) {
   return hold(() => {
     for (const item of items) {
       const id = Number(item.dataset.mid);
-      mentioned.set(id, Math.max(mentioned.get(id) ?? 0, item.dataset.rev));
+      mention(id, Number(item.dataset.rev));
       // An own message that the page did not have when the connection broke is, as it seems, the one that got no
       // answer: it stands for it, so that nobody sees it twice, until the answer to the next try says which it is.
       const lost = phase === "catching" && !document.getElementById(item.id) && sender.unanswered(page.conversation);
@@ -66,8 +66,13 @@ export function bring(items) {
 }
 
 export function take(ids) {
-  ids.forEach((id) => mentioned.set(id, Infinity));
+  ids.forEach((id) => mention(id, Infinity));
   timeline.remove(ids);
+}
+
+// Only a catch-up asks for it; a page that is open all day must not remember every message.
+function mention(id, rev) {
+  if (phase === "catching") mentioned.set(id, Math.max(mentioned.get(id) ?? 0, rev));
 }
 
 // The id of an own message is known: if it is on the page already, that is its bubble.

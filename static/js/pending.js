@@ -6,7 +6,7 @@ import { endsAtNewest, make, page } from "./page.js";
 import { load } from "./pictures.js";
 import * as revising from "./revising.js";
 import { hold } from "./scroll.js";
-import { arrange } from "./timeline.js";
+import { arrange, last } from "./timeline.js";
 import { write } from "./times.js";
 import { word } from "./words.js";
 
@@ -24,7 +24,7 @@ export function paint() {
     gone.forEach((item) => item.remove());
     const made = waiting.filter((entry) => !bubble(entry.key)).map(place);
     if (made.length) sort(waiting);
-    if (gone.length || made.length) arrange();
+    if (gone.length || made.length) arrange(last()); // they stand below all others
     for (const entry of waiting) show(bubble(entry.key), entry);
   });
 }

@@ -10,6 +10,7 @@ let moved = () => {}; // told when the reader reaches or leaves the bottom
 let missed = 0; // messages that came while the reader was further up
 let offset = 0; // px above the newest message; known from scroll events, for asking costs a layout per message
 let holding = false; // one change may be made of others
+let drift = 0; // px that what is read is off, for scrolling snaps to whole ones; many of them would be seen
 
 export function start(onMove) {
   moved = onMove;
@@ -28,7 +29,7 @@ export function adopt() {
   const line = page.list?.querySelector(".newline");
   if (focus) {
     focus.scrollIntoView({ block: "center" });
-  } else if (line && line.getBoundingClientRect().top < box().getBoundingClientRect().top) {
+  } else if (line && top(line) < top(box())) {
     line.scrollIntoView({ block: "start" });
   }
   offset = page.list ? -box().scrollTop : 0;
@@ -40,7 +41,8 @@ export function isNear() {
 }
 
 export function toBottom() {
-  if (box()) box().scrollTop = 0;
+  if (!offset || !box()) return; // writing it costs a layout too
+  box().scrollTop = 0;
   scrolled();
 }
 
@@ -57,13 +59,17 @@ export function hold(change) {
   holding = true;
   const near = isNear();
   const mark = near ? null : visible();
-  const before = mark?.getBoundingClientRect().top;
+  const before = mark && top(mark) - drift;
   try {
     return change();
   } finally {
     holding = false;
     if (near && offset) box().scrollTop = offset = 0; // at 0 a reversed scroller stays there by itself
-    else if (mark?.isConnected) box().scrollTop += mark.getBoundingClientRect().top - before;
+    else if (mark?.isConnected) {
+      box().scrollTop += top(mark) - before;
+      const off = top(mark) - before;
+      drift = Math.abs(off) < 1 ? off : 0;
+    }
   }
 }
 
@@ -82,9 +88,22 @@ function box() {
   return document.getElementById("scroller");
 }
 
+function top(element) {
+  return element.getBoundingClientRect().top;
+}
+
 function visible() {
-  const top = box().getBoundingClientRect().top;
-  return [...page.list.querySelectorAll(".msg")].find((item) => item.getBoundingClientRect().bottom > top);
+  const edge = top(box());
+  const items = page.list.children;
+  let [low, high] = [0, items.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (items[middle].getBoundingClientRect().bottom > edge) high = middle;
+    else low = middle + 1;
+  }
+  let item = items[low];
+  while (item && !item.matches(".msg")) item = item.nextElementSibling;
+  return item;
 }
 
 function scrolled() {
@@ -98,7 +117,7 @@ function scrolled() {
 function paint() {
   const pill = document.getElementById("jump");
   if (!pill || !page.list) return;
-  const far = !endsAtNewest() || offset > box().clientHeight;
+  const far = !endsAtNewest() || (offset && offset > box().clientHeight);
   pill.hidden = !missed && !far;
   const text = missed === 1 ? word("one_new_message") : missed ? word("new_messages", { n: missed }) : word("jump");
   const label = pill.querySelector("span") ?? pill;

@@ -7,6 +7,7 @@ import { localise, word } from "./words.js";
 
 const RUN = 5 * 60_000; // ms between two messages of one author that still stand together
 const MOST = 300; // messages kept in the page; older ones are a scroll away
+const SPARE = 20; // more than these before any go, for not every message shall move the link above them
 
 // A new list is on the page: what the server could not know about its reader is added.
 export function adopt() {
@@ -41,7 +42,7 @@ export function messages() {
 }
 
 export function newest() {
-  return Number(last(Infinity)?.dataset.mid ?? 0);
+  return Number(last()?.dataset.mid ?? 0);
 }
 
 // A later revision of a message: it was edited, removed or taken back.
@@ -69,13 +70,17 @@ export function arrange(start = null) {
   before?.item.classList.add("last");
 }
 
-// Keep the page light: with the reader at the bottom nothing that is removed was in sight.
+// Keep the page light: with the reader at the bottom nothing that is removed was in sight. Below a reader further up
+// the page grows as far again, and then ends there: what comes is only counted.
 export function trim() {
-  if (page.list.childElementCount <= MOST || !isNear()) return;
-  const extra = messages().slice(0, -MOST);
+  const count = page.list.childElementCount;
+  if (!isNear()) return count > 2 * MOST && endsAtNewest() ? part() : undefined;
+  const extra = count > MOST + SPARE ? messages().slice(0, -MOST) : [];
   if (!extra.length) return;
   extra.forEach(drop);
-  arrange();
+  const top = page.list.querySelector(".msg");
+  divide(top, facts(top).day);
+  top.classList.add("first");
   sweep();
   linkOlder();
 }
@@ -92,7 +97,7 @@ function neighbour(item, step = "nextElementSibling") {
 }
 
 // The last message with an id below this one; lines and placeholders have none.
-function last(below) {
+export function last(below = Infinity) {
   let item = page.list.lastElementChild;
   while (item && !(Number(item.dataset.mid) < below)) item = item.previousElementSibling;
   return item;
@@ -204,4 +209,12 @@ function linkOlder() {
   const older = make("p", { id: "older", class: "older" }, link);
   document.getElementById("older")?.replaceWith(older);
   htmx.process(older);
+}
+
+// The ways on from where the page ends, as the server writes them.
+function part() {
+  const newer = make("a", { href: `${path()}/messages?after=${newest()}` }, word("newer"));
+  const jump = make("a", { href: path() }, word("jump"));
+  page.list.dataset.newest = 0;
+  page.list.after(make("p", { id: "newer", class: "newer" }, newer, jump));
 }

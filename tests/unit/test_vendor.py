@@ -10,6 +10,7 @@ from chatapp import resources
 from chatapp.web.static import Static
 
 ON_DEMAND = {"changes.js", "editing.js", "lightbox.js", "removal.js", "toolbar.js"}
+ALONE = ON_DEMAND | {"back.js"}  # which runs before all others
 HTMX = Path(__file__).parents[2] / "static" / "vendor" / "htmx"
 
 
@@ -27,32 +28,35 @@ def test_htmx_names_its_version_and_comes_with_its_licence() -> None:
     assert (HTMX / "LICENSE").read_text(encoding="utf-8").strip()
 
 
-def loaded_at_first() -> set[str]:
-    """Return the names of the scripts that a page needs to open: what is imported on demand is not among them."""
-    found, waiting = {"htmx.min.js", "back.js"}, ["app.js"]
-    while waiting:
-        name = waiting.pop()
-        found.add(name)
-        text = (resources.folder("static") / "js" / name).read_text(encoding="utf-8")
-        names = re.findall(r'^import [^;"]*"\./([a-z]+\.js)";', text, re.MULTILINE)
-        waiting += [name for name in names if name not in found]
-    return found
+def sent(static: Static, *paths: str) -> int:
+    """Return the bytes that a browser gets of some files when it takes gzip only."""
+    return sum(len(static.find(path).packed["gzip"]) for path in paths)
 
 
-def test_scripts_are_small_and_lose_only_their_comments_on_the_way() -> None:
-    """The scripts of a page that opens, as they are sent, stay within 40 KB; no line of text looks like a comment."""
+def test_what_a_page_needs_to_open_is_small() -> None:
+    """All scripts within 40 KB, all style sheets within 12 KB, as they are sent."""
     static = Static(resources.folder("static"))
-    first = loaded_at_first()
-    sent = 0
-    for path in sorted((resources.folder("static")).rglob("*.js")):
+    assert sent(static, "vendor/htmx/htmx.min.js", "js/back.js", "joined/app.js") < 40_000
+    assert sent(static, "joined/style.css") < 12_000
+
+
+def test_scripts_are_joined_but_those_that_most_visits_do_not_need() -> None:
+    folder = resources.folder("static")
+    static = Static(folder)
+    joined = set(re.findall(rb"^const \$(\w+) = \(", static.find("joined/app.js").body, re.MULTILINE))
+    assert {path.name for path in (folder / "js").glob("*.js")} == {f"{name.decode()}.js" for name in joined} | ALONE
+    assert all(static.find(f"joined/{name}").body for name in ON_DEMAND)
+
+
+def test_scripts_lose_only_their_comments_on_the_way() -> None:
+    """No line of text looks like a comment."""
+    static = Static(resources.folder("static"))
+    for path in sorted(resources.folder("static").rglob("*.js")):
         name = path.relative_to(resources.folder("static")).as_posix()
         file = static.find(name)
-        sent += len(file.packed or file.body) if path.name in first else 0
         if "vendor" in path.parts:
             assert file.body == path.read_bytes()
             continue
         # Inside a template literal that spans lines, two slashes and an indent would be part of a text.
-        assert all(line.count("`") % 2 == 0 for line in path.read_text().splitlines()), name
+        assert all(line.count("`") % 2 == 0 for line in path.read_text("utf-8").splitlines()), name
         assert file.body.count(b"\n") == path.read_bytes().count(b"\n")
-    assert {path.name for path in (resources.folder("static") / "js").glob("*.js")} - first == ON_DEMAND
-    assert sent < 40_000

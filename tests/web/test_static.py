@@ -6,13 +6,14 @@ import asyncio
 import gzip
 from pathlib import Path
 
+import brotli
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient
 
 from chatapp import resources
 from chatapp.records import NotFound
-from chatapp.web import static
+from chatapp.web import joining, static
 from chatapp.web.static import Static
 
 Client = TestClient[web.Request, web.Application]
@@ -26,8 +27,10 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "secret.txt").write_text("secret")
     files = tmp_path / "static"
     (files / "css").mkdir(parents=True)
-    (files / "css" / "base.css").write_text("body { margin: 0 }\n" * 100)
-    (files / "app.js").write_text("export {}")
+    for name in joining.SHEETS:
+        (files / "css" / f"{name}.css").write_text("body { margin: 0 }\n" * 100)
+    (files / "js").mkdir()
+    (files / "js" / "app.js").write_text("start();\n")
     (files / "LICENSE").write_text("free")
     (files / ".hidden").write_text("secret")
     (files / "link.css").symlink_to(tmp_path / "secret.txt")
@@ -54,7 +57,7 @@ async def test_every_file_of_the_folder_is_served_byte_for_byte(client: Client) 
     assert files
     for path in files:
         url = client.app[static.key].url(path.relative_to(resources.folder("static")).as_posix())
-        for headers in (PLAIN, {"Accept-Encoding": "gzip"}):
+        for headers in (PLAIN, {"Accept-Encoding": "gzip"}, {"Accept-Encoding": "br"}):
             response = await client.get(url, headers=headers)
             assert response.status == 200
             assert await response.read() == sent(path)
@@ -84,44 +87,56 @@ async def test_a_page_from_before_an_update_still_gets_its_files_but_asks_again(
 
 
 async def test_who_has_a_file_already_is_told_so(client: Client) -> None:
-    url = client.app[static.key].url("css/base.css")
-    for encoding in ("identity", "gzip"):
+    url = client.app[static.key].url("joined/style.css")
+    tags = set()
+    for encoding in ("identity", "gzip", "br"):
         tag = (await client.get(url, headers={"Accept-Encoding": encoding})).headers["ETag"]
+        tags.add(tag)
         for wanted, status in ((tag, 304), (f"W/{tag}", 304), (f'"other", {tag}', 304), ("*", 304), ('"other"', 200)):
             response = await client.get(url, headers={"Accept-Encoding": encoding, "If-None-Match": wanted})
             assert response.status == status
             assert response.headers["ETag"] == tag
+            assert response.headers["Vary"] == "Accept-Encoding"
             assert status == 200 or await response.read() == b""
+    assert len(tags) == 3, "a tag names one form of a file, byte for byte"
 
 
-async def test_a_packed_file_and_a_plain_one_have_different_tags(client: Client) -> None:
-    url = client.app[static.key].url("css/base.css")
-    packed, plain = await client.get(url, headers={"Accept-Encoding": "gzip"}), await client.get(url, headers=PLAIN)
-    assert packed.headers["Content-Encoding"] == "gzip"
-    assert "Content-Encoding" not in plain.headers
-    assert int(packed.headers["Content-Length"]) < int(plain.headers["Content-Length"])
-    assert packed.headers["ETag"] != plain.headers["ETag"]
+async def test_a_packed_file_is_smaller_and_says_so(client: Client) -> None:
+    url = client.app[static.key].url("joined/app.js")
+    sizes = []
+    for encoding in ("br", "gzip", "identity"):
+        response = await client.get(url, headers={"Accept-Encoding": encoding})
+        assert response.headers.get("Content-Encoding", "identity") == encoding
+        sizes.append(int(response.headers["Content-Length"]))
+    assert sizes == sorted(set(sizes))
 
 
 @pytest.mark.parametrize(
-    ("accepted", "packed"),
+    ("accepted", "encoding"),
     [
-        ("gzip", True),
-        ("br, GZIP;q=0.5", True),
-        ("deflate, gzip;q=1.0, *;q=0.5", True),
-        ("gzip;q=0", False),
-        ("gzip; q=0.000", False),
-        ("br", False),
-        ("xgzip", False),
-        ("", False),
+        ("gzip, deflate, br, zstd", "br"),
+        ("gzip", "gzip"),
+        ("br", "br"),
+        ("BR, GZIP;q=0.5", "br"),
+        ("br;q=0.4, gzip;q=0.5", "gzip"),
+        ("deflate, gzip;q=1.0, *;q=0.5", "gzip"),
+        ("*", "br"),
+        ("br;q=0, *", "gzip"),
+        ("br; q=0.000, gzip; q=0", None),
+        ("br;q=0, gzip", "gzip"),
+        ("gzip;q=much", None),
+        ("*;q=0", None),
+        ("xgzip, brr", None),
+        ("identity", None),
+        ("", None),
     ],
 )
-async def test_files_are_packed_only_for_those_who_take_them_packed(
-    client: Client, accepted: str, packed: bool
+async def test_files_are_packed_the_way_the_browser_likes_best(
+    client: Client, accepted: str, encoding: str | None
 ) -> None:
-    url = client.app[static.key].url("css/base.css")
+    url = client.app[static.key].url("joined/style.css")
     async with client.session.get(client.make_url(url), headers={"Accept-Encoding": accepted}) as response:
-        assert (response.headers.get("Content-Encoding") == "gzip") == packed
+        assert response.headers.get("Content-Encoding") == encoding
 
 
 async def test_a_head_tells_the_size_without_the_file(client: Client) -> None:
@@ -176,9 +191,9 @@ def test_symbolic_links_and_hidden_files_are_left_out(folder: Path) -> None:
         ".hidden",
         "link.css",
         "away/secret.txt",
-        "away/static/app.js",
+        "away/static/js/app.js",
         "../secret.txt",
-        str(folder / "app.js"),
+        str(folder / "js" / "app.js"),
     ):
         with pytest.raises(NotFound):
             files.find(path)
@@ -188,10 +203,10 @@ def test_symbolic_links_and_hidden_files_are_left_out(folder: Path) -> None:
 def test_the_version_changes_with_any_file_and_with_nothing_else(folder: Path) -> None:
     before = Static(folder).version
     assert Static(folder).version == before
-    (folder / "app.js").write_text("export { }")
+    (folder / "js" / "app.js").write_text("go();\n")
     changed = Static(folder).version
     assert changed != before
-    (folder / "app.js").rename(folder / "other.js")
+    (folder / "LICENSE").rename(folder / "COPYING")
     assert Static(folder).version not in (before, changed)
 
 
@@ -204,7 +219,29 @@ def test_an_address_carries_the_version_and_the_base_path(folder: Path) -> None:
 
 def test_small_files_are_not_packed_and_packed_ones_unpack(folder: Path) -> None:
     files = Static(folder)
-    assert files.find("app.js").packed is None
-    packed = files.find("css/base.css").packed
-    assert packed is not None
-    assert gzip.decompress(packed) == (folder / "css" / "base.css").read_bytes()
+    assert not files.find("js/app.js").packed
+    style = files.find("joined/style.css")
+    assert style.packed.keys() == {"br", "gzip"}
+    assert gzip.decompress(style.packed["gzip"]) == brotli.decompress(style.packed["br"]) == style.body
+    assert all(len(packed) < len(style.body) for packed in style.packed.values())
+
+
+def test_joined_files_are_served_beside_single_ones(folder: Path) -> None:
+    (folder / "js" / "app.js").write_text('import { word } from "./words.js";\n')
+    (folder / "js" / "words.js").write_text("// Words.\nexport function word() {\n  return 1;\n}\n")
+    files = Static(folder)
+    assert b"function word() {\nreturn 1;\n}\n" in files.find("joined/app.js").body
+    assert files.find("joined/app.js").body.endswith(b"//# sourceMappingURL=app.js.map\n")
+    assert files.find("joined/app.js.map").content_type == "application/json"
+    assert files.find("js/words.js").body == b"\nexport function word() {\nreturn 1;\n}\n"
+    assert files.find("joined/style.css").body.count(b"margin") == 100 * len(joining.SHEETS)
+
+
+async def test_a_page_from_before_an_update_gets_the_scripts_that_fit_to_those_it_has(client: Client) -> None:
+    """Single ones for a page that loaded single ones; for others those that take theirs from the joined one."""
+    single = await (await client.get("/static/0123456789ab/js/editing.js")).text()
+    joined = await (await client.get("/static/0123456789ab/joined/editing.js")).text()
+    assert 'from "./words.js"' in single
+    assert "app.js" not in single
+    assert 'from "./words.js"' not in joined
+    assert 'from "./app.js"' in joined
