@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Hashable, Sequence
 from contextvars import Context
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -22,6 +24,18 @@ _BETWEEN_TAGS = re.compile(r"(?<=[>}])\n\s*(?=[<{])")
 _COMPACT = ("partials/", "frames/")
 # Empty: neither the language nor the time zone of whoever wrote reaches those who read.
 _NOBODY = Context()
+_KEPT_BYTES = 8 * 2**20  # of HTML that was drawn lately: some thousand messages
+# Macros by their file in partials; in templates they are kept.icon and so on. The first are used by the others.
+_KEPT = {
+    "icons": ("icon", "logo"),
+    "message": ("message",),
+    "room_link": ("room_link",),
+    "person": ("person",),
+    "lightbox": ("lightbox",),
+    "preview": ("preview",),
+    "toolbar": ("toolbar",),
+    "words": ("words",),
+}
 
 
 class Compact(Extension):
@@ -68,6 +82,8 @@ def configure(
         app_version=__version__,
         native_names=language.NATIVE_NAMES,
         base_path=base_path,
+        gettext=say,
+        _=say,
     )
     env.filters.update(
         html=markup.to_html,
@@ -77,6 +93,22 @@ def configure(
         day_name=lambda day: language.day_name(day, language.local(now()).date()),
         iso_date=date.isoformat,
     )
+    kept, drawn = Kept(), SimpleNamespace()
+    env.globals["kept"] = drawn
+    for template, macros in _KEPT.items():
+        for name in macros:
+            setattr(drawn, name, kept.keeping(getattr(env.get_template(f"partials/{template}.html").module, name)))
+
+
+def say(text: str, **values: object) -> Markup:
+    """Return an English sentence of a template in the current language, with values, which are escaped."""
+    return Markup(language.gettext(text)) % values if values else _said(text, language.current.get())  # noqa: S704
+
+
+@lru_cache(maxsize=2048)  # more than the sentences of all templates: a page has a hundred of them
+def _said(text: str, spoken: str) -> Markup:
+    with language.spoken(spoken):
+        return Markup(language.gettext(text)) % {}  # noqa: S704 - the operator's catalogue, which may hold "%%"
 
 
 def when(moment: str) -> str:
@@ -85,6 +117,40 @@ def when(moment: str) -> str:
         return ""
     local = language.local(moment)
     return f"{local.hour:02}:{local.minute:02}"
+
+
+class Kept:
+    """Draw with macros, and keep for a while what they drew: the same messages are on the pages of many people.
+
+    Nothing of one reader gets onto the page of another one, and nothing is ever out of date: a macro sees no more than
+    its arguments, the language and the time zone, and what it drew is found again by all of these together. So
+    arguments are whole records; a message with a new revision is another one.
+    """
+
+    def __init__(self, limit: int = _KEPT_BYTES) -> None:
+        """Keep about ``limit`` bytes."""
+        self._half = limit // 2
+        # Two generations, which cost less than an order of use. What nobody asks for while the young one grows is gone.
+        self._young: dict[Hashable, Markup] = {}
+        self._old: dict[Hashable, Markup] = {}
+        self._size = 0  # of the young one
+
+    def keeping(self, macro: Callable[..., Markup]) -> Callable[..., Markup]:
+        """Return a macro that draws the same, for hashable arguments."""
+
+        def draw(*what: Hashable) -> Markup:
+            key = (macro, what, language.current.get(), language.zone.get())
+            found = self._young.get(key)
+            return self._keep(key, self._old.get(key) or macro(*what)) if found is None else found
+
+        return draw
+
+    def _keep(self, key: Hashable, html: Markup) -> Markup:
+        self._size += 2 * sys.getsizeof(html)  # the text stands in the key too
+        if self._size > self._half:
+            self._young, self._old, self._size = {}, self._young, 2 * sys.getsizeof(html)
+        self._young[key] = html
+        return html
 
 
 class Render:

@@ -5,19 +5,42 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from chatapp.records import Conversation, User
+from chatapp.records import User
 from chatapp.store.database import Database
 
 COUNT_LIMIT = 1000  # counts are exact below this and shown as "999+" from it on
 
 
+# One statement, so that all of it is one committed state. The first row is about the person, one for each conversation
+# follows; the sort is of one person's conversations, all of which are asked for.
+_COUNTS = """SELECT NULL, value, NULL, NULL, (SELECT last_conversation FROM users WHERE id = :user), NULL, NULL, NULL
+FROM meta WHERE name = 'watermark'
+UNION ALL
+SELECT r.id, coalesce(m.message_id, 0), (
+    SELECT count(*) FROM (SELECT 1 FROM messages
+    WHERE room = r.id AND id > coalesce(m.message_id, 0) AND author_id <> :user LIMIT :limit)
+), NULL, NULL, NULL, NULL, NULL
+FROM rooms r LEFT JOIN read_marks m ON m.user_id = :user AND m.conversation = r.id
+UNION ALL
+SELECT d.conversation, coalesce(m.message_id, 0), (
+    SELECT count(*) FROM (SELECT 1 FROM private_messages
+    WHERE conversation = d.conversation AND id > coalesce(m.message_id, 0) AND sender_id <> :user LIMIT :limit)
+), d.latest_id, u.id, u.username, u.role, u.reserved_name IS NOT NULL
+FROM directs d JOIN users u ON u.id = d.other_id
+LEFT JOIN read_marks m ON m.user_id = :user AND m.conversation = d.conversation
+WHERE d.user_id = :user
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Unread messages of one person, exact for every id up to ``watermark``."""
+    """What one person has not read, exact for every id up to ``watermark``, and where they talk."""
 
     unread: dict[str, int]  # by conversation key
     reads: dict[str, int]  # the read marks they were counted from
     watermark: int
+    directs: list[tuple[str, User]]  # direct conversations by key with the other user, latest first
+    last: str | None  # key of the conversation that they were in last
 
 
 class Marks:
@@ -35,39 +58,14 @@ class Marks:
                 list(marks),  # read here: the connection's thread must not look into what others change
             )
 
-    async def of(self, user_id: int, conversation: Conversation) -> int:
-        """Return the mark of one conversation, 0 if nothing was read."""
-        row = await self._database.row(
-            "SELECT message_id FROM read_marks WHERE user_id = ? AND conversation = ?", (user_id, conversation.key)
-        )
-        return row[0] if row else 0
-
-    async def directs(self, user_id: int) -> list[tuple[str, User]]:
-        """Return the keys of a person's direct conversations with the other user, latest first."""
-        rows = await self._database.rows(
-            "SELECT conversation, id, username, role, reserved_name IS NOT NULL"
-            " FROM directs JOIN users ON id = other_id WHERE user_id = ? ORDER BY latest_id DESC",
-            (user_id,),
-        )
-        return [(row[0], User(row[1], row[2], row[3], left=bool(row[4]))) for row in rows]
-
     async def counts(self, user_id: int) -> Counts:
         """Count what a person has not read, conversation by conversation."""
-        async with self._database.snapshot() as db:
-            rooms = await db.execute_fetchall(
-                "SELECT r.id, coalesce(m.message_id, 0), (SELECT count(*) FROM (SELECT 1 FROM messages"
-                " WHERE room = r.id AND id > coalesce(m.message_id, 0) AND author_id <> ? LIMIT ?))"
-                " FROM rooms r LEFT JOIN read_marks m ON m.user_id = ? AND m.conversation = r.id",
-                (user_id, COUNT_LIMIT, user_id),
-            )
-            directs = await db.execute_fetchall(
-                "SELECT d.conversation, coalesce(m.message_id, 0), (SELECT count(*) FROM (SELECT 1"
-                " FROM private_messages WHERE conversation = d.conversation"
-                " AND id > coalesce(m.message_id, 0) AND sender_id <> ? LIMIT ?))"
-                " FROM directs d LEFT JOIN read_marks m ON m.user_id = d.user_id AND m.conversation = d.conversation"
-                " WHERE d.user_id = ?",
-                (user_id, COUNT_LIMIT, user_id),
-            )
-            [[watermark]] = await db.execute_fetchall("SELECT value FROM meta WHERE name = 'watermark'")
-        found = [*rooms, *directs]
-        return Counts({row[0]: row[2] for row in found}, {row[0]: row[1] for row in found}, watermark)
+        person, *found = await self._database.rows(_COUNTS, {"user": user_id, "limit": COUNT_LIMIT})
+        directs = sorted((row for row in found if row[3] is not None), key=lambda row: row[3], reverse=True)
+        return Counts(
+            unread={row[0]: row[2] for row in found},
+            reads={row[0]: row[1] for row in found},
+            watermark=person[1],
+            directs=[(row[0], User(row[4], row[5], row[6], left=bool(row[7]))) for row in directs],
+            last=person[4],
+        )

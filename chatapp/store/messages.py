@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-
-import aiosqlite
 
 from chatapp.records import ID_LIMIT, Conversation, Message, Picture, Room
 from chatapp.store import saving
@@ -14,14 +13,23 @@ from chatapp.store.database import Database, Row
 # What to undo: a message id, and the revision to put back; without one the message is deleted.
 Undo = tuple[int, Message | None]
 
-_ROOM = (
-    "SELECT id, rev, author_id, sender, message, msg_type, created_at, edited_at, removed_at"
-    " FROM messages WHERE room = ?"
-)
-_DIRECT = (
-    "SELECT id, rev, sender_id, sender, message, msg_type, created_at, edited_at, removed_at"
-    " FROM private_messages WHERE conversation = ?"
-)
+
+def _select(table: str, place: str, author: str) -> str:
+    """Return the beginning of every question about messages: one statement, which sees one committed state."""
+    pictures = (
+        "SELECT json_group_array(json_array(position, id, name, width, height, thumb_width, thumb_height, digest))"  # noqa: S608
+        f" FROM pictures WHERE message_id = {table}.id AND pictures.conversation = {table}.{place}"
+    )
+    return (
+        f"SELECT id, rev, {author}, sender, message, created_at, edited_at, removed_at IS NOT NULL,"  # noqa: S608
+        f" CASE WHEN msg_type = 'image' AND removed_at IS NULL THEN ({pictures}) END FROM {table} WHERE {place} = ?"
+    )
+
+
+_ROOM = _select("messages", "room", "author_id")
+_DIRECT = _select("private_messages", "conversation", "sender_id")
+# With messages, or without any, the watermark of the state that they were seen in.
+_PAGE = "SELECT value, {others}, page.* FROM meta LEFT JOIN ({found}) AS page WHERE meta.name = 'watermark'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,46 +83,42 @@ class Messages:
     ) -> Page:
         """Return the newest messages, or those before or after an id."""
         select, place = _source(conversation)
-        async with self._database.snapshot() as db:
-            if after is not None:
-                rows = [
-                    *await db.execute_fetchall(f"{select} AND id > ? ORDER BY id LIMIT ?", (place, after, limit + 1))
-                ]
-                found = rows[:limit]
-                older, newer = await _any(db, f"{select} AND id <= ?", (place, after)), len(rows) > limit
-            else:
-                end = ID_LIMIT if before is None else before
-                rows = [
-                    *await db.execute_fetchall(f"{select} AND id < ? ORDER BY id DESC LIMIT ?", (place, end, limit + 1))
-                ]
-                found = rows[:limit][::-1]
-                older, newer = len(rows) > limit, await _any(db, f"{select} AND id >= ?", (place, end))
-            return Page(await _messages(db, conversation, found), older, newer, await _watermark(db))
+        if after is not None:
+            edge, wanted, others = after, "id > ? ORDER BY id", "id <= ?"
+        else:
+            edge = ID_LIMIT if before is None else before
+            wanted, others = "id < ? ORDER BY id DESC", "id >= ?"
+        rows = await self._database.rows(
+            _PAGE.format(found=f"{select} AND {wanted} LIMIT ?", others=f"EXISTS ({select} AND {others})"),
+            (place, edge, place, edge, limit + 1),
+        )
+        messages, more, beyond = _seen(conversation, rows), len(rows) > limit, bool(rows[0][1])
+        if after is not None:
+            return Page(messages[:limit], older=beyond, newer=more, watermark=rows[0][0])
+        return Page(messages[-limit:], older=more, newer=beyond, watermark=rows[0][0])
 
     async def around(self, conversation: Conversation, message_id: int, *, limit: int = 20) -> Page | None:
         """Return a message with those around it; None if it is not in the conversation."""
         select, place = _source(conversation)
-        async with self._database.snapshot() as db:
-            before = [
-                *await db.execute_fetchall(
-                    f"{select} AND id <= ? ORDER BY id DESC LIMIT ?", (place, message_id, limit + 2)
-                )
-            ]
-            if not before or before[0][0] != message_id:
-                return None
-            after = [
-                *await db.execute_fetchall(f"{select} AND id > ? ORDER BY id LIMIT ?", (place, message_id, limit + 1))
-            ]
-            rows = before[: limit + 1][::-1] + after[:limit]
-            messages = await _messages(db, conversation, rows)
-            return Page(messages, len(before) > limit + 1, len(after) > limit, await _watermark(db))
+        found = (
+            f"SELECT * FROM ({select} AND id <= ? ORDER BY id DESC LIMIT ?)"  # noqa: S608
+            f" UNION ALL SELECT * FROM ({select} AND id > ? ORDER BY id LIMIT ?)"
+        )
+        rows = await self._database.rows(
+            _PAGE.format(found=found, others="NULL"), (place, message_id, limit + 2, place, message_id, limit + 1)
+        )
+        messages = _seen(conversation, rows)
+        at = next((n for n, message in enumerate(messages) if message.id == message_id), None)
+        if at is None:
+            return None
+        start, end = max(at - limit, 0), at + 1 + limit
+        return Page(messages[start:end], start > 0, len(messages) > end, rows[0][0])
 
     async def changes(self, conversation: Conversation, since: int, limit: int) -> list[Message]:
         """Return what changed after a cursor, in id order, one more than ``limit`` when there is more."""
         select, place = _source(conversation)
-        async with self._database.snapshot() as db:
-            rows = await db.execute_fetchall(f"{select} AND rev > ? ORDER BY rev LIMIT ?", (place, since, limit + 1))
-            return sorted(await _messages(db, conversation, [*rows]), key=lambda message: message.id)
+        rows = await self._database.rows(f"{select} AND rev > ? ORDER BY rev LIMIT ?", (place, since, limit + 1))
+        return sorted((_message(conversation, row) for row in rows), key=lambda message: message.id)
 
     async def keyed(self, author_id: int, key: str) -> Message | None:
         """Return the message that an author posted under a key."""
@@ -127,10 +131,8 @@ class Messages:
     async def message(self, conversation: Conversation, message_id: int) -> Message | None:
         """Return one message of a conversation."""
         select, place = _source(conversation)
-        async with self._database.snapshot() as db:
-            rows = await db.execute_fetchall(f"{select} AND id = ?", (place, message_id))
-            found = await _messages(db, conversation, [*rows])
-        return found[0] if found else None
+        row = await self._database.row(f"{select} AND id = ?", (place, message_id))
+        return _message(conversation, row) if row else None
 
     async def authored(
         self, conversation: Conversation, author_id: int, *, after: int = 0, limit: int = 50
@@ -138,11 +140,10 @@ class Messages:
         """Return the next messages of an author after an id."""
         select, place = _source(conversation)
         author = "author_id" if conversation.pair is None else "sender_id"
-        async with self._database.snapshot() as db:
-            rows = await db.execute_fetchall(
-                f"{select} AND id > ? AND {author} = ? ORDER BY id LIMIT ?", (place, after, author_id, limit)
-            )
-            return await _messages(db, conversation, [*rows])
+        rows = await self._database.rows(
+            f"{select} AND id > ? AND {author} = ? ORDER BY id LIMIT ?", (place, after, author_id, limit)
+        )
+        return [_message(conversation, row) for row in rows]
 
     async def versions(self, message: Message) -> list[tuple[str, str]]:
         """Return what a message said before and since when (ISO 8601), oldest first."""
@@ -182,43 +183,23 @@ def _source(conversation: Conversation) -> tuple[str, str]:
     return (_ROOM if conversation.pair is None else _DIRECT), conversation.key
 
 
-async def _any(db: aiosqlite.Connection, query: str, values: Iterable[object]) -> bool:
-    [[found]] = await db.execute_fetchall(f"SELECT EXISTS ({query})", values)
-    return bool(found)
+def _seen(conversation: Conversation, rows: Sequence[Row]) -> list[Message]:
+    """Return the messages of a page in id order. Where there are none, one row tells the watermark alone."""
+    found = (_message(conversation, row[2:]) for row in rows if row[2] is not None)
+    return sorted(found, key=lambda message: message.id)
 
 
-async def _watermark(db: aiosqlite.Connection) -> int:
-    [row] = await db.execute_fetchall("SELECT value FROM meta WHERE name = 'watermark'")
-    return int(row[0])
-
-
-async def _messages(db: aiosqlite.Connection, conversation: Conversation, rows: Sequence[Row]) -> list[Message]:
-    shown = await _pictures(db, conversation, [row[0] for row in rows if row[5] == "image" and row[8] is None])
-    return [
-        Message(
-            id=row[0],
-            rev=row[1],
-            conversation=conversation,
-            author_id=row[2] or 0,
-            author=row[3] or "",
-            content=row[4] or "",
-            created_at=row[6],
-            pictures=tuple(shown.get(row[0], ())),
-            edited_at=row[7],
-            removed=row[8] is not None,
-        )
-        for row in rows
-    ]
-
-
-async def _pictures(db: aiosqlite.Connection, conversation: Conversation, ids: list[int]) -> dict[int, list[Picture]]:
-    found: dict[int, list[Picture]] = {}
-    if ids:
-        marks = ", ".join("?" * len(ids))
-        for row in await db.execute_fetchall(
-            "SELECT message_id, id, name, width, height, thumb_width, thumb_height, digest FROM pictures"  # noqa: S608
-            f" WHERE conversation = ? AND message_id IN ({marks}) ORDER BY message_id, position",
-            (conversation.key, *ids),
-        ):
-            found.setdefault(row[0], []).append(Picture(*row[1:]))
-    return found
+def _message(conversation: Conversation, row: Row) -> Message:
+    number, rev, author_id, author, content, created_at, edited_at, removed, pictures = row
+    return Message(
+        id=number,
+        rev=rev,
+        conversation=conversation,
+        author_id=author_id or 0,
+        author=author or "",
+        content=content or "",
+        created_at=created_at,
+        pictures=tuple(Picture(*values) for _, *values in sorted(json.loads(pictures))) if pictures else (),
+        edited_at=edited_at,
+        removed=bool(removed),
+    )

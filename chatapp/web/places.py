@@ -11,6 +11,7 @@ from aiohttp import web
 
 from chatapp import names
 from chatapp.records import Conversation, NotFound, Room, User
+from chatapp.store.marks import Counts
 from chatapp.views import Link, Side, person_title, room_title
 from chatapp.web import keys
 
@@ -41,8 +42,8 @@ async def find(request: web.Request, me: User, names_given: Mapping[str, object]
 
 async def _knew(request: web.Request, me: User, person: User) -> bool:
     """Tell whether two people have talked: only then is one who has left to be found."""
-    directs = await request.app[keys.store].marks.directs(me.id)
-    return any(other.id == person.id for _, other in directs)
+    counts = await request.app[keys.store].marks.counts(me.id)
+    return any(other.id == person.id for _, other in counts.directs)
 
 
 def of_room(room: Room) -> Place:
@@ -61,12 +62,11 @@ def of_person(me: User, person: User) -> Place:
     return Place(Conversation.direct(me.id, person.id), path, person_title(person), person)
 
 
-async def side(request: web.Request, me: User, current: Place | None = None) -> Side:
+async def side(request: web.Request, me: User, counts: Counts, current: Place | None = None) -> Side:
     """Return the list of a person's conversations with what they have not read."""
-    store, online = request.app[keys.store], request.app[keys.hub].users()
-    counts = (await store.marks.counts(me.id)).unread
-    rooms = [of_room(room) for room in await store.messages.rooms()]
-    directs = [of_person(me, person) for _, person in await store.marks.directs(me.id)]
+    online = request.app[keys.hub].users()
+    rooms = [of_room(room) for room in await request.app[keys.store].messages.rooms()]
+    directs = [of_person(me, person) for _, person in counts.directs]
     if current is not None and current.person is not None and current not in directs:
         directs.insert(0, current)  # a conversation that is about to begin
 
@@ -76,7 +76,7 @@ async def side(request: web.Request, me: User, current: Place | None = None) -> 
             key=key,
             path=place.path,
             title=place.title,
-            count=counts.get(key, 0),
+            count=counts.unread.get(key, 0),
             current=current is not None and place.conversation == current.conversation,
             user=place.person,
             online=place.person is not None and place.person.id in online,

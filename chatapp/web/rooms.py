@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 from aiohttp import web
 
-from chatapp.records import ID_LIMIT, NotFound, User
-from chatapp.store import Busy, Unwritable
+from chatapp.records import ID_LIMIT, NotFound
 from chatapp.web import conversations, keys, pages, places, sessions
-from chatapp.web.places import Place
 
 
 async def index(request: web.Request) -> web.StreamResponse:
     """Show the list of conversations."""
-    context = {"side": await places.side(request, sessions.me(request)), "beside": await conversations.beside(request)}
+    around = await conversations.surroundings(request)
+    context = {"side": await places.side(request, sessions.me(request), around.counts), "beside": around.beside}
     return pages.page(request, "rooms/rooms.html", context)
 
 
 async def people(request: web.Request) -> web.StreamResponse:
     """Show everybody, to start a direct conversation with."""
-    me = sessions.me(request)
-    context = {
-        "side": await places.side(request, me),
-        "people": await conversations.people(request),
-        "beside": await conversations.beside(request),
-    }
+    around = await conversations.surroundings(request)
+    side = await places.side(request, sessions.me(request), around.counts)
+    context = {"side": side, "people": around.people, "beside": around.beside}
     return pages.page(request, "rooms/people.html", context)
 
 
@@ -34,10 +28,9 @@ async def conversation(request: web.Request) -> web.StreamResponse:
     me = sessions.me(request)
     place = await places.find(request, me, request.match_info)
     before, after = _id(request, "before"), _id(request, "after")
-    page = await request.app[keys.messaging].history.page(place.conversation, before=before, after=after)
-    if not page.newer:
-        await _remember(request, me, place)
-    return await conversations.show(request, place, page)
+    found = request.app[keys.messaging].history.page(place.conversation, before=before, after=after)
+    page, around = await conversations.with_surroundings(request, found)
+    return await conversations.show(request, place, page, around)
 
 
 async def messages(request: web.Request) -> web.StreamResponse:
@@ -56,10 +49,11 @@ async def permalink(request: web.Request) -> web.StreamResponse:
     """Show a message among those around it."""
     place = await places.find(request, sessions.me(request), request.match_info)
     message_id = _number(request.match_info["id"])
-    page = await request.app[keys.messaging].history.around(place.conversation, message_id)
+    found = request.app[keys.messaging].history.around(place.conversation, message_id)
+    page, around = await conversations.with_surroundings(request, found)
     if page is None:
         raise NotFound
-    return await conversations.show(request, place, page, focus=message_id)
+    return await conversations.show(request, place, page, around, focus=message_id)
 
 
 async def message(request: web.Request) -> web.StreamResponse:
@@ -75,13 +69,6 @@ async def message(request: web.Request) -> web.StreamResponse:
             if other is not None:
                 return pages.redirect(request, f"{places.of_person(me, other).path}/{end}")
     raise NotFound
-
-
-async def _remember(request: web.Request, me: User, place: Place) -> None:
-    accounts = request.app[keys.store].accounts
-    if await accounts.last_conversation(me.id) != place.conversation.key:
-        with suppress(Busy, Unwritable):  # reading goes on while nothing can be written
-            await accounts.set_last_conversation(me.id, place.conversation.key)
 
 
 def _id(request: web.Request, name: str) -> int | None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
 from jinja2 import Environment
+from markupsafe import Markup
 
 from chatapp import language, render, views
 from chatapp.records import Conversation, Message, Picture, Room, User
@@ -186,6 +188,77 @@ def test_links_stand_below_the_base_path_and_names_are_encoded(frames: render.Re
     assert 'href="/chat/direct/b%20%3F%23%25"' in frame
     assert 'href="/chat/messages/5"' in frame
     assert 'src="/chat/images/p1/thumbnail" width="640" height="400" alt="núi.png"' in frame
+
+
+def test_a_message_that_was_drawn_before_is_drawn_anew_when_anything_about_it_is_different(env: Environment) -> None:
+    said = message(5, at="23:30")
+    html = room(env, said)
+    assert ">23:30<" in html
+    assert "<bdi>An Nguyễn</bdi>" in html
+    assert room(env, said) == html
+    changed = room(env, replace(said, rev=9, content="Changed"))
+    assert ">Hello<" not in changed
+    assert ">Changed<" in changed
+    assert "msg first last own" in room(env, said, me=AN, entries=views.entries([said], me_id=AN.id, zone="UTC"))
+    zone = language.zone.set("Asia/Ho_Chi_Minh")
+    try:
+        assert ">06:30<" in room(env, said)
+    finally:
+        language.zone.reset(zone)
+    gone = replace(said, rev=9, removed=True)
+    assert "This message was removed." in entry(room(env, gone))
+    with language.spoken("vi"):
+        assert "Tin nhắn này đã được gỡ." in entry(room(env, gone))
+    assert room(env, said) == html
+
+
+def entry(html: str) -> str:
+    """Return the only message of a page."""
+    return html.partition('<li class="msg')[2].partition("</li>")[0]
+
+
+def test_a_person_in_a_list_is_oneself_to_oneself_only(env: Environment) -> None:
+    mine, theirs = (page(env, "rooms/people.html", me=me, **surroundings()) for me in (ME, AN))
+    for html, name in ((mine, "Minh"), (theirs, "An Nguyễn")):
+        assert re.findall(r'<bdi>([^<]+)</bdi> <span class="you-mark">', html) == [name] * 2  # listed, and beside
+
+
+def surroundings() -> dict[str, Any]:
+    people = [views.Person(ME, True), views.Person(AN, False)]
+    return {"side": views.Side([], []), "people": people, "beside": people}
+
+
+def test_what_was_drawn_is_kept_in_bounds_and_what_is_asked_for_stays() -> None:
+    drawn: list[int] = []
+
+    def macro(number: int) -> Markup:
+        drawn.append(number)
+        return Markup(f"{number:1000}")  # noqa: S704 - of a number
+
+    draw = render.Kept(limit=100_000).keeping(macro)
+    for number in range(1, 1000):
+        assert int(draw(number)) == number
+        assert int(draw(0)) == 0
+    assert drawn.count(0) == 1
+    drawn.clear()
+    draw(1)
+    assert drawn == [1]
+    drawn.clear()
+    for number in range(990, 1000):
+        draw(number)
+    assert drawn == []
+    for number in range(1, 1000):
+        draw(number)
+    assert len(drawn) > 900
+
+
+def test_sentences_of_templates_are_filled_in_with_escaped_values(env: Environment) -> None:
+    template = env.from_string(
+        "{{ _('Message %(title)s…', title=title) }}|{{ _('Uploading {percent}%%') }}|{{ _('Send') }}"
+    )
+    assert template.render(title="<b>") == "Message &lt;b&gt;…|Uploading {percent}%|Send"
+    with language.spoken("vi"):
+        assert template.render(title="<b>") == "Nhắn tới &lt;b&gt;…|Đang tải lên {percent}%|Gửi"
 
 
 def test_a_run_has_one_author_and_no_long_pause() -> None:

@@ -284,9 +284,9 @@ async def test_nothing_old_is_unread_and_everything_new_is(upgraded: Store) -> N
 
 
 async def test_direct_conversations_are_listed_latest_first(upgraded: Store) -> None:
-    listed = await upgraded.marks.directs(1)
+    listed = (await upgraded.marks.counts(1)).directs
     assert [user.username for _, user in listed] == [old_chat.GHOST, "Trần Thị Bích Ngọc", "an"]
-    assert [user.username for _, user in await upgraded.marks.directs(4)] == ["Đặng Văn Lâm"]
+    assert [user.username for _, user in (await upgraded.marks.counts(4)).directs] == ["Đặng Văn Lâm"]
 
 
 async def test_new_numbers_begin_above_all_old_ones(upgraded: Store) -> None:
@@ -560,14 +560,13 @@ async def test_a_folder_that_cannot_be_written_is_refused() -> None:
 
 # How the statements find their rows
 
-SMALL = ("rooms", "r", "meta", "departures")  # tables of a handful of rows
+SMALL = ("rooms", "r", "meta", "departures", "page")  # tables of a handful of rows; a page has fifty
 SORT = "USE TEMP B-TREE FOR ORDER BY"
 ALLOWED = {
     "Accounts.create": {"SCAN users"},  # looks at every name for one that looks alike; registrations are few
     "Accounts.people": {"SCAN users USING INDEX users_name_key"},  # everybody is what is asked for
     "Accounts.credentials": {SORT},  # of two rows: by name and by key
     "Accounts.named": {SORT},
-    "Marks.directs": {SORT},  # of one person's conversations, all of which are asked for
     "Messages.rooms": {SORT},
     "Departures.erase": {"SCAN unreadable_pictures"},  # grows only when an old database is upgraded
 }
@@ -642,8 +641,6 @@ def calls(store: Store, picture: Prepared) -> dict[str, list[Callable[[], Awaita
         "Departures.erase": [lambda: departures.erase(one, [10]), lambda: departures.erase(talk, [11])],
         "Departures.end": [lambda: departures.end(2)],
         "Marks.move": [lambda: marks.move([(1, "tech", 5)])],
-        "Marks.of": [lambda: marks.of(1, one)],
-        "Marks.directs": [lambda: marks.directs(1)],
         "Marks.counts": [lambda: marks.counts(1)],
         "Pictures.add": [lambda: store.pictures.add(1, one, picture)],
         "Pictures.read": [lambda: store.pictures.read("x", thumbnail=True)],

@@ -365,7 +365,7 @@ async def test_of_a_batch_with_a_bad_row_nothing_is_saved(store: Store, an: User
         await cannot_save(store, *batch)
     assert await shown(store) == unkeyed(say(FIRST, an))
     assert await shown(store, talk) == []
-    assert await store.marks.directs(an.id) == []
+    assert (await store.marks.counts(an.id)).directs == []
     assert await store.messages.keyed(an.id, say(FIRST + 1, an).key) is None
     assert await store.meta.facts() == facts
 
@@ -429,7 +429,7 @@ async def test_everything_is_still_there_after_a_restart(opener: Callable[[], Aw
         assert await shown(store) == unkeyed(message)
         assert await store.messages.keyed(an.id, message.key) == message
         assert await store.pictures.read(picture.id, thumbnail=False) is not None
-        assert await store.marks.of(an.id, TECH) == FIRST
+        assert (await store.marks.counts(an.id)).reads[TECH.key] == FIRST
     finally:
         await store.close()
 
@@ -528,11 +528,11 @@ async def test_pictures_of_an_undone_message_can_be_shown_by_its_retry(store: St
 
 
 async def test_a_read_mark_only_moves_forward(store: Store, an: User, binh: User) -> None:
-    assert await store.marks.of(an.id, TECH) == 0
+    assert (await store.marks.counts(an.id)).reads[TECH.key] == 0
     for mark in (5, 9, 7):
         await store.marks.move([(an.id, "tech", mark), (an.id, "game", 1)])
-    assert await store.marks.of(an.id, TECH) == 9
-    assert await store.marks.of(binh.id, TECH) == 0
+    assert (await store.marks.counts(an.id)).reads[TECH.key] == 9
+    assert (await store.marks.counts(binh.id)).reads[TECH.key] == 0
 
 
 async def test_marks_are_taken_when_they_are_given(store: Store, an: User) -> None:
@@ -540,7 +540,7 @@ async def test_marks_are_taken_when_they_are_given(store: Store, an: User) -> No
     moving = asyncio.create_task(store.marks.move((an.id, key, mark) for key, mark in marks.items()))
     await asyncio.sleep(0)
     await moving
-    assert await store.marks.of(an.id, TECH) == 5
+    assert (await store.marks.counts(an.id)).reads[TECH.key] == 5
 
 
 async def test_counts_are_of_what_others_wrote_after_the_mark(store: Store, an: User, binh: User) -> None:
@@ -559,7 +559,7 @@ async def test_nobody_counts_conversations_of_others(store: Store, an: User, bin
     await save(store, say(FIRST, an, talk))
     chi = await join(store, "Chi")
     assert talk.key not in (await store.marks.counts(chi.id)).unread
-    assert await store.marks.directs(chi.id) == []
+    assert (await store.marks.counts(chi.id)).directs == []
 
 
 async def test_who_joins_later_has_read_what_was_said_before(store: Store, an: User) -> None:
@@ -581,8 +581,15 @@ async def test_direct_conversations_are_listed_by_their_latest_message(store: St
     one, other, own = (Conversation.direct(an.id, user.id) for user in (binh, chi, an))
     await save(store, say(FIRST, an, one), say(FIRST + 1, chi, other), say(FIRST + 2, an, own))
     await save(store, say(FIRST + 3, binh, one))
-    assert await store.marks.directs(an.id) == [(one.key, binh), (own.key, an), (other.key, chi)]
-    assert await store.marks.directs(binh.id) == [(one.key, an)]
+    assert (await store.marks.counts(an.id)).directs == [(one.key, binh), (own.key, an), (other.key, chi)]
+    assert (await store.marks.counts(binh.id)).directs == [(one.key, an)]
+
+
+async def test_counts_tell_where_a_person_was_last(store: Store, an: User, binh: User) -> None:
+    assert (await store.marks.counts(an.id)).last is None
+    await store.accounts.set_last_conversation(an.id, "tech")
+    assert (await store.marks.counts(an.id)).last == "tech"
+    assert (await store.marks.counts(binh.id)).last is None
 
 
 # Callers that go away
@@ -596,7 +603,6 @@ async def test_a_caller_that_goes_away_leaves_the_store_usable(store: Store, an:
             save(store, say(number, an), say(number + 1, an, GAME)),
             store.messages.page(TECH),
             store.marks.counts(an.id),
-            store.marks.directs(an.id),
             store.accounts.set_theme(an.id, "dark"),
             store.pictures.read(picture.id, thumbnail=True),
         ]
