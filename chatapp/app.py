@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 
 import aiohttp_jinja2
@@ -15,7 +15,8 @@ from aiohttp import web
 
 from chatapp import passwords, render, resources
 from chatapp.clock import Stamper
-from chatapp.hub import Hub, control
+from chatapp.frames import control
+from chatapp.hub import Hub
 from chatapp.images import Images
 from chatapp.journal import Journal
 from chatapp.leaving import Leaving
@@ -28,6 +29,7 @@ from chatapp.settings import Settings
 from chatapp.store import Busy, Store, Unwritable
 from chatapp.unread import Unread
 from chatapp.web import guard, health, keys, limits, routes, sessions, static
+from chatapp.web.sockets import Sockets
 
 log = logging.getLogger("chatapp")
 
@@ -45,6 +47,7 @@ def create_app(settings: Settings) -> web.Application:
     app[keys.failed] = asyncio.Event()
     app[static.key] = static.Static(resources.folder("static"), settings.base_path)
     app[keys.hub] = Hub(buffer_limit=settings.write_buffer)
+    app[keys.sockets] = Sockets(settings.beat_seconds)
     env = aiohttp_jinja2.setup(app, **render.options(resources.folder("templates")))
     render.configure(env, base_path=settings.base_path, server_name=settings.name, static=app[static.key].url)
     app.add_routes(routes.table(settings.base_path))
@@ -106,7 +109,10 @@ async def _delivery(app: web.Application, cookies: sessions.CookieStorage) -> As
 
 
 async def _background(app: web.Application) -> AsyncIterator[None]:
-    async with _running(app, _beat(app)), _running(app, _sweep(app)), _running(app, app[keys.leaving].run()):
+    loops = (_beat(app), _sweep(app), app[keys.sockets].watch(), app[keys.leaving].run())
+    async with AsyncExitStack() as running:
+        for loop in loops:
+            await running.enter_async_context(_running(app, loop))
         yield
 
 
@@ -161,3 +167,4 @@ async def _say_goodbye(app: web.Application) -> None:
     """Save what was accepted, then tell every page to come back soon."""
     await app[keys.messaging].close(_FLUSH_PATIENCE)
     app[keys.hub].close_all()
+    await app[keys.sockets].part()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
 import io
 import logging
 import os
@@ -21,7 +22,7 @@ from chatapp.app import create_app
 from chatapp.banner import banner, lan_address, names
 from chatapp.settings import CannotStart, Settings
 from chatapp.store import Busy, Unwritable
-from chatapp.store.database import cannot_open
+from chatapp.store.opening import cannot_open
 from chatapp.web import keys
 from chatapp.web.serving import Runner
 
@@ -34,6 +35,8 @@ GIVE_UP_SECONDS = 8.0  # for everything at the stop; a supervisor kills after te
 CERTIFICATE_SECONDS = 3600.0  # between two looks at whether the certificate was, or has to be, renewed
 DESCRIPTORS = 65_536  # open files asked for; one socket takes one, and 1,024 is a common default
 SPARE = 100  # of them for all but the tabs: the database, pictures, connections that ask for pages
+
+COLLECTOR = (10_000, 5, 50)  # new objects, and rounds of the younger generations, before a generation is looked at
 
 # Errors that say a family of addresses does not exist on this machine, as IPv6 often does not.
 _ABSENT = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT})
@@ -83,6 +86,7 @@ async def serve(settings: Settings) -> int:
             raise CannotStart(cannot_open(settings.database, error.__cause__ or error)) from error
         except OSError as error:
             raise CannotStart(f"Cannot start: {error}.") from error
+        _calm_collector()
         https = _https(settings)
         sockets = listen(settings.host, settings.port)
         for each in sockets:
@@ -200,6 +204,17 @@ def _allow_many_sockets(settings: Settings) -> None:
             allowed,
             extra={"wanted": wanted},
         )
+
+
+def _calm_collector() -> None:
+    """Let the garbage collector look less often, and never again at what is there from the start.
+
+    A full collection with ten thousand open sockets stops everybody's messages for a tenth of a second. Little of what
+    a server leaves behind is garbage of the kind that only the collector finds.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECTOR)
 
 
 def _shows_blocks() -> bool:

@@ -1,114 +1,24 @@
-"""Who listens where. Publishing never waits: one write per connection and loop tick, or the connection goes."""
+"""Who listens where. Publishing never waits: one write per connection and tick, or the connection goes.
+
+A tick is what arrives in one turn of the event loop. What the kernel asks for a write is most of what a delivery
+costs, so after a tick that took long the next one waits as long as that took: what arrives meanwhile shares its writes.
+Where little is said a tick takes no time, and nothing waits.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import json
-import struct
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any, Protocol
 
-_TEXT, _CLOSE = 0x81, 0x88  # FIN and the opcode, RFC 6455 section 5.2
-_SHORT, _MEDIUM = 126, 65_536  # lengths from which the header grows
+from chatapp import clock, frames
+from chatapp.audience import Audience, Listener
+
 _PARTING = 1.0  # seconds that a closed connection has to say goodbye before it is cut
+_SHORT_TICK = 0.001  # seconds: after a tick shorter than this the next one comes at once
+_LONGEST_REST = 0.02  # seconds
 
 RESTART, TRY_AGAIN, SIGNED_OUT, TOO_MANY = 1012, 1013, 4401, 4408
-
-
-def frame(text: str) -> bytes:
-    """Return a whole unmasked WebSocket text frame."""
-    return _frame(_TEXT, text.encode())
-
-
-def note(kind: str, **fields: Any) -> str:
-    """Return the text of a control frame, which a page's scripts read."""
-    return json.dumps({"type": kind, **fields}, ensure_ascii=False, separators=(",", ":"))
-
-
-def control(kind: str, **fields: Any) -> bytes:
-    """Return a whole control frame."""
-    return frame(note(kind, **fields))
-
-
-def _frame(first: int, payload: bytes) -> bytes:
-    length = len(payload)
-    if length < _SHORT:
-        return struct.pack("!BB", first, length) + payload
-    if length < _MEDIUM:
-        return struct.pack("!BBH", first, 126, length) + payload
-    return struct.pack("!BBQ", first, 127, length) + payload
-
-
-class Transport(Protocol):
-    """What the hub needs of an asyncio transport."""
-
-    def write(self, data: bytes) -> None: ...
-    def get_write_buffer_size(self) -> int: ...
-    def abort(self) -> None: ...
-    def is_closing(self) -> bool: ...
-    def close(self) -> None: ...
-
-
-class Listener:
-    """One connection: who is at its end, what it shows, and what it must be told before the next room frames."""
-
-    __slots__ = (
-        "_gathered",
-        "_told",
-        "address",
-        "audience",
-        "catching_up",
-        "closed",
-        "conversation",
-        "session_id",
-        "transport",
-        "user_id",
-    )
-
-    def __init__(self, transport: Transport, user_id: int, session_id: str = "", address: str = "") -> None:
-        self.transport = transport
-        self.address = address
-        self.user_id = user_id
-        self.session_id = session_id
-        self.conversation: str | None = None
-        self.audience: Audience | None = None
-        self.catching_up = False
-        self.closed = False  # by us: the close frame was written
-        self._told: tuple[bytes, ...] = ()  # tuples: an empty one takes no room, and most are empty most of the time
-        self._gathered: tuple[bytes, ...] = ()
-
-    def gather(self, data: bytes) -> None:
-        """Keep live frames back while older ones are being caught up with."""
-        self._gathered = (*self._gathered, data)
-
-    @property
-    def gathered_size(self) -> int:
-        """Return how many bytes are kept back."""
-        return sum(map(len, self._gathered))
-
-    def take_told(self) -> bytes:
-        """Return what was told to this connection alone, and forget it."""
-        told, self._told = b"".join(self._told), ()
-        return told
-
-    def take_gathered(self) -> bytes:
-        """Return what was kept back, and forget it."""
-        gathered, self._gathered = b"".join(self._gathered), ()
-        return gathered
-
-
-class Audience:
-    """The connections that show one conversation, and the frames they get at the end of this tick."""
-
-    __slots__ = ("catching_up", "fleeting", "frames", "key", "listeners")
-
-    def __init__(self, key: str | None) -> None:
-        self.key = key
-        self.listeners: set[Listener] = set()
-        self.catching_up: set[Listener] = set()
-        self.frames: list[bytes] = []
-        self.fleeting: list[bytes] = []
 
 
 class Hub:
@@ -121,16 +31,16 @@ class Hub:
         self._addresses: Counter[str] = Counter()
         self._busy: set[Audience] = set()  # audiences with frames to send at the end of this tick
         self._told: set[Listener] = set()  # listeners that were told something of their own
-        self._scheduled = False
+        self._scheduled: asyncio.Handle | None = None
+        self._rested = 0.0  # monotonic seconds: before this no tick ends by itself
 
     # --- coming and going -------------------------------------------------------------------------------------------
 
     def join(self, listener: Listener, conversation: str | None) -> None:
         """Move a listener to a conversation (None: none) where it gathers until ``go_live``."""
-        if self._scheduled:
-            self._flush()  # frames of this tick are for those who were here before it
         self._leave_audience(listener)
         audience = self._audiences.setdefault(conversation, Audience(conversation))
+        self._flush_audience(audience)  # frames of this tick are for those who were here before it
         listener.conversation, listener.audience, listener.catching_up = conversation, audience, True
         audience.catching_up.add(listener)
         mine = self._users.setdefault(listener.user_id, set())
@@ -140,10 +50,12 @@ class Hub:
 
     def go_live(self, listener: Listener, first: bytes, last: bytes) -> None:
         """Write ``first``, what was gathered, then ``last``; from now on live frames are written as they come."""
-        self._flush()  # so that what is queued in this tick is gathered too
         audience = listener.audience
         if audience is None:
             return  # it left, or was cut, while it was catching up
+        self._flush_audience(audience)  # so that what is queued in this tick is gathered too
+        if listener.audience is None:
+            return  # that was more than it may gather
         audience.catching_up.discard(listener)
         audience.listeners.add(listener)
         listener.catching_up = False
@@ -223,13 +135,16 @@ class Hub:
         self._schedule()
 
     def _schedule(self) -> None:
-        if not self._scheduled:
-            self._scheduled = True
-            asyncio.get_running_loop().call_soon(self._flush)
+        if self._scheduled is None:
+            loop, rest = asyncio.get_running_loop(), self._rested - clock.monotonic()
+            self._scheduled = loop.call_later(rest, self._flush) if rest > 0 else loop.call_soon(self._flush)
 
     def _flush(self) -> None:
-        """Write everything of this tick, once per connection: its own frames first, then its room's."""
-        self._scheduled = False
+        """End the tick: write everything, once per connection; its own frames first, then its room's."""
+        if self._scheduled is not None:
+            self._scheduled.cancel()
+            self._scheduled = None
+        began = clock.monotonic()
         busy, self._busy = self._busy, set()
         for audience in busy:
             self._flush_audience(audience)
@@ -238,8 +153,13 @@ class Hub:
             data = listener.take_told()
             if data and listener.audience is not None:
                 self._write(listener, data)
+        ended = clock.monotonic()
+        if ended - began > _SHORT_TICK:
+            self._rested = ended + min(ended - began, _LONGEST_REST)
 
     def _flush_audience(self, audience: Audience) -> None:
+        if not (audience.frames or audience.fleeting):
+            return
         frames, audience.frames = b"".join(audience.frames), []
         fleeting, audience.fleeting = b"".join(audience.fleeting), []
         both, limit = frames + fleeting, self._buffer_limit
@@ -280,7 +200,7 @@ class Hub:
         self.leave(listener)
         listener.closed = True
         if not listener.transport.is_closing():
-            listener.transport.write(told + _frame(_CLOSE, struct.pack("!H", code) + reason.encode()[:123]))
+            listener.transport.write(told + frames.closing(code, reason))
         asyncio.get_running_loop().call_later(_PARTING, listener.transport.abort)
 
     def close_session(self, session_id: str, code: int = SIGNED_OUT) -> None:

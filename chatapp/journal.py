@@ -81,6 +81,7 @@ class Journal:
         self._idle = asyncio.Event()
         self._idle.set()
         self._settled = watermark  # the largest number that was saved, or given up for good
+        self.state = 0  # goes up with all that is accepted or given up
         self.healthy = True
         self.on_saved: Callable[[Sequence[Entry]], None] = lambda entries: None
         self.on_lost: Callable[[Sequence[Entry]], None] = lambda entries: None
@@ -100,6 +101,11 @@ class Journal:
     def passed(self) -> int:
         """Return a number above all that was accepted so far."""
         return self._stamper.next()
+
+    @property
+    def newest(self) -> int:
+        """Return the largest number handed out."""
+        return self._stamper.last
 
     @property
     def full(self) -> bool:
@@ -144,6 +150,7 @@ class Journal:
         size = len(message.content) * 4 + 200  # an upper bound of its row; exact bytes are not worth an encode
         saved: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         entry = Entry(message, saved, size, clock.monotonic(), language, before)
+        self.state += 1
         self._waiting.append(entry)
         self._bytes += size
         self._idle.clear()
@@ -252,6 +259,7 @@ class Journal:
         # With a message, or a change of one, go the later changes that were made of it.
         ids = {entry.message.id for entry in entries}
         entries = [entry for entry in self.pending if entry.message.id in ids]
+        self.state += 1
         self._lost = max(self._lost, *(entry.message.rev for entry in entries))
         self._bytes -= sum(entry.size for entry in entries)
         gone = set(entries)

@@ -1,22 +1,17 @@
-"""The path of a message: accepted, stamped, rendered once, published, written; and how a page catches up."""
+"""The path of a message: accepted, stamped, rendered once, published, written."""
 
 from __future__ import annotations
 
 import asyncio
-import secrets
-from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+from collections.abc import Awaitable, Hashable, Sequence
 from dataclasses import replace
 
-from chatapp import clock, hub, language
+from chatapp import clock, frames, language
 from chatapp.history import History
-from chatapp.hub import Hub, Listener
+from chatapp.hub import Hub
 from chatapp.journal import Entry, Journal
 from chatapp.pace import Pace
 from chatapp.records import (
-    CONTENT_LIMIT,
-    PICTURE_BYTES,
-    PICTURES_LIMIT,
     Conversation,
     Draft,
     Message,
@@ -25,13 +20,12 @@ from chatapp.records import (
     sentence,
 )
 from chatapp.render import Render
+from chatapp.resume import Resume
+from chatapp.retries import Retries
 from chatapp.store import Store
 from chatapp.unread import Unread
 
-_MISSED_LIMIT = 500  # messages that a page catches up with; with more it is quicker to fetch the list again
-_CHUNK = 100  # messages of one catch-up frame
 _SAVED_PACE = 0.25  # seconds between two saved marks for those who are not the author
-_KEYS_REMEMBERED = 10_000  # saved messages whose keys are known without asking the database
 _GIVEN_UP = sentence("This message could not be saved and was taken back. It will be sent again.")
 
 
@@ -56,11 +50,10 @@ class Messaging:
         self._journal = journal
         self._unread = unread
         self.history = History(store, journal)
-        self._known: OrderedDict[tuple[int, str], Entry] = OrderedDict()
+        self._retries = Retries(store)
         self._mark_saved = Pace(_SAVED_PACE, self._publish_saved)
         self._chores: set[asyncio.Task[None]] = set()
-        self.boot = secrets.token_urlsafe(6)  # tells pages that the server was restarted
-        self.epoch = epoch  # of the database: cursors of another one mean nothing here
+        self.resume = Resume(self.history, journal, hub, render, epoch=epoch)
         self.closing = False
         journal.on_saved, journal.on_lost, journal.on_health = self._saved, self._lost, self._health
 
@@ -73,8 +66,8 @@ class Messaging:
 
         ``other`` is the receiver in a direct conversation. Raise Rejected before anybody has seen anything.
         """
-        entry = self._known.get((author.id, draft.key)) or await self._find(author.id, draft.key)
-        entry = entry or self._known.get((author.id, draft.key))  # it may have come in while we were looking
+        entry = self._retries.known(author.id, draft.key) or await self._find(author.id, draft.key)
+        entry = entry or self._retries.known(author.id, draft.key)  # it may have come in while we were looking
         if entry is not None:
             if not entry.message.same_as(draft) or entry.message.conversation != conversation:
                 raise Rejected("key_conflict", sentence("Another message was sent under this key."))
@@ -99,15 +92,15 @@ class Messaging:
             pictures=draft.pictures,
         )
         entry = self.publish(message)
-        self._known[author.id, draft.key] = entry
+        self._retries.remember(entry)
         self._unread.note(message, (author, other) if other else ())
         return entry
 
     def publish(self, message: Message, before: Message | None = None) -> Entry:
         """Show a stamped message, or a change of one, to its audience, and queue it to be saved."""
-        frame = hub.frame(self._render.messages([message]))
+        frame = frames.frame(self._render.messages([message]))
         facts = {"rev": message.rev} if message.is_change else {}  # what the next change of it is made of
-        sent = hub.control("sent", key=message.key, id=message.id, **facts)
+        sent = frames.control("sent", key=message.key, id=message.id, **facts)
         self._hub.tell(self._hub.of_user(message.author_id), sent)
         self._hub.publish(message.conversation.key, frame)
         return self._journal.append(message, language.current.get(), before)
@@ -130,18 +123,18 @@ class Messaging:
     @property
     def newest(self) -> int:
         """Return the largest number handed out."""
-        return self._stamper.last
+        return self._journal.newest
 
     async def knows(self, author_id: int, key: str) -> bool:
         """Tell whether an author has posted under a key: what comes now under it is a retry."""
-        return (author_id, key) in self._known or await self._find(author_id, key) is not None
+        return bool(self._retries.known(author_id, key) or await self._find(author_id, key))
 
     async def _find(self, author_id: int, key: str) -> Entry | None:
         """Return the saved message that an author posted under a key before this server remembers."""
-        message = await self._store.messages.keyed(author_id, key)
+        message = await self._retries.stored(author_id, key)
         if message is None or self._journal.corrected(message) is None:
             return None
-        return self.settled(replace(message, key=key))
+        return self.settled(message)
 
     # --- what became of it ------------------------------------------------------------------------------------------
 
@@ -150,17 +143,15 @@ class Messaging:
         for entry in entries:
             keys.setdefault(entry.message.author_id, []).append(entry.message.key)
             if not entry.message.is_change:
-                self._known.move_to_end((entry.message.author_id, entry.message.key))
+                self._retries.saved(entry)
         for author_id, mine in keys.items():
-            mark = hub.control("saved", keys=mine, upto=self._journal.watermark)
+            mark = frames.control("saved", keys=mine, upto=self._journal.watermark)
             self._hub.tell(self._hub.of_user(author_id), mark)
         for conversation in {entry.message.conversation.key for entry in entries}:
             self._mark_saved(conversation)
-        while len(self._known) > _KEYS_REMEMBERED and next(iter(self._known.values())).saved.done():
-            self._known.popitem(last=False)
 
     def _publish_saved(self, conversation: Hashable) -> None:
-        self._hub.publish(str(conversation), hub.control("saved", upto=self._journal.watermark))
+        self._hub.publish(str(conversation), frames.control("saved", upto=self._journal.watermark))
 
     def _lost(self, entries: Sequence[Entry]) -> None:
         """Take back what everybody has seen and nobody will find on the disk."""
@@ -177,81 +168,30 @@ class Messaging:
                 reason = language.gettext(_GIVEN_UP)
             facts = {"key": message.key, "id": message.id, "change": message.is_change}
             self._hub.tell(
-                self._hub.of_user(message.author_id), hub.control("failed", **facts, reason=reason, retry=True)
+                self._hub.of_user(message.author_id), frames.control("failed", **facts, reason=reason, retry=True)
             )
         for conversation, ids in gone.items():
-            self._hub.publish(conversation, hub.frame(self._render.removed(ids)))
+            self._hub.publish(conversation, frames.frame(self._render.removed(ids)))
         self._do(self._unread.tell_everybody())
 
     def _put_back(self, entry: Entry) -> Message | None:
         """Show again what stood before a change that is lost, and return it; forget a message that is lost."""
         if entry.before is None:
-            self._known.pop((entry.message.author_id, entry.message.key), None)
+            self._retries.forget(entry)
             return None
         before = replace(entry.before, rev=self._stamper.next())  # pages must take it for newer than what they show
-        self._hub.publish(before.conversation.key, hub.frame(self._render.messages([before])))
+        self._hub.publish(before.conversation.key, frames.frame(self._render.messages([before])))
         return before
 
     def _health(self, healthy: bool) -> None:
-        self._hub.publish_everywhere(hub.control("storage", healthy=healthy))
+        self._hub.publish_everywhere(frames.control("storage", healthy=healthy))
         if healthy:  # what was put back is on the disk too
-            self._hub.publish_everywhere(hub.control("saved", upto=self._journal.watermark))
+            self._hub.publish_everywhere(frames.control("saved", upto=self._journal.watermark))
 
     def _do(self, chore: Awaitable[None]) -> None:
         task = asyncio.ensure_future(chore)
         self._chores.add(task)
         task.add_done_callback(self._chores.discard)
-
-    # --- a page comes (back) ----------------------------------------------------------------------------------------
-
-    async def catch_up(
-        self,
-        listener: Listener,
-        conversation: Conversation | None,
-        since: int | None,
-        epoch: str | None,
-        send: Callable[[str], Awaitable[None]],
-    ) -> None:
-        """Bring a connection from its cursor to now, and let it go on live: the only way to connect.
-
-        ``send`` writes a text frame and waits for the connection to take it. All of what was missed, or nothing of it
-        (``recovered`` false): never part of a gap.
-        """
-        key = conversation.key if conversation else None
-        self._hub.join(listener, key)  # from here on its live frames gather
-        pending = [entry.message for entry in self._journal.pending if entry.message.conversation == conversation]
-        missed = await self._missed(conversation, since, epoch)
-        await send(self._hello(key, recovered=missed is not None))
-        rows = missed or []
-        for start in range(0, len(rows), _CHUNK):
-            await send(self._render.messages(rows[start : start + _CHUNK]))
-        # A message may be saved between the copy of the pending ones and the query, or after it: what is in
-        # neither the rows nor the gathered frames is in the copy.
-        seen = {message.id: message.rev for message in rows}
-        rest = [message for message in pending if message.rev > seen.get(message.id, 0)]
-        first = hub.frame(self._render.messages(rest)) if rest else b""
-        self._hub.go_live(listener, first, hub.control("ready", conversation=key, upto=self._journal.watermark))
-
-    async def _missed(
-        self, conversation: Conversation | None, since: int | None, epoch: str | None
-    ) -> list[Message] | None:
-        if conversation is None or since is None:
-            return []
-        if epoch != self.epoch or since > self._stamper.last:
-            return None
-        return await self.history.missed(conversation, since, _MISSED_LIMIT)
-
-    def _hello(self, conversation: str | None, *, recovered: bool) -> str:
-        limits = {"content": CONTENT_LIMIT, "pictures": PICTURES_LIMIT, "picture_bytes": PICTURE_BYTES}
-        return hub.note(
-            "hello",
-            conversation=conversation,
-            epoch=self.epoch,
-            boot=self.boot,
-            recovered=recovered,
-            healthy=self._journal.healthy,
-            limits=limits,
-        )
 
     def settled(self, message: Message) -> Entry:
         """Return what becomes of a revision that stands already: its pending entry, or one that is saved."""

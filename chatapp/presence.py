@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
-from chatapp import clock, hub
-from chatapp.hub import Hub, Listener
+from chatapp import clock, frames
+from chatapp.audience import Listener
+from chatapp.hub import Hub
 from chatapp.pace import Pace
 from chatapp.records import User
 from chatapp.render import Render
@@ -22,6 +23,7 @@ class Presence:
         self._hub = hub
         self._render = render
         self._shown: set[int] = set()  # who everybody was last told is here
+        self._greeting: bytes | None = None  # of them
         self._typed: dict[tuple[int, str], float] = {}
         self._newcomers: list[User] = []
         self.changed = Pace(_PACE, self._publish)
@@ -33,8 +35,13 @@ class Presence:
         return self._hub.users()
 
     def greeting(self) -> bytes:
-        """Return the frame that tells a new connection who is here."""
-        return hub.frame(self._render.presence(online=sorted(self.online)))
+        """Return the frame that tells a new connection who is here, but for the last comings and goings.
+
+        Those follow for everybody. So the list is written once for a thousand people who come at the same moment.
+        """
+        if self._greeting is None:
+            self._greeting = frames.frame(self._render.presence(online=sorted(self._shown)))
+        return self._greeting
 
     def registered(self, user: User) -> None:
         """Tell everybody that there is somebody new: their lists of people were drawn before."""
@@ -43,7 +50,7 @@ class Presence:
 
     def _publish_newcomers(self, _: Hashable) -> None:
         users, self._newcomers = self._newcomers, []
-        self._hub.publish_everywhere(hub.frame(self._render.newcomers(users)))
+        self._hub.publish_everywhere(frames.frame(self._render.newcomers(users)))
 
     def typing(self, listener: Listener, user: User) -> None:
         """Tell the listener's conversation that its person is typing, now and then."""
@@ -55,11 +62,11 @@ class Presence:
         if len(self._typed) > _TYPISTS:
             self._typed.clear()
         self._typed[key] = now
-        self._hub.publish(listener.conversation, hub.frame(self._render.typing(user)), fleeting=True)
+        self._hub.publish(listener.conversation, frames.frame(self._render.typing(user)), fleeting=True)
 
     def _publish(self, _: Hashable) -> None:
         online = self.online
         came, left = sorted(online - self._shown), sorted(self._shown - online)
         if came or left:
-            self._shown = online
-            self._hub.publish_everywhere(hub.frame(self._render.presence(came=came, left=left)), fleeting=True)
+            self._shown, self._greeting = online, None
+            self._hub.publish_everywhere(frames.frame(self._render.presence(came=came, left=left)), fleeting=True)

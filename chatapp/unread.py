@@ -7,8 +7,9 @@ import logging
 from collections.abc import Hashable
 from urllib.parse import quote
 
-from chatapp import hub
-from chatapp.hub import Hub, Listener
+from chatapp import frames
+from chatapp.audience import Listener
+from chatapp.hub import Hub
 from chatapp.journal import Journal
 from chatapp.pace import Pace
 from chatapp.records import Conversation, Message, User
@@ -50,7 +51,7 @@ class Unread:
         news = self._news.pop(conversation.key, [])
         pairs = [(message.id, message.author_id) for message in news]
         if conversation.pair is None:
-            self._hub.publish_elsewhere(conversation.key, hub.frame(self._render.unread(conversation.key, pairs)))
+            self._hub.publish_elsewhere(conversation.key, frames.frame(self._render.unread(conversation.key, pairs)))
             return
         for person in set(conversation.pair):
             elsewhere = [
@@ -58,7 +59,7 @@ class Unread:
             ]
             if elsewhere:
                 link = self._link(conversation, person)
-                self._hub.tell(elsewhere, hub.frame(self._render.unread(conversation.key, pairs, link)))
+                self._hub.tell(elsewhere, frames.frame(self._render.unread(conversation.key, pairs, link)))
 
     def _link(self, conversation: Conversation, reader: int) -> Link | None:
         other = self._names.get(conversation.other(reader))
@@ -101,7 +102,7 @@ class Unread:
             counted = message.author_id != user_id and message.conversation.admits(user_id)
             if counted and message.id > counts.reads.get(key, 0):
                 unread[key] = unread.get(key, 0) + 1
-        return hub.control("unread", counts=unread, reads=counts.reads, upto=self._journal.passed())
+        return frames.control("unread", counts=unread, reads=counts.reads, upto=self._journal.passed())
 
     async def tell(self, user_id: int) -> None:
         """Send a person's exact counts to all of their connections."""

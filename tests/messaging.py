@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 
-from chatapp import hub, render, resources
+from chatapp import render, resources
+from chatapp.audience import Listener
 from chatapp.clock import Stamper
-from chatapp.hub import Hub, Listener
+from chatapp.hub import Hub
 from chatapp.journal import Journal
 from chatapp.messaging import Messaging
 from chatapp.records import Conversation, Draft, Message, User
@@ -60,13 +61,13 @@ class Page:
         self.wire = Wire()
         self.listener = Listener(self.wire, user.id)
 
-    async def send(self, text: str) -> None:
-        self.wire.write(hub.frame(text))
+    async def send(self, frame: bytes) -> None:
+        self.wire.write(frame)
         await asyncio.sleep(0)
 
     async def catch_up(self, room: Conversation | None, since: int | None, epoch: str | None) -> None:
-        await self.chat.messaging.catch_up(
-            self.listener, room, since, self.chat.messaging.epoch if epoch is None else epoch, self.send
+        await self.chat.messaging.resume.catch_up(
+            self.listener, room, since, self.chat.messaging.resume.epoch if epoch is None else epoch, self.send
         )
 
     @property

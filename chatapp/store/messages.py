@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from chatapp.records import ID_LIMIT, Conversation, Message, Picture, Room
 from chatapp.store import saving
@@ -61,17 +62,21 @@ class Messages:
 
         Raise Busy, Unwritable, or the database's own error when a row itself cannot be written.
         """
-        async with self._database.transaction() as db:
+        facts = [(watermark, "watermark"), (ceiling, "ceiling")]
+
+        def write(db: sqlite3.Connection) -> None:
             for message_id, before in undo:
-                await (saving.change(db, before, undoing=True) if before else saving.delete(db, message_id))
-            await saving.insert(db, [message for message in batch if not message.is_change])
+                if before is None:
+                    saving.delete(db, message_id)
+                else:
+                    saving.change(db, before, undoing=True)
+            saving.insert(db, [message for message in batch if not message.is_change])
             for message in batch:
                 if message.is_change:
-                    await saving.change(db, message)
-            await db.executemany(
-                "UPDATE meta SET value = max(value, ?) WHERE name = ?",
-                [(watermark, "watermark"), (ceiling, "ceiling")],
-            )
+                    saving.change(db, message)
+            db.executemany("UPDATE meta SET value = max(value, ?) WHERE name = ?", facts)
+
+        await self._database.write(write)
 
     async def page(
         self,
@@ -120,13 +125,15 @@ class Messages:
         rows = await self._database.rows(f"{select} AND rev > ? ORDER BY rev LIMIT ?", (place, since, limit + 1))
         return sorted((_message(conversation, row) for row in rows), key=lambda message: message.id)
 
-    async def keyed(self, author_id: int, key: str) -> Message | None:
-        """Return the message that an author posted under a key."""
-        row = await self._database.row(
-            "SELECT conversation, message_id FROM message_keys WHERE author_id = ? AND key = ?", (author_id, key)
+    async def posted(self, keys: Iterable[tuple[int, str]]) -> dict[tuple[int, str], tuple[Conversation, int]]:
+        """Return where the messages are that authors posted under keys: those of an author id and a key that exist."""
+        rows = await self._database.rows(
+            "SELECT k.author_id, k.key, k.conversation, k.message_id FROM json_each(?) AS asked"
+            " JOIN message_keys AS k ON k.author_id = json_extract(asked.value, '$[0]')"
+            " AND k.key = json_extract(asked.value, '$[1]')",
+            (json.dumps([*keys]),),
         )
-        message = await self.message(conversation_of(row[0]), row[1]) if row else None
-        return replace(message, key=key) if message else None
+        return {(row[0], row[1]): (conversation_of(row[2]), row[3]) for row in rows}
 
     async def message(self, conversation: Conversation, message_id: int) -> Message | None:
         """Return one message of a conversation."""
@@ -158,8 +165,7 @@ class Messages:
 
     async def erase_removed(self) -> None:
         """Erase for good what was removed so long ago that nobody can take it back any more."""
-        async with self._database.transaction() as db:
-            await saving.erase(db)
+        await self._database.write(saving.erase)
 
     async def conversation(self, message_id: int) -> list[Conversation]:
         """Return where a message id was used: at most one place since ids have one counter, two before."""

@@ -1,11 +1,9 @@
-"""How messages and their later revisions are written, inside the transaction of whoever calls."""
+"""How messages and their later revisions are written: inside a transaction, in the thread that writes."""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-
-import aiosqlite
 
 from chatapp import clock
 from chatapp.records import Message
@@ -13,89 +11,89 @@ from chatapp.records import Message
 _TAKE_BACK_SECONDS = 60  # a removal can be taken back for ten seconds; this leaves room for a slow network
 
 
-async def insert(db: aiosqlite.Connection, batch: Sequence[Message]) -> None:
+def insert(db: sqlite3.Connection, batch: Sequence[Message]) -> None:
     """Insert new messages in id order, with their keys and pictures."""
     rooms = [message for message in batch if message.conversation.pair is None]
     directs = [message for message in batch if message.conversation.pair is not None]
     if rooms:
-        await _insert_rooms(db, rooms)
+        _insert_rooms(db, rooms)
     if directs:
-        await _insert_directs(db, directs)
-    await db.executemany(
+        _insert_directs(db, directs)
+    db.executemany(
         "INSERT INTO message_keys VALUES (?, ?, ?, ?)",
         [(message.author_id, message.key, message.conversation.key, message.id) for message in batch],
     )
-    await _claim_pictures(db, batch)
+    _claim_pictures(db, batch)
 
 
-async def change(db: aiosqlite.Connection, message: Message, *, undoing: bool = False) -> None:
+def change(db: sqlite3.Connection, message: Message, *, undoing: bool = False) -> None:
     """Make a later revision of a message the current one; keep what it said before.
 
     ``undoing`` puts an earlier one back, if the message came to be at all.
     """
     table, place = ("messages", "room") if message.conversation.pair is None else ("private_messages", "conversation")
     key, rev = message.conversation.key, message.rev
-    await (_forget_versions(db, message) if undoing else _keep_version(db, message, table, place))
-    changed = await db.execute(
+    (_forget_versions(db, message) if undoing else _keep_version(db, message, table, place))
+    changed = db.execute(
         f"UPDATE {table} SET message = ?, rev = ?, edited_at = ?, removed_at = ? WHERE id = ? AND {place} = ?",  # noqa: S608
         (message.content, rev, message.edited_at, clock.timestamp() if message.removed else None, message.id, key),
     )
     if changed.rowcount != 1 and not undoing:
         raise sqlite3.IntegrityError("the message of this change is gone")
     if message.removed:
-        await db.execute("INSERT OR REPLACE INTO removals VALUES (?, ?, ?)", (key, message.id, clock.unix_time()))
+        db.execute("INSERT OR REPLACE INTO removals VALUES (?, ?, ?)", (key, message.id, clock.unix_time()))
     else:
-        await db.execute("DELETE FROM removals WHERE conversation = ? AND message_id = ?", (key, message.id))
+        db.execute("DELETE FROM removals WHERE conversation = ? AND message_id = ?", (key, message.id))
 
 
-async def _keep_version(db: aiosqlite.Connection, message: Message, table: str, place: str) -> None:
-    await db.execute(
+def _keep_version(db: sqlite3.Connection, message: Message, table: str, place: str) -> None:
+    db.execute(
         f"INSERT OR IGNORE INTO message_versions SELECT {place}, id, rev, message, coalesce(edited_at, created_at)"  # noqa: S608
         f" FROM {table} WHERE id = ? AND {place} = ? AND message <> ? AND removed_at IS NULL",
         (message.id, message.conversation.key, message.content),
     )
 
 
-async def _forget_versions(db: aiosqlite.Connection, before: Message) -> None:
+def _forget_versions(db: sqlite3.Connection, before: Message) -> None:
     """Take out of the versions the revision that stands again, and what was made of it."""
     place = (before.conversation.key, before.id)
-    await db.execute(
+    db.execute(
         "DELETE FROM message_versions WHERE conversation = ? AND message_id = ? AND rev >= (SELECT min(rev)"
         " FROM message_versions WHERE conversation = ? AND message_id = ? AND content = ? AND created_at = ?)",
         (*place, *place, before.content, before.edited_at or before.created_at),
     )
 
 
-async def erase(db: aiosqlite.Connection) -> None:
+def erase(db: sqlite3.Connection) -> None:
     """Erase the texts and pictures of messages that were removed some time ago, all of their versions."""
     long_ago = clock.unix_time() - _TAKE_BACK_SECONDS
     for key, message_id in list(
-        await db.execute_fetchall("SELECT conversation, message_id FROM removals WHERE removed_at < ?", (long_ago,))
+        db.execute("SELECT conversation, message_id FROM removals WHERE removed_at < ?", (long_ago,))
     ):
         table, place = ("private_messages", "conversation") if key.startswith("@") else ("messages", "room")
-        await db.execute(
+        db.execute(
             f"UPDATE {table} SET message = '', msg_type = 'text'"  # noqa: S608
             f" WHERE id = ? AND {place} = ? AND removed_at IS NOT NULL",
             (message_id, key),
         )
         for gone in ("message_versions", "pictures", "removals"):
-            await db.execute(f"DELETE FROM {gone} WHERE conversation = ? AND message_id = ?", (key, message_id))  # noqa: S608
+            db.execute(f"DELETE FROM {gone} WHERE conversation = ? AND message_id = ?", (key, message_id))  # noqa: S608
 
 
 def _kind(message: Message) -> str:
     return "image" if message.pictures else "text"
 
 
-async def _insert_rooms(db: aiosqlite.Connection, batch: Sequence[Message]) -> None:
-    await db.executemany(
+def _insert_rooms(db: sqlite3.Connection, batch: Sequence[Message]) -> None:
+    db.executemany(
         "INSERT INTO messages (id, rev, room, author_id, sender, message, msg_type, created_at)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         [(m.id, m.rev, m.conversation.room, m.author_id, m.author, m.content, _kind(m), m.created_at) for m in batch],
     )
 
 
-async def _insert_directs(db: aiosqlite.Connection, batch: Sequence[Message]) -> None:
-    await db.executemany(
+def _insert_directs(db: sqlite3.Connection, batch: Sequence[Message]) -> None:
+    db.executemany(
         "INSERT INTO private_messages"
         " (id, rev, conversation, sender_id, sender, receiver_id, receiver, message, msg_type, created_at)"
         " SELECT ?, ?, ?, ?, ?, id, username, ?, ?, ? FROM users WHERE id = ?",
@@ -114,7 +112,7 @@ async def _insert_directs(db: aiosqlite.Connection, batch: Sequence[Message]) ->
             for m in batch
         ],
     )
-    await db.executemany(
+    db.executemany(
         "INSERT INTO directs VALUES (?, ?, ?, ?)"
         " ON CONFLICT DO UPDATE SET latest_id = max(latest_id, excluded.latest_id)",
         [
@@ -125,12 +123,12 @@ async def _insert_directs(db: aiosqlite.Connection, batch: Sequence[Message]) ->
     )
 
 
-async def _claim_pictures(db: aiosqlite.Connection, batch: Sequence[Message]) -> None:
+def _claim_pictures(db: sqlite3.Connection, batch: Sequence[Message]) -> None:
     claims = [
         (message.id, position, picture.id) for message in batch for position, picture in enumerate(message.pictures)
     ]
     if claims:
-        claimed = await db.executemany(
+        claimed = db.executemany(
             "UPDATE pictures SET message_id = ?, position = ? WHERE id = ? AND message_id IS NULL", claims
         )
         # A clock that jumped ahead may have swept one; no message ever points at a missing picture.
@@ -138,14 +136,14 @@ async def _claim_pictures(db: aiosqlite.Connection, batch: Sequence[Message]) ->
             raise sqlite3.IntegrityError("a picture of this message is gone, or belongs to another one")
 
 
-async def delete(db: aiosqlite.Connection, message_id: int) -> None:
+def delete(db: sqlite3.Connection, message_id: int) -> None:
     for trace in ("message_versions", "removals"):  # of changes that were committed with it
-        await db.execute(
+        db.execute(
             f"DELETE FROM {trace} WHERE message_id = ?1 AND conversation IN (SELECT room FROM messages WHERE id = ?1"  # noqa: S608
             " UNION ALL SELECT conversation FROM private_messages WHERE id = ?1)",
             (message_id,),
         )
-    await db.execute("DELETE FROM messages WHERE id = ?", (message_id,))
-    await db.execute("DELETE FROM private_messages WHERE id = ?", (message_id,))
-    await db.execute("DELETE FROM message_keys WHERE message_id = ?", (message_id,))
-    await db.execute("UPDATE pictures SET message_id = NULL WHERE message_id = ?", (message_id,))
+    db.execute("DELETE FROM messages WHERE id = ?", (message_id,))
+    db.execute("DELETE FROM private_messages WHERE id = ?", (message_id,))
+    db.execute("DELETE FROM message_keys WHERE message_id = ?", (message_id,))
+    db.execute("UPDATE pictures SET message_id = NULL WHERE message_id = ?", (message_id,))

@@ -10,11 +10,13 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
-from aiohttp import WSMsgType, web
+from aiohttp import web
 
-from chatapp import hub, language
-from chatapp.hub import Listener
+from chatapp import frames, language
+from chatapp.audience import Listener
+from chatapp.hub import Hub
 from chatapp.journal import Entry
+from chatapp.messaging import Messaging
 from chatapp.presence import Presence
 from chatapp.records import ID_LIMIT, Draft, NotFound, Rejected, User, sentence
 from chatapp.revisions import Target
@@ -22,6 +24,7 @@ from chatapp.store import Busy, Unwritable
 from chatapp.unread import Unread
 from chatapp.web import keys, places, posting, sessions
 from chatapp.web.places import Place
+from chatapp.web.websocket import WebSocket
 
 log = logging.getLogger("chatapp.web")
 
@@ -31,57 +34,72 @@ _HONEST = {"changed", "removed", "too_late", "left"}  # refusals that a well-mea
 Frame = dict[str, Any]
 
 
-class Connection:
-    """One socket: its frames in, one after the other, and what they lead to."""
+class Connection(WebSocket):
+    """One person's socket: their frames in, one after the other, and what they lead to."""
 
-    __slots__ = ("_hub", "_listener", "_me", "_messaging", "_place", "_request", "_ws")
+    __slots__ = ("_listener", "_me", "_place", "app")
 
-    def __init__(
-        self, request: web.Request, ws: web.WebSocketResponse, listener: Listener, me: User, place: Place | None
+    def __init__(  # noqa: PLR0913 - whose it is and where
+        self,
+        app: web.Application,
+        transport: asyncio.Transport,
+        listener: Listener,
+        me: User,
+        place: Place | None,
+        limit: int,
     ) -> None:
-        self._request = request
-        self._ws = ws
+        super().__init__(transport, limit)
+        self.app = app
         self._listener = listener
         self._me = me
         self._place = place
-        self._hub = request.app[keys.hub]
-        self._messaging = request.app[keys.messaging]
+
+    @property
+    def closed(self) -> bool:
+        """Tell whether a close frame was sent: nothing more is said, and nothing more is listened to."""
+        return self._listener.closed
+
+    @property
+    def _hub(self) -> Hub:
+        return self.app[keys.hub]
+
+    @property
+    def _messaging(self) -> Messaging:
+        return self.app[keys.messaging]
 
     @property
     def _presence(self) -> Presence:
-        return self._request.app[keys.presence]
+        return self.app[keys.presence]
 
     @property
     def _unread(self) -> Unread:
-        return self._request.app[keys.unread]
+        return self.app[keys.unread]
 
-    async def serve(self, since: str | None, epoch: str | None) -> None:
-        """Catch up, then read frames until the connection ends."""
-        try:
-            await self._catch_up(since, epoch)
-            # Only now would it be found by whoever ends its session; that may have happened while it was opened.
-            still = await sessions.is_open(self._request, self._listener.session_id)
-            if not (still or self._listener.closed):
-                self._hub.close(self._listener, sessions.CLOSED)
-            self._presence.changed()
-            async for message in self._ws:
-                if message.type is WSMsgType.TEXT:
-                    await self._receive(message.data)
-                elif message.type is WSMsgType.BINARY:
-                    self._hub.close(self._listener, 1003, "text only")
-        except ConnectionError:
-            pass  # it went while something was written; it will resume
-        finally:
-            self._hub.leave(self._listener)
-            self._presence.changed()
-            if self._listener.closed:
-                self._listener.transport.close()  # the goodbye was said and answered
-            elif self._listener.transport.get_write_buffer_size():
-                # close() waits for a reader that may never read.
-                self._listener.transport.abort()
+    async def enter(self, refusal: Callable[[], int | None], since: str | None, epoch: str | None) -> None:
+        """Catch up and go on live, unless there is a close code as a refusal."""
+        self.app[keys.sockets].add(self)
+        if code := refusal():
+            self.shut(code)
+            return
+        await self._catch_up(since, epoch)  # it joins before it waits: a limit is never passed by two at once
+        # Only now would it be found by whoever ends its session; that may have happened while it was opened.
+        if not (await sessions.is_open(self, self._listener.session_id) or self.closed):
+            self.shut(sessions.CLOSED)
+        self._presence.changed()
 
-    async def _receive(self, text: str) -> None:
-        if self._listener.closed:
+    def shut(self, code: int, reason: str = "") -> None:
+        """Say goodbye, with a code."""
+        self._hub.close(self._listener, code, reason)
+
+    def left(self) -> None:
+        """Forget this connection."""
+        self._hub.leave(self._listener)
+        self._presence.changed()
+        self.app[keys.sockets].discard(self)
+
+    async def received(self, text: str) -> None:
+        """Do what a frame asks for, or say why not."""
+        if self.closed:
             return  # it was told to go
         key: object = None
         try:
@@ -102,11 +120,11 @@ class Connection:
 
     def _refuse(self, key: object, refusal: Rejected) -> None:
         nonsense = not refusal.retry and refusal.code not in _HONEST
-        if nonsense and self._request.app[keys.limits].nonsense.take(self._me.id):
-            self._hub.close(self._listener, _ABUSE, "too many bad frames")
+        if nonsense and self.app[keys.limits].nonsense.take(self._me.id):
+            self.shut(_ABUSE, "too many bad frames")
             return
         self._tell(
-            hub.control(
+            frames.control(
                 "refused",
                 key=key if isinstance(key, str) and key.isascii() else None,  # half a character cannot be sent back
                 code=refusal.code,
@@ -128,7 +146,7 @@ class Connection:
     async def image(self, frame: Frame) -> None:
         """Post a picture as the original program's client sends it."""
         data = posting.decoded(frame.get("content"))
-        picture = await posting.keep_picture(self._request, self._me, self._here(), data, "picture")
+        picture = await posting.keep_picture(self, self._me, self._here(), data, "picture")
         await self._post(Draft.parse("", frame.get("key", secrets.token_urlsafe(16)), (picture,)))
 
     async def revise(self, frame: Frame) -> None:
@@ -136,8 +154,8 @@ class Connection:
         message_id, rev, key = _number(frame.get("id")), _number(frame.get("rev")), frame.get("key")
         if message_id is None or rev is None:
             raise Rejected("not_found", sentence("There is no such message."))
-        revisions, target = self._request.app[keys.revisions], Target(self._here().conversation, message_id, rev)
-        posting.take_turn(self._request, self._me)
+        revisions, target = self.app[keys.revisions], Target(self._here().conversation, message_id, rev)
+        posting.take_turn(self, self._me)
         match frame["type"]:
             case "edit":
                 entry, settled = await revisions.edit(self._me, target, frame.get("content"), key)
@@ -156,7 +174,7 @@ class Connection:
     async def _post(self, draft: Draft) -> None:
         place = self._here()
         posting.check_reader(place)
-        posting.take_turn(self._request, self._me)
+        posting.take_turn(self, self._me)
         entry, again = await self._messaging.post(self._me, place.conversation, draft, place.person)
         if again:
             self._settle(draft.key, entry)
@@ -164,29 +182,29 @@ class Connection:
     def _settle(self, key: str, entry: Entry) -> None:
         """Answer a retry, or the same change under another key, with what became of the first try."""
         facts = {"rev": entry.message.rev} if entry.message.is_change else {}
-        self._tell(hub.control("sent", key=key, id=entry.message.id, **facts))
+        self._tell(frames.control("sent", key=key, id=entry.message.id, **facts))
         if entry.saved.done():
             self._mark_saved(key, entry.saved)
         elif key != entry.message.key:  # the journal tells of its own key only
             entry.saved.add_done_callback(partial(self._mark_saved, key))
 
     def _mark_saved(self, key: str, saved: asyncio.Future[bool]) -> None:
-        if saved.result() and not self._listener.closed:
-            self._tell(hub.control("saved", keys=[key], upto=self._messaging.watermark))
+        if saved.result() and not self.closed:
+            self._tell(frames.control("saved", keys=[key], upto=self._messaging.watermark))
 
     async def join(self, frame: Frame) -> None:
         """Move to another conversation on the same socket, and catch up there."""
         nowhere = frame.get("room") is None and frame.get("direct") is None
-        self._place = None if nowhere else await places.find(self._request, self._me, frame)
+        self._place = None if nowhere else await places.find(self, self._me, frame)
         await self._catch_up(frame.get("since"), frame.get("epoch"))
 
     async def _catch_up(self, since: object, epoch: object) -> None:
-        await self._messaging.catch_up(
+        await self._messaging.resume.catch_up(
             self._listener,
             self._place.conversation if self._place else None,
             _number(since),
             epoch if isinstance(epoch, str) else None,
-            self._ws.send_str,
+            self.send,
         )
         self._tell(self._presence.greeting())
         await self._unread.greet(self._listener)
@@ -203,7 +221,7 @@ class Connection:
 
     async def beat(self, frame: Frame) -> None:
         """Answer a sign of life."""
-        self._tell(hub.control("beat"))
+        self._tell(frames.control("beat"))
 
 
 _ACTIONS: dict[str, Callable[[Connection, Frame], Awaitable[None]]] = {

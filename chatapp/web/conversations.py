@@ -65,7 +65,7 @@ async def show(  # noqa: PLR0913 - a page and how it is to be shown
         # Without scripts a page looks for news on a timer, but not while its reader has something to lose.
         "renewing": not page.newer and not content and "pause" not in request.query,
         "cursor": page.watermark,
-        "epoch": request.app[keys.messaging].epoch,
+        "epoch": request.app[keys.messaging].resume.epoch,
         "read": read,
         "focus": focus,
         "draft": {"content": content, "error": error},

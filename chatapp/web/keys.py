@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from aiohttp import web
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from chatapp.store import Store
     from chatapp.unread import Unread
     from chatapp.web.limits import Limits
+    from chatapp.web.sockets import Sockets
 
 settings: web.AppKey[Settings] = web.AppKey("settings")
 store: web.AppKey[Store] = web.AppKey("store")
@@ -36,7 +37,18 @@ leaving: web.AppKey[Leaving] = web.AppKey("leaving")
 revisions: web.AppKey[Revisions] = web.AppKey("revisions")
 unread: web.AppKey[Unread] = web.AppKey("unread")
 limits: web.AppKey[Limits] = web.AppKey("limits")
+sockets: web.AppKey[Sockets] = web.AppKey("sockets")
 failed: web.AppKey[asyncio.Event] = web.AppKey("failed")  # set when the server stops because a part of it died
+
+
+class Asker(Protocol):
+    """A request or a socket: what a question about the application comes from."""
+
+    @property
+    def app(self) -> web.Application:
+        """Return the application."""
+        ...
+
 
 session: web.RequestKey[Session | None] = web.RequestKey("session")
 request_id: web.RequestKey[str] = web.RequestKey("request_id")

@@ -26,23 +26,23 @@ class Place:
     person: User | None = None
 
 
-async def find(request: web.Request, me: User, names_given: Mapping[str, object]) -> Place:
+async def find(asker: keys.Asker, me: User, names_given: Mapping[str, object]) -> Place:
     """Return the place that ``room`` or ``direct`` names. Raise NotFound."""
     room, direct = names_given.get("room"), names_given.get("direct")
     if isinstance(room, str):
-        for known in await request.app[keys.store].messages.rooms():
+        for known in await asker.app[keys.store].messages.rooms():
             if known.id == room:
                 return of_room(known)
     elif isinstance(direct, str):
-        person = await request.app[keys.store].accounts.named(direct, names.key(direct))
-        if person is not None and (not person.left or await _knew(request, me, person)):
+        person = await asker.app[keys.store].accounts.named(direct, names.key(direct))
+        if person is not None and (not person.left or await _knew(asker, me, person)):
             return of_person(me, person)
     raise NotFound
 
 
-async def _knew(request: web.Request, me: User, person: User) -> bool:
+async def _knew(asker: keys.Asker, me: User, person: User) -> bool:
     """Tell whether two people have talked: only then is one who has left to be found."""
-    counts = await request.app[keys.store].marks.counts(me.id)
+    counts = await asker.app[keys.store].marks.counts(me.id)
     return any(other.id == person.id for _, other in counts.directs)
 
 

@@ -87,9 +87,9 @@ def check_reader(place: Place) -> None:
         raise Rejected("left", sentence("This person has left the chat, so nobody would read this."))
 
 
-def take_turn(request: web.Request, me: User) -> None:
+def take_turn(asker: keys.Asker, me: User) -> None:
     """Count one message of a person. Raise Rejected when there were too many."""
-    wait = request.app[keys.limits].messages.take(me.id)
+    wait = asker.app[keys.limits].messages.take(me.id)
     if wait:
         reason = sentence("You are sending too fast. This goes out in a moment.")
         raise Rejected("rate_limited", reason, retry=True, retry_after=round(wait + 0.05, 2))
@@ -179,27 +179,27 @@ async def _picture(  # noqa: PLR0913 - one picture and where it belongs
     return await keep_picture(request, me, place, data, name)
 
 
-async def keep_picture(request: web.Request, me: User, place: Place, data: bytes, name: str) -> Picture:
+async def keep_picture(asker: keys.Asker, me: User, place: Place, data: bytes, name: str) -> Picture:
     """Check, re-encode and store a picture that its person may now post. Raise Rejected."""
-    wait = request.app[keys.limits].uploads.take(me.id)
+    wait = asker.app[keys.limits].uploads.take(me.id)
     if wait:
         raise Rejected("rate_limited", _WAIT, retry=True, retry_after=round(wait + 0.5, 1))
-    request.app[keys.messaging].refuse_when_unable()  # a picture whose message is refused would stay behind
-    _check_room(request)
-    prepared = await request.app[keys.images].prepare(data, name)
-    if request.app[keys.limits].upload_bytes.take(me.id, len(prepared.data) + len(prepared.thumb)):
+    asker.app[keys.messaging].refuse_when_unable()  # a picture whose message is refused would stay behind
+    _check_room(asker)
+    prepared = await asker.app[keys.images].prepare(data, name)
+    if asker.app[keys.limits].upload_bytes.take(me.id, len(prepared.data) + len(prepared.thumb)):
         reason = sentence("You have sent {limit} MB of pictures within a day; that is the limit. Try again tomorrow.")
-        raise Rejected("upload_quota", reason, limit=request.app[keys.settings].upload_megabytes)
+        raise Rejected("upload_quota", reason, limit=asker.app[keys.settings].upload_megabytes)
     try:
-        return await request.app[keys.store].pictures.add(me.id, place.conversation, prepared)
+        return await asker.app[keys.store].pictures.add(me.id, place.conversation, prepared)
     except (Busy, Unwritable) as error:
         reason = sentence("The message could not be saved.")
         raise Rejected("storage", reason, retry=True, retry_after=2) from error
 
 
-def _check_room(request: web.Request) -> None:
+def _check_room(asker: keys.Asker) -> None:
     """Keep the last of the disk for messages. Raise Rejected when a picture would take from it."""
-    settings = request.app[keys.settings]
+    settings = asker.app[keys.settings]
     if shutil.disk_usage(settings.database.parent).free < settings.free_megabytes * 2**20:
         reason = sentence("The server's disk is almost full, so it takes no pictures. Tell whoever runs it.")
         raise Rejected("disk_full", reason)

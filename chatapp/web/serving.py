@@ -40,7 +40,8 @@ class Runner(web.AppRunner):
 
     async def _make_server(self) -> web.Server:
         usual = await super()._make_server()
-        options = {"keepalive_timeout": KEEPALIVE_SECONDS, **self._kwargs}
+        # No browser packs what it sends, and with Brotli 500 bytes may unpack to gigabytes.
+        options = {"keepalive_timeout": KEEPALIVE_SECONDS, "auto_decompress": False, **self._kwargs}
         return Server(usual.request_handler, request_factory=usual.request_factory, **options)
 
 
@@ -49,7 +50,8 @@ class Server(web.Server):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._recent: dict[str, list[Connection]] = {}  # by address, the oldest first
+        # By address, the oldest first, with the moment at which each is looked at.
+        self._recent: dict[str, dict[Connection, asyncio.TimerHandle]] = {}
 
     def __call__(self) -> Connection:
         """Make a connection."""
@@ -60,33 +62,45 @@ class Server(web.Server):
         super().connection_made(handler, transport)
         assert isinstance(handler, Connection), "what __call__ made"
         peer = handler.peername
-        address = neighbourhood(peer[0]) if isinstance(peer, tuple) else ""
-        recent = self._recent.setdefault(address, [])
-        recent.append(handler)
-        self._loop.call_later(HEAD_SECONDS, self._look_at, address, handler)
+        handler.address = neighbourhood(peer[0]) if isinstance(peer, tuple) else ""
+        recent = self._recent.setdefault(handler.address, {})
+        recent[handler] = self._loop.call_later(HEAD_SECONDS, self._look_at, handler)
         if len(recent) == SILENT + 1:
-            self._loop.call_later(GRACE_SECONDS, self._thin_out, address)
+            self._loop.call_later(GRACE_SECONDS, self._thin_out, handler.address)
+
+    def connection_lost(self, handler: web.RequestHandler, exc: BaseException | None = None) -> None:
+        """Forget a connection that ended, or that became a WebSocket, which needs nothing of it."""
+        super().connection_lost(handler, exc)
+        assert isinstance(handler, Connection), "what __call__ made"
+        self._forget(handler)
 
     def _thin_out(self, address: str) -> None:
-        recent = self._recent.get(address, [])
-        recent[:] = [each for each in recent if each.silent]
-        while len(recent) > SILENT:
-            recent.pop(0).force_close()
+        recent = list(self._recent.get(address, ()))
+        for each in recent:
+            if not each.silent:
+                self._forget(each)
+        for each in [each for each in recent if each.silent][:-SILENT]:
+            each.force_close()
 
-    def _look_at(self, address: str, connection: Connection) -> None:
+    def _look_at(self, connection: Connection) -> None:
+        self._forget(connection)
         if connection.silent:
             connection.force_close()
-        recent = self._recent.get(address, [])
-        if connection in recent:
-            recent.remove(connection)
+
+    def _forget(self, connection: Connection) -> None:
+        recent = self._recent.get(connection.address, {})
+        if look := recent.pop(connection, None):
+            look.cancel()
         if not recent:
-            self._recent.pop(address, None)
+            self._recent.pop(connection.address, None)
 
 
 class Connection(web.RequestHandler):
     """One connection of a client."""
 
-    __slots__ = ()
+    __slots__ = ("address",)
+
+    address: str
 
     @property
     def silent(self) -> bool:

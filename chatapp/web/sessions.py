@@ -129,14 +129,14 @@ async def current(request: web.Request, cookie: aiohttp_session.Session) -> Sess
     return session
 
 
-async def is_open(request: web.Request, session_id: str) -> bool:
+async def is_open(asker: keys.Asker, session_id: str) -> bool:
     """Tell whether a session is live still: it may have been ended elsewhere since the request was recognised."""
-    return await request.app[keys.store].accounts.session(session_id, **ages(request)) is not None
+    return await asker.app[keys.store].accounts.session(session_id, **ages(asker)) is not None
 
 
-def ages(request: web.Request) -> dict[str, float]:
+def ages(asker: keys.Asker) -> dict[str, float]:
     """Return how old a session may become: the arguments of the store's questions."""
-    settings = request.app[keys.settings]
+    settings = asker.app[keys.settings]
     return {"idle_days": settings.session_idle_days or _FOREVER, "days": settings.session_days or _FOREVER}
 
 

@@ -26,15 +26,15 @@ class Forgetful:
 
 def drop_pending() -> None:
     """Leave out of every catch-up what is pending when it begins."""
-    from chatapp.messaging import Messaging
+    from chatapp.resume import Resume
 
-    made = Messaging.__init__
+    made = Resume.__init__
 
     def make(self: Any, *parts: Any, **options: Any) -> None:
         made(self, *parts, **options)
         self._journal = Forgetful(self._journal)
 
-    Messaging.__init__ = make  # type: ignore[method-assign]
+    Resume.__init__ = make  # type: ignore[method-assign]
 
 
 def sync_less() -> None:

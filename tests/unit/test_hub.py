@@ -7,8 +7,9 @@ import struct
 
 import pytest
 
-from chatapp import hub
-from chatapp.hub import Hub, Listener
+from chatapp.audience import Listener
+from chatapp.frames import frame
+from chatapp.hub import Hub
 from wire import Wire, frames
 
 
@@ -29,14 +30,14 @@ async def tick() -> None:
 
 @pytest.mark.parametrize("length", [0, 1, 125, 126, 65_535, 65_536, 200_000])
 def test_a_frame_of_any_length_can_be_taken_apart_again(length: int) -> None:
-    assert frames(hub.frame("x" * length)) == [(1, b"x" * length)]
+    assert frames(frame("x" * length)) == [(1, b"x" * length)]
 
 
 async def test_frames_of_one_tick_are_written_to_each_connection_once() -> None:
     room = Hub()
     wires = [listen(room)[1] for _ in range(3)]
-    room.publish("general", hub.frame("one"))
-    room.publish("general", hub.frame("two"))
+    room.publish("general", frame("one"))
+    room.publish("general", frame("two"))
     await tick()
     assert [(wire.texts, len(wire.writes)) for wire in wires] == [(["one", "two"], 1)] * 3
 
@@ -45,7 +46,7 @@ async def test_only_those_who_show_a_conversation_get_its_frames() -> None:
     room = Hub()
     _, here = listen(room, "general")
     _, there = listen(room, "tech")
-    room.publish("general", hub.frame("x"))
+    room.publish("general", frame("x"))
     await tick()
     assert (here.texts, there.texts) == (["x"], [])
 
@@ -53,8 +54,8 @@ async def test_only_those_who_show_a_conversation_get_its_frames() -> None:
 async def test_what_an_author_is_told_stands_before_the_rooms_frames_in_the_same_write() -> None:
     room = Hub()
     author, wire = listen(room)
-    room.publish("general", hub.frame("message"))
-    room.tell([author], hub.frame("sent"))
+    room.publish("general", frame("message"))
+    room.tell([author], frame("sent"))
     await tick()
     assert wire.texts == ["sent", "message"]
     assert len(wire.writes) == 1
@@ -65,7 +66,7 @@ async def test_news_go_to_everybody_elsewhere() -> None:
     _, here = listen(room, "general")
     _, there = listen(room, "tech")
     _, nowhere = listen(room, None)
-    room.publish_elsewhere("general", hub.frame("news"))
+    room.publish_elsewhere("general", frame("news"))
     await tick()
     assert (here.texts, there.texts, nowhere.texts) == ([], ["news"], ["news"])
 
@@ -74,14 +75,14 @@ async def test_a_listener_that_catches_up_gets_live_frames_between_the_first_and
     room = Hub()
     wire = Wire()
     listener = Listener(wire, 1)
-    room.publish("general", hub.frame("before it came"))
+    room.publish("general", frame("before it came"))
     room.join(listener, "general")
-    room.publish("general", hub.frame("live"))
+    room.publish("general", frame("live"))
     await tick()
     assert wire.writes == []
-    room.publish("general", hub.frame("same tick"))
-    room.go_live(listener, hub.frame("missed"), hub.frame("ready"))
-    room.publish("general", hub.frame("after"))
+    room.publish("general", frame("same tick"))
+    room.go_live(listener, frame("missed"), frame("ready"))
+    room.publish("general", frame("after"))
     await tick()
     assert wire.texts == ["missed", "live", "same tick", "ready", "after"]
 
@@ -89,7 +90,7 @@ async def test_a_listener_that_catches_up_gets_live_frames_between_the_first_and
 async def test_frames_queued_before_a_listener_joins_in_the_same_tick_are_not_for_it() -> None:
     room = Hub()
     _, early = listen(room)
-    room.publish("general", hub.frame("early"))
+    room.publish("general", frame("early"))
     _, late = listen(room)
     await tick()
     assert (early.texts, late.texts) == (["early"], [])
@@ -100,11 +101,11 @@ async def test_a_connection_over_the_limit_is_cut_and_the_others_go_on() -> None
     slow, slow_wire = listen(room)
     _, quick = listen(room)
     slow_wire.buffered = 1001
-    room.publish("general", hub.frame("x"))
+    room.publish("general", frame("x"))
     await tick()
     assert slow_wire.aborted
     assert slow.audience is None
-    room.publish("general", hub.frame("y"))
+    room.publish("general", frame("y"))
     await tick()
     assert quick.texts == ["x", "y"]
     assert slow_wire.texts == ["x"]
@@ -115,8 +116,8 @@ async def test_a_half_full_connection_gets_no_fleeting_frames_but_every_durable_
     _, slow = listen(room)
     _, quick = listen(room)
     slow.buffered = 600
-    room.publish("general", hub.frame("typing"), fleeting=True)
-    room.publish("general", hub.frame("message"))
+    room.publish("general", frame("typing"), fleeting=True)
+    room.publish("general", frame("message"))
     await tick()
     assert slow.texts == ["message"]
     assert quick.texts == ["message", "typing"]
@@ -127,7 +128,7 @@ async def test_a_listener_that_catches_up_too_slowly_is_cut() -> None:
     wire = Wire()
     room.join(Listener(wire, 1), "general")
     for _ in range(3):
-        room.publish("general", hub.frame("x" * 60))
+        room.publish("general", frame("x" * 60))
         await tick()
     assert wire.aborted
 
@@ -136,9 +137,9 @@ async def test_closing_a_session_says_the_code_and_nothing_after_it() -> None:
     room = Hub()
     _, mine = listen(room, session="mine")
     _, other = listen(room, session="other")
-    room.publish("general", hub.frame("x"))
+    room.publish("general", frame("x"))
     room.close_session("mine")
-    room.publish("general", hub.frame("y"))
+    room.publish("general", frame("y"))
     await tick()
     assert frames(b"".join(mine.writes))[-1] == (8, struct.pack("!H", 4401))
     assert "y" not in mine.texts
@@ -148,7 +149,7 @@ async def test_closing_a_session_says_the_code_and_nothing_after_it() -> None:
 async def test_closing_everything_sends_what_is_queued_first() -> None:
     room = Hub()
     _, wire = listen(room)
-    room.publish("general", hub.frame("last words"))
+    room.publish("general", frame("last words"))
     room.close_all()
     opcodes = [(opcode, payload[:2]) for opcode, payload in frames(b"".join(wire.writes))]
     assert opcodes == [(1, b"la"), (8, struct.pack("!H", 1012))]
@@ -159,8 +160,8 @@ async def test_switching_rooms_keeps_the_connection_and_moves_its_frames() -> No
     listener, wire = listen(room, "general")
     room.join(listener, "tech")
     room.go_live(listener, b"", b"")
-    room.publish("general", hub.frame("old"))
-    room.publish("tech", hub.frame("new"))
+    room.publish("general", frame("old"))
+    room.publish("tech", frame("new"))
     await tick()
     assert wire.texts == ["new"]
     assert room.count() == 1
@@ -182,6 +183,78 @@ async def test_a_connection_that_breaks_in_this_tick_takes_nothing_from_the_othe
     room = Hub()
     wires = [listen(room)[1] for _ in range(5)]
     wires[2].aborted = True
-    room.publish("general", hub.frame("x"))
+    room.publish("general", frame("x"))
     await tick()
     assert [wire.texts for wire in wires] == [["x"], ["x"], [], ["x"], ["x"]]
+
+
+class SlowWire(Wire):
+    """A transport to which each write takes some time of a clock that goes by itself."""
+
+    def __init__(self, clock: list[float], seconds: float) -> None:
+        super().__init__()
+        self._clock, self._seconds = clock, seconds
+
+    def write(self, data: bytes) -> None:
+        super().write(data)
+        self._clock[0] += self._seconds
+
+
+@pytest.fixture
+def time(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The hub's clock, which stands still between writes."""
+    now = [1000.0]
+    monkeypatch.setattr("chatapp.clock.monotonic", lambda: now[0])
+    return now
+
+
+def slow(to: Hub, time: list[float], seconds: float) -> Wire:
+    wire = SlowWire(time, seconds)
+    listener = Listener(wire, 1)
+    to.join(listener, "general")
+    to.go_live(listener, b"", b"")
+    wire.writes.clear()
+    return wire
+
+
+async def test_after_a_tick_that_took_long_what_comes_next_shares_its_writes(time: list[float]) -> None:
+    room = Hub()
+    wire = slow(room, time, 0.01)
+    room.publish("general", frame("one"))
+    await tick()
+    room.publish("general", frame("two"))
+    await tick()
+    room.publish("general", frame("three"))
+    assert wire.texts == ["one"]
+    async with asyncio.timeout(10):
+        while wire.texts != ["one", "two", "three"]:
+            await asyncio.sleep(0)
+    assert len(wire.writes) == 2
+
+
+async def test_after_a_short_tick_or_a_rest_nothing_waits(time: list[float]) -> None:
+    room = Hub()
+    quick = slow(room, time, 0.0001)
+    for text in ("one", "two", "three"):
+        room.publish("general", frame(text))
+        await tick()
+    assert quick.texts == ["one", "two", "three"]
+    wire = slow(room, time, 0.01)
+    room.publish("general", frame("four"))
+    await tick()
+    time[0] += 1
+    room.publish("general", frame("five"))
+    await tick()
+    assert wire.texts == ["four", "five"]
+
+
+async def test_who_comes_while_frames_wait_for_the_end_of_a_tick_gets_none_of_them_and_holds_up_nobody() -> None:
+    room = Hub()
+    _, here = listen(room, "general")
+    _, elsewhere = listen(room, "tech")
+    room.publish("general", frame("before"))
+    room.publish("tech", frame("other"))
+    _, late = listen(room, "general")
+    assert (here.texts, elsewhere.texts, late.texts) == (["before"], [], [])
+    await tick()
+    assert (here.texts, elsewhere.texts, late.texts) == (["before"], ["other"], [])

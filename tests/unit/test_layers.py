@@ -16,13 +16,15 @@ PACKAGE = Path(__file__).resolve().parents[2] / "chatapp"
 # From the ground up. A module imports from floors below; on its own floor only as long as no circle comes of it.
 FLOORS = {
     "ground": """
-        __init__ adoption certificates clock descriptors devices files images language lock logs lookalikes markup
-        names options passwords pictures records reencoding resources schema settings store store.* upkeep
+        __init__ adoption certificates clock descriptors devices files frames images language lock logs lookalikes
+        markup names options passwords pictures records reencoding resources schema settings store store.* upkeep
     """,
-    "delivery": "history hub journal leaving messaging pace presence render revisions unread views",
+    "delivery": """
+        audience history hub journal leaving messaging pace presence render resume retries revisions unread views
+    """,
     "web": """
         web web.connection web.conversations web.guard web.joining web.keys web.limits web.origins web.packing
-        web.pages web.patience web.places web.posting web.proof web.serving web.sessions
+        web.pages web.patience web.places web.posting web.proof web.serving web.sessions web.sockets web.websocket
     """,
     "handlers": """
         web.accounts web.departure web.devices web.health web.images web.password web.preferences web.revising

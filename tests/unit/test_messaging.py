@@ -51,7 +51,7 @@ async def test_a_retry_is_answered_with_the_first_id_and_shown_to_nobody(chat, a
 async def test_a_retry_after_a_restart_is_found_in_the_database(chat, an) -> None:
     first = await chat.say(an, "once", key="0123456789abcdef")
     await first.saved
-    chat.messaging._known.clear()  # what a restart forgets
+    chat.messaging._retries._known.clear()  # what a restart forgets
     again, is_retry = await chat.messaging.post(an, GENERAL, Draft.parse("once", "0123456789abcdef"))
     assert is_retry
     assert again.message.id == first.message.id

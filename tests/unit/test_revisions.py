@@ -300,7 +300,7 @@ async def test_a_retry_of_a_message_that_was_changed_since_is_still_one(
     await entry.saved
     monkeypatch.setattr("chatapp.store.saving._TAKE_BACK_SECONDS", -1)
     await chat.store.messages.erase_removed()
-    chat.messaging._known.clear()  # as after a restart
+    chat.messaging._retries._known.clear()  # as after a restart
     again, is_retry = await chat.messaging.post(an, GENERAL, Draft.parse("one", KEY))
     assert is_retry
     assert again.message.id == first.message.id

@@ -142,8 +142,7 @@ async def test_writes_are_on_disk_before_they_return_and_readers_cannot_write(pa
     writer = [await pragma(database._writer, name) for name in ("journal_mode", "synchronous", "foreign_keys")]
     assert writer == ["wal", 2, 1]
     assert await pragma(database._writer, "busy_timeout") > 0
-    for reader in (database._reader, database._pages):
-        assert await pragma(reader, "query_only") == 1
+    assert await pragma(database._reader, "query_only") == 1
     await store.close()
 
 
@@ -560,7 +559,7 @@ async def test_a_folder_that_cannot_be_written_is_refused() -> None:
 
 # How the statements find their rows
 
-SMALL = ("rooms", "r", "meta", "departures", "page")  # tables of a handful of rows; a page has fifty
+SMALL = ("rooms", "r", "meta", "departures", "page", "asked")  # tables of a handful of rows; a page has fifty
 SORT = "USE TEMP B-TREE FOR ORDER BY"
 ALLOWED = {
     "Accounts.create": {"SCAN users"},  # looks at every name for one that looks alike; registrations are few
@@ -608,7 +607,7 @@ def calls(store: Store, picture: Prepared) -> dict[str, list[Callable[[], Awaita
         ],
         "Messages.around": [lambda: messages.around(one, 10), lambda: messages.around(talk, 11)],
         "Messages.changes": [lambda: messages.changes(one, 1, 500), lambda: messages.changes(talk, 1, 500)],
-        "Messages.keyed": [lambda: messages.keyed(1, "key-000000000010")],
+        "Messages.posted": [lambda: messages.posted([(1, "key-000000000010"), (2, "key-000000000011")])],
         "Messages.message": [lambda: messages.message(one, 10), lambda: messages.message(talk, 11)],
         "Messages.conversation": [lambda: messages.conversation(10)],
         "Messages.authored": [lambda: messages.authored(one, 1), lambda: messages.authored(talk, 1)],
@@ -672,7 +671,7 @@ async def test_no_statement_of_the_store_goes_through_a_table_that_grows(path: P
     store = await Store.open(path, prepare)
     seen: list[str] = []
     database = store._database
-    for connection in (database._writer, database._reader, database._pages):
+    for connection in (database._writer, database._reader):
         await connection.set_trace_callback(seen.append)
     data = old_chat.picture((1, 2, 3))
     table = calls(store, Prepared("cat.png", data, "d"))

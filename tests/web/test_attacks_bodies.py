@@ -6,13 +6,17 @@ import asyncio
 import gzip
 import json
 import zlib
+from collections.abc import Callable
 from contextlib import AsyncExitStack
+from urllib.parse import urlencode
 
+import brotli
 import pytest
 
 from chatapp.web import patience
 from chatapp.web.limits import BODIES_EACH
 from line import FORM, line, post
+from people import PASSWORD
 
 FORM_OF_PARTS = "multipart/form-data; boundary=b"
 
@@ -31,6 +35,17 @@ async def test_a_form_that_unpacks_to_a_hundred_megabytes_is_too_large(client, m
     async with line(client) as connection:
         await connection.send(post(path, body, an, Content_Encoding=kind))
         assert await connection.status() in (400, 413, 415)
+
+
+@pytest.mark.parametrize(
+    ("kind", "pack"), [("gzip", gzip.compress), ("deflate", zlib.compress), ("br", brotli.compress)]
+)
+async def test_what_is_packed_is_never_unpacked(client, meet, kind: str, pack: Callable[[bytes], bytes]) -> None:
+    an = await meet("An")
+    form = pack(urlencode({"username": an.name, "password": PASSWORD}).encode())
+    async with line(client) as connection:
+        await connection.send(post("/login", form, Content_Encoding=kind))
+        assert await connection.status() in (400, 415, 422), "these bytes are no form"
 
 
 @pytest.mark.parametrize("origin", ["http://127.0.0.1", "http://evil.example"])

@@ -186,7 +186,7 @@ async def test_a_socket_that_is_being_opened_when_its_session_ends_is_closed_too
     an, phone = await meet("An"), await device("An")
     [handle] = await handles(an)
     messaging = client.app[keys.messaging]
-    catch_up = messaging.catch_up
+    catch_up = messaging.resume.catch_up
     arrived, ended = asyncio.Event(), asyncio.Event()
 
     async def late(*values: object) -> None:
@@ -194,7 +194,7 @@ async def test_a_socket_that_is_being_opened_when_its_session_ends_is_closed_too
         await ended.wait()
         await catch_up(*values)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(messaging, "catch_up", late)
+    monkeypatch.setattr(messaging.resume, "catch_up", late)
     async with phone.socket() as socket:
         await arrived.wait()  # recognised, upgraded, but not among the hub's listeners yet
         await an.post("/settings/devices/end", {"device": handle})

@@ -1,0 +1,126 @@
+"""How a page comes (back): from its cursor to now, all of it or none of it, and on live without a gap."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+
+from chatapp import frames
+from chatapp.audience import Listener
+from chatapp.history import History
+from chatapp.hub import Hub
+from chatapp.journal import Journal
+from chatapp.records import CONTENT_LIMIT, ID_LIMIT, PICTURE_BYTES, PICTURES_LIMIT, Conversation, Message
+from chatapp.render import Render
+
+_LIMIT = 500  # messages that a page catches up with; with more it is quicker to fetch the list again
+_CHUNK = 100  # messages of one frame
+_KEPT_SECONDS = 1.0  # how long an answer serves others: after a restart everybody asks for the same within a second
+_END = ID_LIMIT  # a cursor after which there is nothing
+_LIMITS = {"content": CONTENT_LIMIT, "pictures": PICTURES_LIMIT, "picture_bytes": PICTURE_BYTES}
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """What a page missed, as frames, and for whom else that is the answer."""
+
+    since: int  # everybody whose cursor is from here on
+    before: int  # and below this missed the same
+    state: int  # of the journal when the question was asked: the answer brings all that was accepted by then
+    parts: tuple[bytes, ...] | None  # None: too much of it
+    pending: bytes  # what was accepted by then and may have been on its way to the database
+
+    def serves(self, since: int, state: int) -> bool:
+        """Tell whether this is what a page missed that came in some state of the journal."""
+        same = since <= self.since if self.parts is None else self.since <= since < self.before
+        return same and self.state >= state
+
+
+_NOTHING = Missed(_END, _END, 0, (), b"")  # where no conversation is shown
+
+
+class Resume:
+    """Bring connections up to date. Pages that missed the same get one answer: it is looked up and rendered once."""
+
+    def __init__(self, history: History, journal: Journal, hub: Hub, render: Render, *, epoch: str) -> None:
+        self._history = history
+        self._journal = journal
+        self._hub = hub
+        self._render = render
+        self._asking = asyncio.Lock()
+        self._answers: list[tuple[Conversation, Missed]] = []  # of the last moment
+        self.boot = secrets.token_urlsafe(6)  # tells pages that the server was restarted
+        self.epoch = epoch  # of the database: cursors of another one mean nothing here
+
+    async def catch_up(
+        self,
+        listener: Listener,
+        conversation: Conversation | None,
+        since: int | None,
+        epoch: str | None,
+        send: Callable[[bytes], Awaitable[None]],
+    ) -> None:
+        """Bring a connection from its cursor to now, and let it go on live: the only way to connect.
+
+        ``send`` writes a frame and waits for the connection to take it. All of what was missed, or nothing of it
+        (``recovered`` false): never part of a gap.
+        """
+        key = conversation.key if conversation else None
+        self._hub.join(listener, key)  # from here on its live frames gather
+        missed = await self._missed(conversation, since, epoch) if conversation else _NOTHING
+        await send(self._hello(key, recovered=missed.parts is not None))
+        for part in missed.parts or ():
+            await send(part)
+        ready = frames.control("ready", conversation=key, upto=self._journal.watermark)
+        self._hub.go_live(listener, missed.pending, ready)
+
+    async def _missed(self, conversation: Conversation, since: int | None, epoch: str | None) -> Missed:
+        state = self._journal.state  # of now: what is accepted while we wait is gathered
+        if since is None:
+            return await self._answer(conversation, _END, state)  # a page without a list, or the original program's
+        if epoch != self.epoch or since > self._journal.newest:
+            return replace(await self._answer(conversation, _END, state), parts=None)
+        return await self._answer(conversation, since, state)
+
+    async def _answer(self, conversation: Conversation, since: int, state: int) -> Missed:
+        async with self._asking:  # whoever had to wait mostly finds the answer to somebody else's question
+            for about, missed in self._answers:
+                if about == conversation and missed.serves(since, state):
+                    return missed
+            answer = conversation, await self._look_up(conversation, since)
+            self._answers.append(answer)
+            asyncio.get_running_loop().call_later(_KEPT_SECONDS, self._answers.remove, answer)
+            return answer[1]
+
+    async def _look_up(self, conversation: Conversation, since: int) -> Missed:
+        state = self._journal.state
+        pending = [entry.message for entry in self._journal.pending if entry.message.conversation == conversation]
+        rows = [] if since == _END else await self._history.missed(conversation, since, _LIMIT)
+        # A message may be saved between the copy of the pending ones and the query, or after it: what is in
+        # neither the rows nor the gathered frames is in the copy.
+        seen = {message.id: message.rev for message in rows or ()}
+        rest = [message for message in pending if message.rev > seen.get(message.id, 0)]
+        chunks = None if rows is None else [rows[start : start + _CHUNK] for start in range(0, len(rows), _CHUNK)]
+        return Missed(
+            since=since,
+            before=min((message.rev for message in rows or ()), default=_END + 1),
+            state=state,
+            parts=None if chunks is None else tuple(map(self._frame, chunks)),
+            pending=self._frame(rest) if rest else b"",
+        )
+
+    def _frame(self, messages: Sequence[Message]) -> bytes:
+        return frames.frame(self._render.messages(messages))
+
+    def _hello(self, conversation: str | None, *, recovered: bool) -> bytes:
+        return frames.control(
+            "hello",
+            conversation=conversation,
+            epoch=self.epoch,
+            boot=self.boot,
+            recovered=recovered,
+            healthy=self._journal.healthy,
+            limits=_LIMITS,
+        )

@@ -1,0 +1,108 @@
+"""Opening a file: what is there, bringing it up to date, and a sentence for the operator when it cannot be used."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+from pathlib import Path
+
+import aiosqlite
+
+from chatapp import files, schema
+from chatapp.pictures import Prepare
+from chatapp.settings import CannotStart
+
+log = logging.getLogger("chatapp.store")
+
+BUSY_CODES = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+
+
+def create(path: Path) -> None:
+    """Make an empty file that only its owner may read, where there is none. Raise CannotStart."""
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    except OSError as error:
+        raise CannotStart(f"Cannot open {path}: {error.strerror}. Choose another place with --database.") from error
+
+
+async def bring_up_to_date(db: aiosqlite.Connection, path: Path, prepare: Prepare) -> None:
+    """Run the migrations that are missing, each all or nothing. Change nothing in a file that is not ours."""
+    [[version]] = await db.execute_fetchall("PRAGMA user_version")
+    newest = len(schema.MIGRATIONS)
+    if await _holds_a_chat(db, path):
+        if version > newest:
+            raise CannotStart(
+                f"{path} was written by a newer chatapp (its schema is {version}, this program knows {newest})."
+                " Install the newer version, or choose another file with --database."
+            )
+        if version < newest:
+            await _keep_copy(db, path, version)
+            _close_to_others(path)  # from now on it holds the key of the sessions
+    else:
+        version = 0
+    await db.execute_fetchall("PRAGMA journal_mode = WAL")
+    await db.execute_fetchall("PRAGMA synchronous = FULL")
+    for number in range(version, newest):
+        await db.execute("BEGIN IMMEDIATE")
+        try:
+            await schema.MIGRATIONS[number](db, prepare)
+            await db.execute(f"PRAGMA user_version = {number + 1}")
+            await db.execute("COMMIT")
+        finally:
+            await db.rollback()
+
+
+async def _holds_a_chat(db: aiosqlite.Connection, path: Path) -> bool:
+    """Return False for an empty database. Raise CannotStart for one of another program."""
+    columns = {
+        (str(table).lower(), str(column).lower())
+        for table, column in await db.execute_fetchall(
+            "SELECT t.name, c.name FROM sqlite_schema t JOIN pragma_table_info(t.name) c WHERE t.type = 'table'"
+        )
+    }
+    if columns and not columns >= schema.REQUIRED:
+        raise CannotStart(f"{path} is the database of another program. Choose another file with --database.")
+    return bool(columns)
+
+
+async def _keep_copy(db: aiosqlite.Connection, path: Path, version: int) -> None:
+    """Leave a copy of the database beside it: the latest one of each version, and never half of one."""
+    copy = path.with_name(f"{path.name}.before-upgrade-{version}")
+    part = copy.with_name(f"{copy.name}.part")
+    try:
+        part.unlink(missing_ok=True)
+        os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        try:
+            await db.execute("VACUUM INTO ?", (str(part),))
+            files.put(part, copy)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise CannotStart(f"Cannot keep a copy of {path} before its upgrade: {error.strerror}.") from error
+    log.info("kept a copy of the database as it was: %s", copy)
+
+
+def _close_to_others(path: Path) -> None:
+    for each in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
+        try:
+            each.chmod(0o600)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            log.warning("%s may be read by others: %s", each, error)
+
+
+def cannot_open(path: Path, error: BaseException) -> str:
+    """Return a sentence that tells the operator why the database cannot be used and what to do."""
+    extended = getattr(error, "sqlite_errorcode", 0)
+    code = extended & 0xFF
+    if code == sqlite3.SQLITE_NOTADB:
+        return f"{path} is not a database. Choose another file with --database."
+    if code in BUSY_CODES:
+        return f"{path} is locked by another program. Close that program and start again."
+    if code == sqlite3.SQLITE_FULL or extended == sqlite3.SQLITE_IOERR_SHMSIZE:  # the second: no room for "-shm"
+        return f"There is no room on the disk to open {path}. Make some, or choose another place with --database."
+    if code in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}:
+        return f"Cannot write {path} and its folder. Make them writable, or choose another file with --database."
+    return f"Cannot open {path}: {error}."

@@ -1,0 +1,227 @@
+"""A connection once it is a WebSocket: texts in, one after the other; pings answered; silence noticed.
+
+The framework answers the handshake. Then its connection is let go of: what it keeps for each one, most of it about a
+request that is long answered, would be four fifths of the memory of a person who only listens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import contextvars
+import hashlib
+import logging
+from collections.abc import Coroutine
+from typing import Any, cast
+
+from aiohttp import web
+
+from chatapp import clock, frames
+from chatapp.frames import BINARY, CLOSE, PING, PONG, Decoder, Violation
+
+log = logging.getLogger("chatapp.web")
+
+PARTING = 1.0  # seconds that a peer has to answer a close before it is cut
+_INBOX = 32  # messages that wait their turn before no more is read
+_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
+_KEY_BYTES = 16
+_PATIENCE = 1.4  # beats of silence: with what a look around takes, a peer is gone within one and a half
+
+
+class Upgrade(web.StreamResponse):
+    """The answer to a handshake, and all that the framework sends on the connection."""
+
+    def __init__(self, request: web.Request) -> None:
+        """Accept a handshake. Raise HTTPBadRequest if it is none."""
+        accept = {"Upgrade": "websocket", "Connection": "upgrade", "Sec-WebSocket-Accept": _answer(request)}
+        super().__init__(status=101, headers=accept)
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """Write nothing: the connection belongs to somebody else."""
+
+
+def _answer(request: web.Request) -> str:
+    key = request.headers.get("Sec-WebSocket-Key", "")
+    upgrades = "upgrade" in request.headers.get("Connection", "").lower()
+    try:
+        if upgrades and request.headers.get("Sec-WebSocket-Version") == "13" and len(_decoded(key)) == _KEY_BYTES:
+            return base64.b64encode(hashlib.sha1(key.encode() + _GUID).digest()).decode()  # noqa: S324 - as the RFC has it
+    except (binascii.Error, ValueError):
+        pass
+    raise web.HTTPBadRequest
+
+
+def _decoded(key: str) -> bytes:
+    return base64.b64decode(key, validate=True)
+
+
+class WebSocket(asyncio.Protocol):
+    """Read texts from a connection and hand them on in their order. Writing goes straight to ``transport``."""
+
+    __slots__ = ("_context", "_decoder", "_heard", "_inbox", "_paused", "_pinged", "_resumed", "_task", "transport")
+
+    def __init__(self, transport: asyncio.Transport, limit: int) -> None:
+        """Read from a transport; no text may be longer than ``limit`` bytes."""
+        self.transport = transport
+        self._heard = clock.monotonic()
+        self._pinged = False  # since then
+        self._decoder: Decoder | None = Decoder(limit)
+        self._inbox: list[tuple[int, bytes] | Violation] = []
+        self._paused = False  # nothing is read: there is enough to deal with
+        self._resumed: asyncio.Future[None] | None = None  # the peer does not read fast enough; done when it does
+        self._task: asyncio.Task[None] | None = None
+        self._context = contextvars.copy_context()  # the language and the number of the request that opened it
+
+    # --- what it means is for a subclass to say ---------------------------------------------------------------------
+
+    @property
+    def closed(self) -> bool:
+        """Tell whether a close frame was sent."""
+        raise NotImplementedError
+
+    async def received(self, text: str) -> None:
+        """Act on a text."""
+        raise NotImplementedError
+
+    def shut(self, code: int, reason: str) -> None:
+        """Send a close frame: the peer broke the protocol, or a text could not be dealt with."""
+        raise NotImplementedError
+
+    def left(self) -> None:
+        """Forget the connection: it ends, and all that came over it was dealt with. May be called twice."""
+        raise NotImplementedError
+
+    # --- beginning and end ------------------------------------------------------------------------------------------
+
+    def begin(self, request: web.Request, first: Coroutine[None, None, None]) -> None:
+        """Take the connection from the framework, with what has arrived on it already; do something before all else."""
+        self._attend(first)
+        connection = request.protocol
+        connection.set_parser(cast(Any, _Early(self)))  # it wants no more than this of a parser
+        self.transport.set_protocol(self)
+        connection.transport = None  # or it would close it
+        connection.connection_lost(None)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Let what has arrived be dealt with, then go."""
+        self.resume_writing()
+        if self._task is None:
+            self.left()
+
+    def look(self, now: float, beat: float) -> None:
+        """Ping a peer that was silent for ``beat`` seconds; cut one that was for half as long again."""
+        silent = now - self._heard
+        if silent > beat * _PATIENCE:
+            self.transport.abort()
+        elif silent > beat and not (self._pinged or self.transport.is_closing()):
+            self._pinged = True
+            self.transport.write(frames.ping)
+
+    # --- what goes out ----------------------------------------------------------------------------------------------
+
+    async def send(self, frame: bytes) -> None:
+        """Send a frame and wait until the peer takes it. Raise ConnectionResetError when it is gone."""
+        if not self.transport.is_closing():
+            self.transport.write(frame)
+            if self._resumed is not None:
+                await self._resumed
+        if self.transport.is_closing():
+            raise ConnectionResetError("the connection is gone")
+
+    def pause_writing(self) -> None:
+        """Note that the peer does not read fast enough."""
+        self._resumed = asyncio.get_running_loop().create_future()
+
+    def resume_writing(self) -> None:
+        """Let those go on who wait for the peer to read."""
+        resumed, self._resumed = self._resumed, None
+        if resumed is not None and not resumed.done():
+            resumed.set_result(None)
+
+    # --- what comes in ----------------------------------------------------------------------------------------------
+
+    def data_received(self, data: bytes) -> None:
+        """Cut bytes into messages, to be dealt with in their order; answer pings at once."""
+        self._heard, self._pinged = clock.monotonic(), False
+        if self._decoder is None:
+            return  # nothing that comes now can be understood
+        try:
+            for opcode, payload in self._decoder.feed(data):
+                if opcode == PING:
+                    self._answer(payload)
+                elif opcode != PONG:
+                    self._inbox.append((opcode, payload))
+        except Violation as violation:
+            self._decoder = None
+            self._inbox.append(violation)
+        if self._inbox:
+            self._attend()
+
+    def _answer(self, payload: bytes) -> None:
+        if self._resumed is None and not (self.closed or self.transport.is_closing()):
+            self.transport.write(frames.pong(payload))  # who does not read gets none
+
+    def _attend(self, first: Coroutine[None, None, None] | None = None) -> None:
+        """See to it that what came in is dealt with."""
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._deal(first), context=self._context)
+        elif len(self._inbox) > _INBOX and not self._paused:
+            self._paused = True
+            self.transport.pause_reading()
+
+    async def _deal(self, first: Coroutine[None, None, None] | None) -> None:
+        try:
+            if first is not None:
+                await first
+            while self._inbox:
+                inbox, self._inbox = self._inbox, []
+                for each in inbox:
+                    await self._take(each)
+                if self._paused and not self.transport.is_closing():
+                    self._paused = False
+                    self.transport.resume_reading()
+        except ConnectionError:
+            self.transport.abort()  # it went while something was written; it will resume
+        except Exception:
+            log.exception("a socket failed")
+            self.shut(frames.FAILED, "")
+        finally:
+            self._task = None
+            if self.transport.is_closing():
+                self.left()
+
+    async def _take(self, each: tuple[int, bytes] | Violation) -> None:
+        try:
+            if isinstance(each, Violation):
+                raise each
+            opcode, payload = each
+            if opcode == CLOSE:
+                self._part(frames.close_code(payload))
+            elif opcode == BINARY:
+                raise Violation(frames.UNSUPPORTED, "text only")
+            else:
+                await self.received(frames.decoded(payload))
+        except Violation as violation:
+            self.shut(violation.code, str(violation))
+
+    def _part(self, code: int | None) -> None:
+        """Answer a close, or take the answer to ours, and end the connection."""
+        if not (self.closed or self.transport.is_closing()):
+            self.transport.write(frames.closing(code))
+        self.transport.close()
+        asyncio.get_running_loop().call_later(PARTING, self.transport.abort)  # should it never read what is left
+
+
+class _Early:
+    """Stands in for a parser of the framework while a connection changes hands: it is given what came early."""
+
+    def __init__(self, socket: WebSocket) -> None:
+        self._socket = socket
+
+    def feed_data(self, data: bytes) -> tuple[bool, bytes]:
+        self._socket.data_received(data)
+        return False, b""
+
+    def feed_eof(self) -> None:
+        """Do nothing: the connection goes on without the framework."""

@@ -1,0 +1,198 @@
+"""A connection byte by byte: its handshake, its pings, its end, and what comes at the wrong moment."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import struct
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from typing import Any
+
+import pytest
+
+from chatapp.web import keys
+from people import Person
+
+FIN, TEXT, CLOSE, PING, PONG = 0x80, 0x1, 0x8, 0x9, 0xA
+KEY = "dGhlIHNhbXBsZSBub25jZQ=="
+ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="  # RFC 6455, section 1.3
+
+
+def frame(first: int, payload: bytes = b"") -> bytes:
+    """Return a masked frame of less than 64 KiB; the mask is of zeros."""
+    length = len(payload)
+    head = struct.pack("!BB", first, 0x80 | length) if length < 126 else struct.pack("!BBH", first, 0xFE, length)
+    return head + bytes(4) + payload
+
+
+def said(kind: str, **fields: Any) -> bytes:
+    return frame(FIN | TEXT, json.dumps({"type": kind, **fields}).encode())
+
+
+def handshake(person: Person, **changes: str) -> bytes:
+    fields = {
+        "Host": person.origin.partition("//")[2],
+        "Origin": person.origin,
+        "Cookie": f"chatapp={person.cookie}",
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": KEY,
+    } | {name.replace("_", "-"): value for name, value in changes.items()}
+    lines = ["GET /ws?room=general&since=0&epoch=x HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items())]
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+class Line:
+    """A connection made by hand."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader, self.writer = reader, writer
+
+    async def head(self) -> str:
+        return (await self.reader.readuntil(b"\r\n\r\n")).decode()
+
+    async def frame(self) -> tuple[int, bytes]:
+        first, length = await self.reader.readexactly(2)
+        if length == 126:
+            [length] = struct.unpack("!H", await self.reader.readexactly(2))
+        elif length == 127:
+            [length] = struct.unpack("!Q", await self.reader.readexactly(8))
+        return first & 0xF, await self.reader.readexactly(length)
+
+    async def until(self, wanted: Callable[[int, bytes], bool]) -> bytes:
+        async with asyncio.timeout(10):
+            while True:
+                opcode, payload = await self.frame()
+                if wanted(opcode, payload):
+                    return payload
+
+    async def told(self, kind: str) -> dict[str, Any]:
+        answer = await self.until(lambda opcode, payload: opcode == TEXT and b'{"type":"%b"' % kind.encode() in payload)
+        return dict(json.loads(answer))
+
+
+@pytest.fixture
+def connect(client) -> Callable[[], AbstractAsyncContextManager[Line]]:
+    @asynccontextmanager
+    async def connect() -> AsyncIterator[Line]:
+        reader, writer = await asyncio.open_connection(client.server.host, client.server.port)
+        try:
+            yield Line(reader, writer)
+        finally:
+            writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
+
+    return connect
+
+
+async def test_the_handshake_is_answered_as_the_standard_says(meet, connect) -> None:
+    an = await meet("An")
+    async with connect() as line:
+        line.writer.write(handshake(an))
+        head = await line.head()
+        assert head.startswith("HTTP/1.1 101 ")
+        assert f"Sec-WebSocket-Accept: {ACCEPT}" in head
+        assert "Content-Length" not in head
+        assert "Server" not in head
+        await line.told("ready")
+
+
+WRONG = [
+    {"Sec_WebSocket_Key": "short"},
+    {"Sec_WebSocket_Key": "?" * 24},
+    {"Sec_WebSocket_Version": "8"},
+    {"Connection": "close"},
+]
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=str)
+async def test_what_is_no_handshake_gets_400(meet, connect, wrong: dict[str, str]) -> None:
+    an = await meet("An")
+    async with connect() as line:
+        line.writer.write(handshake(an, **wrong))
+        assert (await line.head()).startswith("HTTP/1.1 400 ")
+
+
+async def test_frames_that_come_with_the_handshake_are_not_lost(meet, connect) -> None:
+    an = await meet("An")
+    async with connect() as line:
+        line.writer.write(handshake(an) + said("message", content="early", key="key-0000000000001") + said("beat"))
+        await line.head()
+        assert (await line.told("sent"))["key"] == "key-0000000000001"
+        await line.told("beat")
+
+
+async def test_a_ping_is_answered_with_what_it_held_and_a_pong_with_nothing(meet, connect) -> None:
+    an = await meet("An")
+    async with connect() as line:
+        line.writer.write(handshake(an) + frame(FIN | PONG, b"unasked") + frame(FIN | PING, b"are you there"))
+        await line.head()
+        assert await line.until(lambda opcode, _: opcode == PONG) == b"are you there"
+
+
+@pytest.mark.parametrize("payload", [b"", b"\x03\xe8", b"\x03\xe9going away"])
+async def test_a_goodbye_is_answered_with_its_code_and_the_end(meet, connect, payload: bytes) -> None:
+    an = await meet("An")
+    async with connect() as line:
+        line.writer.write(handshake(an))
+        await line.head()
+        await line.told("ready")
+        line.writer.write(frame(FIN | CLOSE, payload))
+        assert await line.until(lambda opcode, _: opcode == CLOSE) == payload[:2]
+        assert await line.reader.read() == b""
+
+
+async def test_what_was_said_right_before_the_line_broke_is_posted(meet, connect, client) -> None:
+    an, binh = await meet("An"), await meet("Bình")
+    async with binh.socket("/ws?room=general&since=0&epoch=x") as ear, connect() as line:
+        line.writer.write(handshake(an))
+        await line.head()
+        await line.told("ready")
+        line.writer.write(said("message", content="last words", key="key-0000000000001"))
+        line.writer.transport.abort()  # after what is written: it fits into the kernel's buffer
+        async with asyncio.timeout(10):
+            while "last words" not in (await ear.receive()).data:
+                pass
+
+
+async def test_a_peer_that_says_nothing_is_pinged_and_then_gone_and_one_that_answers_stays(start) -> None:
+    client = await start(beat_seconds=1.0)
+    reader, writer = await asyncio.open_connection(client.server.host, client.server.port)
+    async with Person(client.server, "An") as an, Person(client.server, "Bình") as binh:
+        await an.register()
+        await binh.register()
+        async with binh.socket("/ws?room=general&since=0&epoch=x") as alive:
+            answering = asyncio.create_task(_close_code(alive))  # this client answers pings while it reads
+            line = Line(reader, writer)
+            writer.write(handshake(an))
+            await line.head()
+            await line.told("ready")
+            await line.until(lambda opcode, _: opcode == PING)
+            async with asyncio.timeout(10):
+                with suppress(ConnectionError):
+                    while await reader.read(65_536):
+                        pass
+                while client.app[keys.hub].users() != {2}:
+                    await asyncio.sleep(0)
+            await alive.send_str('{"type":"beat"}')
+            assert not answering.done()
+        await answering
+    writer.close()
+
+
+async def test_the_stop_waits_until_everybody_has_heard_the_goodbye(meet, client) -> None:
+    people = [await meet(name) for name in ("An", "Bình")]
+    async with people[0].socket() as one, people[1].socket() as other:
+        ends = [asyncio.create_task(_close_code(socket)) for socket in (one, other)]
+        await client.server.close()
+        assert not client.app[keys.sockets]._open
+        assert await asyncio.gather(*ends) == [1012, 1012]
+
+
+async def _close_code(socket: Any) -> int | None:
+    while not socket.closed:
+        await socket.receive()
+    return socket.close_code
