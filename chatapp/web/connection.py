@@ -14,7 +14,7 @@ from aiohttp import web
 
 from chatapp import frames, language
 from chatapp.audience import Listener
-from chatapp.hub import Hub
+from chatapp.hub import TRY_AGAIN, Hub
 from chatapp.journal import Entry
 from chatapp.messaging import Messaging
 from chatapp.presence import Presence
@@ -81,15 +81,21 @@ class Connection(WebSocket):
         if code := refusal():
             self.shut(code)
             return
-        await self._catch_up(since, epoch)  # it joins before it waits: a limit is never passed by two at once
+        try:
+            await self._catch_up(since, epoch)  # it joins before it waits: a limit is never passed by two at once
+        except (Busy, Unwritable) as error:
+            log.warning("the database did not do what a connection needs: %s", error)
+            self.shut(TRY_AGAIN)
+            return
         # Only now would it be found by whoever ends its session; that may have happened while it was opened.
         if not (await sessions.is_open(self, self._listener.session_id) or self.closed):
             self.shut(sessions.CLOSED)
         self._presence.changed()
 
     def shut(self, code: int, reason: str = "") -> None:
-        """Say goodbye, with a code."""
-        self._hub.close(self._listener, code, reason)
+        """Say goodbye, with a code, once."""
+        if not self.closed:
+            self._hub.close(self._listener, code, reason)
 
     def left(self) -> None:
         """Forget this connection."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from chatapp.store import Busy
 from chatapp.web import keys
 from people import Person
 
@@ -181,6 +182,30 @@ async def test_a_peer_that_says_nothing_is_pinged_and_then_gone_and_one_that_ans
             assert not answering.done()
         await answering
     writer.close()
+
+
+async def test_who_comes_while_the_database_is_locked_is_told_to_come_back(meet, connect, client, monkeypatch) -> None:
+    async def locked(*_: Any) -> None:
+        raise Busy("database is locked")
+
+    an = await meet("An")
+    monkeypatch.setattr(client.app[keys.store].marks, "counts", locked)
+    async with connect() as line:
+        line.writer.write(handshake(an))
+        await line.head()
+        assert await line.until(lambda opcode, _: opcode == CLOSE) == (1013).to_bytes(2, "big")
+
+
+async def test_a_text_that_cannot_be_dealt_with_closes_its_connection_and_no_other(meet, client, monkeypatch) -> None:
+    an, binh = await meet("An"), await meet("Bình")
+    monkeypatch.setattr(client.app[keys.presence], "typing", lambda *_: 1 // 0)
+    async with an.socket() as broken, binh.socket() as other:
+        await broken.send_str('{"type":"typing"}')
+        assert await _close_code(broken) == 1011
+        await other.send_str('{"type":"beat"}')
+        async with asyncio.timeout(10):
+            while (await other.receive()).data != '{"type":"beat"}':
+                pass
 
 
 async def test_the_stop_waits_until_everybody_has_heard_the_goodbye(meet, client) -> None:
