@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from urllib.parse import quote
 
 from chatapp import frames
@@ -17,7 +17,7 @@ from chatapp.render import Render
 from chatapp.store import Busy, Store, Unwritable
 from chatapp.views import Link
 
-_PACE = 0.25  # seconds between two pieces of news of one conversation
+_PACE = 0.25  # seconds between two pieces of news: of all rooms, or of one direct conversation
 _STORE_PACE = 0.5  # seconds between two transactions that store read marks
 
 log = logging.getLogger("chatapp.unread")
@@ -31,7 +31,7 @@ class Unread:
         self._journal = journal
         self._hub = hub
         self._render = render
-        self._news: dict[str, list[Message]] = {}
+        self._news: dict[Conversation, list[Message]] = {}
         self._announce = Pace(_PACE, self._publish)
         self._read: dict[tuple[int, str], int] = {}  # marks that moved and are not stored yet
         self._store_reads = Pace(_STORE_PACE, self._begin_storing)
@@ -43,12 +43,17 @@ class Unread:
         """Announce a message to those who may read it and do not show its conversation."""
         for person in people:
             self._names[person.id] = person
-        self._news.setdefault(message.conversation.key, []).append(message)
-        self._announce(message.conversation)
+        self._news.setdefault(message.conversation, []).append(message)
+        # The news of all rooms go out together. Those of two people keep a time of their own, so that nobody sees from
+        # how long the others take that somebody talks in private.
+        self._announce(None if message.conversation.pair is None else message.conversation)
 
-    def _publish(self, conversation: Hashable) -> None:
-        assert isinstance(conversation, Conversation), "news are announced by conversation"
-        news = self._news.pop(conversation.key, [])
+    def _publish(self, direct: Hashable) -> None:
+        ripe = [place for place in self._news if (place.pair is None if direct is None else place == direct)]
+        for conversation in ripe:
+            self._tell_those_elsewhere(conversation, self._news.pop(conversation))
+
+    def _tell_those_elsewhere(self, conversation: Conversation, news: Sequence[Message]) -> None:
         pairs = [(message.id, message.author_id) for message in news]
         if conversation.pair is None:
             self._hub.publish_elsewhere(conversation.key, frames.frame(self._render.unread(conversation.key, pairs)))

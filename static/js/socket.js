@@ -5,7 +5,6 @@ const FIRST = 500; // ms; the first retry comes within this
 const CAP = 15_000; // ms; and later ones at most this far apart
 const SLOW = 5_000; // ms; after a close that says the fault is ours
 const OPENING = 10_000; // ms to complete the handshake
-const BEAT = 20_000; // ms without sending anything until a beat goes out
 const SILENCE = 45_000; // ms without hearing anything until the connection counts as dead
 const ANSWER = 5_000; // ms to hear anything after a check
 const AWAY = 30_000; // ms unseen after which a connection is checked: the network may have slept
@@ -17,7 +16,6 @@ let socket = null;
 let tries = 0;
 let stopped = true;
 let heard = 0;
-let said = 0;
 let left = null;
 let retryTimer, openTimer, checkTimer;
 
@@ -38,7 +36,6 @@ export function start(toAddress, toListener) {
 export function send(frame) {
   if (socket?.readyState !== WebSocket.OPEN) return false;
   socket.send(JSON.stringify(frame));
-  said = performance.now();
   return true;
 }
 
@@ -77,7 +74,7 @@ function connect() {
   url.protocol = url.protocol.replace("http", "ws");
   const mine = (socket = new WebSocket(url));
   let unopened = true;
-  heard = said = performance.now();
+  heard = performance.now();
   openTimer = setTimeout(() => lose(mine, true), OPENING);
   mine.onopen = () => {
     clearTimeout(openTimer);
@@ -124,10 +121,7 @@ function delay() {
 }
 
 function watch() {
-  if (!socket) return;
-  const now = performance.now();
-  if (now - heard > SILENCE) restart();
-  else if (now - said >= BEAT - 2_500) send({ type: "beat" });
+  if (socket && performance.now() - heard > SILENCE) restart();
 }
 
 function wake() {

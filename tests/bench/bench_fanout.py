@@ -1,10 +1,10 @@
-"""Deliveries per server CPU second, and the time from sending to receiving, beside the classic design.
+"""Deliveries per server CPU second, beside the classic design and rooms of other stacks that do nothing but broadcast.
 
-    python tests/bench/bench_fanout.py [--quick]
+    python tests/bench/bench_fanout.py [--quick] [--peers FOLDER]
 
-Under load: eight messages are on their way to everybody at any time (closed loop). Latency: so many messages a second,
-evenly (open loop), which includes the time that the client needs to read from all of its sockets. Rounds of the two
-servers take turns, so that both meet the same neighbours; figures are medians of rounds, with the smallest and largest.
+Eight messages are on their way to everybody at any time (closed loop). Rounds of the servers take turns, and a server
+is held while it is not its turn; figures are medians of rounds, with the smallest and largest. chatapp checks, draws,
+publishes, saves and marks as saved each message; the classic design saves it; the others only send it on.
 """
 
 from __future__ import annotations
@@ -13,73 +13,82 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 import measure
-from crowd import Crowd, Result
+import peers
+from crowd import SENDERS, Crowd, Result
 from measure import Server
 
 from browser import people
 
 IN_FLIGHT = 8
-RATES = {100: 50, 1000: 20}  # messages a second, by sockets
-HEADERS = ("sockets", "server", "deliveries per CPU s", "ratio", "msg/s", "p50 ms", "p99 ms", "saved p99 ms", "lost")
+SIZES = (1000, 100)  # sockets
+PEOPLE = 200  # who open them, with several tabs each
+HEADERS = ("sockets", "server", "deliveries per CPU s", "chatapp is times", "deliveries per s", "bytes each", "lost")
+NOTES = (
+    "CPU seconds are of all of a server's processes, with the kernel's part. A ratio is of two rounds of one turn.",
+    "chatapp and classic write each message to SQLite (WAL, synchronous=FULL); chatapp checks it, draws its HTML and",
+    "sends saved marks, too. The others send on what they are given and keep nothing.",
+)
 
 
 @dataclass(slots=True)
 class Round:
-    """One server, one number of sockets: under load, then at an even rate."""
+    """What came of a round."""
 
-    load: Result
-    even: Result
+    result: Result
     lost: int
 
 
 def play(server: Server, cookies: list[str], sockets: int, seconds: float) -> Round:
-    """Connect, let everybody arrive, and talk."""
-    with Crowd(server, cookies[:sockets]) as crowd:
+    """Let everybody come, talk for a round, and go: who stayed would be taken for dead while the server is held."""
+    server.wake()
+    with Crowd(server, cookies if server.greets else [""]) as crowd:
         crowd.connect(sockets)
-        crowd.rest(1.2)  # news of who came goes out within a second
-        load = crowd.talk(IN_FLIGHT, seconds)
-        crowd.rest(0.3)
-        even = crowd.talk_at(RATES[sockets], seconds)
-        return Round(load, even, crowd.lost + crowd.refused)
+        crowd.rest(1.1 if server.greets else 0.1)  # news of who came goes out within a second
+        played = Round(crowd.talk(IN_FLIGHT, seconds), crowd.lost)
+    server.sleep()
+    return played
 
 
-def row(sockets: int, name: str, mine: list[Round], theirs: list[Round]) -> list[str]:
-    """Return the line of one server; the ratio is to the classic round of the same moment."""
-    ratios = [one.load.per_cpu / other.load.per_cpu for one, other in zip(mine, theirs, strict=True)]
-    ms = {
-        share: measure.median(measure.percentile(each.even.latencies, share) * 1000 for each in mine)
-        for share in (0.5, 0.99)
-    }
-    saved = measure.median(measure.percentile(each.even.saved, 0.99) * 1000 for each in mine)
+def compare(servers: list[Server], cookies: list[str], sockets: int, rounds: int, seconds: float) -> list[list[str]]:
+    """Return the lines of one number of sockets."""
+    played: dict[str, list[Round]] = {server.name: [] for server in servers}
+    for turn in range(rounds):
+        for server in servers:
+            measure.progress(f"{sockets} sockets, round {turn + 1} of {rounds}: {server.name}")
+            played[server.name].append(play(server, cookies, sockets, seconds))
+    ours = played[servers[0].name]
+    return [row(sockets, name, mine, ours) for name, mine in played.items()]
+
+
+def row(sockets: int, name: str, mine: list[Round], ours: list[Round]) -> list[str]:
+    """Return the line of one server."""
+    ratios = [one.result.per_cpu / other.result.per_cpu for one, other in zip(ours, mine, strict=True)]
+    results = [each.result for each in mine]
     return [
         f"{sockets:,}",
         name,
-        measure.spread([each.load.per_cpu for each in mine]),
-        measure.spread(ratios, "{:.2f}"),
-        str(RATES[sockets]),
-        measure.number(ms[0.5]),
-        measure.number(ms[0.99]),
-        measure.number(saved),
+        measure.spread(each.per_cpu for each in results),
+        "-" if mine is ours else measure.spread(ratios, "{:.2f}"),
+        f"{measure.median(each.deliveries / each.seconds for each in results):,.0f}",
+        f"{measure.median(each.size for each in results):,.0f}",
         str(sum(each.lost for each in mine)),
     ]
 
 
 def main() -> None:
     """Run the bench."""
-    options = measure.options(__doc__ or "")
-    rounds, seconds = (1, 1.0) if options.quick else (5, 2.0)
-    rows: list[list[str]] = []
+    options = measure.options(__doc__ or "", peers="folder with node_modules/ws or ngx_nchan_module.so")
+    rounds, seconds, sizes = (1, 0.7, SIZES[1:]) if options.quick else (5, 1.0, SIZES)
     with ExitStack() as stack:
+        measure.progress("starting servers")
         servers = [stack.enter_context(start(options.host)) for start in (measure.chatapp, measure.classic)]
-        cookies = [people(servers[0], max(RATES)), [""]]
-        for sockets in RATES:
-            played: dict[str, list[Round]] = {server.name: [] for server in servers}
-            for turn in range(rounds):
-                for server, known in zip(servers, cookies, strict=True):
-                    measure.progress(f"{sockets} sockets, round {turn + 1} of {rounds}: {server.name}")
-                    played[server.name].append(play(server, known, sockets, seconds))
-            rows += [row(sockets, server.name, played[server.name], played["classic"]) for server in servers]
-    measure.show(f"Fan-out: one room, {IN_FLIGHT} messages in flight; latency at an even rate", HEADERS, rows)
+        others, words = peers.start(stack, options.host, options.peers)
+        cookies = people(servers[0], PEOPLE)
+        for server in (*servers, *others):
+            server.sleep()
+        lines = [compare([*servers, *others], cookies, sockets, rounds, seconds) for sockets in sizes]
+    title = f"Fan-out: one room, {IN_FLIGHT} messages in flight from {SENDERS} sockets; {rounds} rounds of {seconds} s"
+    measure.show(title, HEADERS, [line for part in lines for line in part], [*NOTES, *words])
 
 
 if __name__ == "__main__":

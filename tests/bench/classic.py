@@ -27,27 +27,28 @@ _INSERT = "INSERT INTO messages (room, sender, message, msg_type, created_at) VA
 
 
 class Chat:
-    """One room."""
+    """Rooms: one for each address that sockets ask for."""
 
     def __init__(self, path: str) -> None:
         self._db = sqlite3.connect(path, check_same_thread=False)
         for statement in ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", _SCHEMA):
             self._db.execute(statement)
         self._turn = threading.Lock()
-        self._room: set[ServerConnection] = set()
+        self._rooms: dict[str, set[ServerConnection]] = {}
 
     async def serve(self, connection: ServerConnection) -> None:
-        """Send everything that one person says to everybody, then keep it."""
-        self._room.add(connection)
+        """Send everything that one person says to everybody in the room, then keep it."""
+        room = self._rooms.setdefault(connection.request.path if connection.request else "", set())
+        room.add(connection)
         try:
             async for text in connection:
                 content = str(json.loads(text)["content"]).strip()
                 moment = datetime.now(UTC).isoformat()
                 message = {"type": "message", "sender": "person", "content": content, "created_at": moment}
-                broadcast(self._room, json.dumps(message))
+                broadcast(room, json.dumps(message))
                 await asyncio.to_thread(self._insert, ("general", "person", content, "text", moment))
         finally:
-            self._room.discard(connection)
+            room.discard(connection)
 
     def _insert(self, row: tuple[str, ...]) -> None:
         with self._turn, self._db:

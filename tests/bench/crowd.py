@@ -1,131 +1,123 @@
-"""A crowd of WebSockets in one thread, cheap enough that the server is what a bench measures.
-
-It reads sockets straight from epoll and looks into frames only as far as it must. The frames of a room are the same
-bytes for everybody, so what was read from one socket is mostly equal to what was read from the one before: then
-nothing needs to be parsed again.
-"""
+"""A crowd in some rooms of a server: it comes, talks, and counts what arrives and when."""
 
 from __future__ import annotations
 
 import itertools
 import json
-import os
 import re
 import secrets
-import select
-import socket
 import sys
 import time
-from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
+from typing import Self
 
-from frames import CLOSE, PING, PONG, TEXT, pack, unpack
-from measure import Server
+from measure import Times
+from server import Server
+from wires import Chunk, Wire, Wires
 
 SIZE = 150  # characters of a message, about the mean of chat
-SENDERS = 8  # sockets that speak; the others listen
-GREETING_SECONDS = 30.0
-DRAIN_SECONDS = 10.0
+SENDERS = 8  # sockets that speak, or one in each room; the others listen
+GREETING_SECONDS = 30.0  # without anybody becoming ready
+DRAIN_SECONDS = 10.0  # for what is still on its way at the end
 
-_BATCH = 128  # handshakes under way at once
-_CHUNK = 65_536
-_MARK = b"mark-"
+_ABREAST = 128  # handshakes under way at once
 _KEY = re.compile(rb"key-(\d{9})-")
 _PADDING = " lorem ipsum dolor sit amet consectetur adipiscing elit sed do eiusmod tempor incididunt" * 2
 _numbers = itertools.count(1)  # of messages, one count for all crowds: a late frame of another one is not ours
 
 
 @dataclass(slots=True)
-class Wire:
-    """One socket, and what was read of a frame that is not complete."""
-
-    sock: socket.socket
-    rest: bytes = b""
-    upgraded: bool = False
-
-
-@dataclass(slots=True)
 class Result:
-    """What came of some seconds of talk; times in seconds."""
+    """What came of some seconds of talk."""
 
-    deliveries: int = 0
+    messages: int = 0
     seconds: float = 0.0
-    cpu: float = 0.0  # of the server
-    latencies: array[float] = field(default_factory=lambda: array("d"))  # from sending to each receiving
-    saved: array[float] = field(default_factory=lambda: array("d"))  # from sending to the author's saved mark
+    cpu: float = 0.0  # seconds, of the server
+    client: float = 0.0  # CPU seconds of this process
+    received: int = 0  # bytes
+    arrivals: Times = field(default_factory=Times)  # from sending to each receiving
+    saved: Times = field(default_factory=Times)  # from sending to the author's saved mark
+    late: Times = field(default_factory=Times)  # from when a message was due to sending it
+
+    @property
+    def deliveries(self) -> int:
+        """Return how many messages were received, by everybody."""
+        return len(self.arrivals)
 
     @property
     def per_cpu(self) -> float:
-        """Return the deliveries of one CPU second."""
+        """Return the deliveries of one CPU second of the server."""
         return self.deliveries / self.cpu if self.cpu else float("nan")
+
+    @property
+    def size(self) -> float:
+        """Return the bytes of a delivery, with all else that was read meanwhile."""
+        return self.received / self.deliveries if self.deliveries else float("nan")
 
 
 class Crowd:
-    """Sockets in one room of a server. Leave it as a context manager."""
+    """Sockets in some rooms of a server. Leave it as a context manager."""
 
-    def __init__(self, server: Server, cookies: Sequence[str] = ("",)) -> None:
+    def __init__(self, server: Server, cookies: Sequence[str] = ("",), rooms: Sequence[str] = ("general",)) -> None:
         self._server = server
         self._cookies = cookies
-        self._greeted = server.name == "chatapp"  # the baseline says nothing when a socket is ready
-        self._poll = select.epoll()
-        self._wires: dict[int, Wire] = {}
+        self._rooms = rooms
+        self._wires = Wires(server, self._control)
         self._ready = 0
         self._run = secrets.token_hex(4)  # keys are unique for ever, and people may meet several crowds
         self._speakers: itertools.cycle[Wire] = itertools.cycle(())
+        self._audience: dict[str, int] = {}  # sockets, by room
         self._sent: dict[int, float] = {}
         self._left: dict[int, int] = {}  # deliveries that are still to come, by message
-        self._refill = False
+        self._coming = 0  # messages that have not arrived everywhere
+        self._unsaved: set[int] = set()  # whose authors were not told that they are; each is told in all tabs
         self._result = Result()
-        self.refused = 0
+        self.everybody: list[Wire] = []
+        self._refused = 0
+        self.epoch, self.upto = "", 0  # the cursor of a page that is here
 
-    def __enter__(self) -> Crowd:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        for wire in self._wires.values():
-            wire.sock.close()
-        self._poll.close()
+        self._wires.close()
 
     @property
     def lost(self) -> int:
-        """Return the deliveries that never came."""
-        return sum(self._left.values())
+        """Return the deliveries that never came, with the messages refused and the sockets closed."""
+        return sum(self._left.values()) + self._refused + self._wires.closed
+
+    @property
+    def written(self) -> set[int]:
+        """Return the numbers of the messages that were sent."""
+        return set(self._sent)
 
     # --- coming -----------------------------------------------------------------------------------------------------
 
-    def connect(self, count: int) -> float:
+    def connect(self, count: int, *, query: str = "join=1", abreast: int = _ABREAST) -> float:
         """Open more sockets and wait until all of them are live. Return the seconds that it took."""
-        began = time.perf_counter()
-        wanted = len(self._wires) + count
+        began = heard = time.perf_counter()
+        wanted = len(self.everybody) + count
         while self._ready < wanted:
-            while len(self._wires) < min(wanted, self._ready + _BATCH):
-                self._open()
+            before = self._ready
+            while len(self.everybody) < min(wanted, self._ready + abreast):
+                self._come(query)
+                if not len(self.everybody) % _ABREAST:
+                    self._receive(0)
             self._receive(1.0)
-            if time.perf_counter() - began > GREETING_SECONDS:
+            heard = time.perf_counter() if self._ready > before else heard
+            if time.perf_counter() - heard > GREETING_SECONDS:
                 sys.exit(f"{self._server.name}: {wanted - self._ready} of {wanted} sockets did not become ready")
-        self._speakers = itertools.cycle(list(self._wires.values())[:SENDERS])
+        self._speakers = itertools.cycle(self.everybody[: max(SENDERS, len(self._rooms))])
         return time.perf_counter() - began
 
-    def _open(self) -> None:
-        sock = socket.create_connection((self._server.host, self._server.port), 10)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        cookie = self._cookies[len(self._wires) % len(self._cookies)]
-        lines = (
-            "GET /ws?room=general&join=1 HTTP/1.1",
-            f"Host: {self._server.host}:{self._server.port}",
-            f"Origin: {self._server.origin}",
-            f"Cookie: {cookie}",
-            "Connection: Upgrade",
-            "Upgrade: websocket",
-            "Sec-WebSocket-Version: 13",
-            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-        )
-        sock.sendall("\r\n".join((*lines, "", "")).encode())
-        sock.setblocking(False)
-        self._wires[sock.fileno()] = Wire(sock)
-        self._poll.register(sock.fileno(), select.EPOLLIN)
+    def _come(self, query: str) -> None:
+        place = len(self.everybody)
+        room = self._rooms[place % len(self._rooms)]
+        self._audience[room] = self._audience.get(room, 0) + 1
+        self.everybody.append(self._wires.open(room, query, self._cookies[place % len(self._cookies)]))
 
     # --- talking ----------------------------------------------------------------------------------------------------
 
@@ -135,16 +127,19 @@ class Crowd:
         while (left := deadline - time.perf_counter()) > 0:
             self._receive(left)
 
-    def talk(self, in_flight: int, seconds: float, warmup: float = 0.5) -> Result:
+    def talk(self, in_flight: int, seconds: float, warmup: float = 0.3) -> Result:
         """Keep some messages on their way to everybody: the next one leaves when one has arrived everywhere."""
-        self._refill = True
-        for _ in range(in_flight):
-            self._speak()
-        self.rest(warmup)
-        result = self._measured(lambda: self.rest(seconds))
-        self._refill = False
+        self._keep(in_flight, warmup)
+        result = self._measured(lambda: self._keep(in_flight, seconds))
         self._drain()
         return result
+
+    def _keep(self, in_flight: int, seconds: float) -> None:
+        deadline = time.perf_counter() + seconds
+        while (left := deadline - time.perf_counter()) > 0:
+            if self._coming < in_flight:
+                self._speak(in_flight - self._coming)
+            self._receive(left)
 
     def talk_at(self, rate: float, seconds: float) -> Result:
         """Send so many messages a second, evenly, whatever becomes of them."""
@@ -152,108 +147,95 @@ class Crowd:
         def talk() -> None:
             began = time.perf_counter()
             for number in range(int(rate * seconds)):
-                self.rest(began + number / rate - time.perf_counter())
+                due = began + number / rate
+                self.rest(due - time.perf_counter())
+                self._result.late.add(time.perf_counter() - due)
                 self._speak()
             self._drain()
 
         return self._measured(talk)
 
+    def talk_alone(self, messages: int, pause: float) -> Result:
+        """Send a message, wait until it has arrived everywhere, be quiet for some seconds; and again."""
+
+        def talk() -> None:
+            for _ in range(messages):
+                self._speak()
+                self._arrive()
+                self.rest(pause)
+            self._drain()
+
+        return self._measured(talk)
+
     def _measured(self, act: Callable[[], None]) -> Result:
-        self._result = Result()
-        cpu, began = self._server.cpu(), time.perf_counter()
+        self._result = mine = Result()
+        cpu, client, began = self._server.cpu(), time.process_time(), time.perf_counter()
+        received = self._wires.received
         act()
-        result, self._result = self._result, Result()
-        result.cpu, result.seconds = self._server.cpu() - cpu, time.perf_counter() - began
-        result.deliveries = len(result.latencies)
-        return result
+        mine.cpu, mine.seconds = self._server.cpu() - cpu, time.perf_counter() - began
+        mine.client, mine.received = time.process_time() - client, self._wires.received - received
+        self._result = Result()
+        return mine
 
     def _drain(self) -> None:
+        """Wait until everything has arrived everywhere, and authors know that it is saved."""
+        self._arrive()
         deadline = time.perf_counter() + DRAIN_SECONDS
-        while any(self._left.values()) and time.perf_counter() < deadline:
+        while self._server.greets and self._unsaved and time.perf_counter() < deadline:
             self._receive(0.1)
-        if self._greeted:
-            self.rest(0.1)  # for the last saved marks
 
-    def _speak(self) -> None:
-        number = next(_numbers)
+    def _arrive(self) -> None:
+        deadline = time.perf_counter() + DRAIN_SECONDS
+        while self._coming and time.perf_counter() < deadline:
+            self._receive(0.1)
+
+    def _speak(self, messages: int = 1) -> None:
+        """Send some messages, one right behind the other: they are made before the first one leaves."""
+        made = [self._made() for _ in range(messages)]
+        now = time.perf_counter()
+        for number, wire, text in made:
+            self._sent[number] = now
+            self._wires.say(wire, text)
+
+    def _made(self) -> tuple[int, Wire, str]:
+        number, wire = next(_numbers), next(self._speakers)
         content = f"mark-{number:09d}{_PADDING}"[:SIZE]
-        message = {"type": "message", "content": content, "key": f"key-{number:09d}-{self._run}"}
-        payload = json.dumps(message).encode()
-        self._left[number] = len(self._wires)
-        wire = next(self._speakers)
-        self._sent[number] = time.perf_counter()
-        try:
-            wire.sock.send(pack(TEXT, payload))
-        except ConnectionError:
-            sys.exit(f"{self._server.name} closed a connection")
+        self._left[number] = self._audience[wire.room]
+        self._coming += 1
+        self._unsaved.add(number)
+        self._result.messages += 1
+        text = json.dumps({"type": "message", "content": content, "key": f"key-{number:09d}-{self._run}"})
+        return number, wire, text
 
     # --- listening --------------------------------------------------------------------------------------------------
 
     def _receive(self, timeout: float) -> None:
-        """Read once from every socket that has something, and count what arrived."""
-        last: bytes | None = None
-        numbers: list[int] = []
-        wires, sent, left, latencies = self._wires, self._sent, self._left, self._result.latencies
-        arrived = 0
-        for descriptor, _ in self._poll.poll(timeout):
-            data = os.read(descriptor, _CHUNK)
-            wire = wires[descriptor]
-            if data != last or wire.rest:
-                numbers = self._parse(wire, data)
-                last = data if numbers and not wire.rest else None
-            now = time.perf_counter()
-            for number in numbers:
-                if number in sent:
-                    latencies.append(now - sent[number])
-                    left[number] -= 1
-                    arrived += not left[number]
-        if self._refill:
-            for _ in range(arrived):
-                self._speak()
+        heard = self._wires.receive(timeout)
+        now = time.perf_counter()
+        for chunk, wires in heard.items():
+            self._count(chunk, wires, now)
 
-    def _parse(self, wire: Wire, data: bytes) -> list[int]:
-        """Return the numbers of the messages in what was read from a socket."""
-        if not data:
-            sys.exit(f"{self._server.name} closed a connection")
-        data = wire.rest + data
-        numbers: list[int] = []
-        at = 0 if wire.upgraded else self._upgrade(wire, data)
-        while (frame := unpack(data, at)) is not None:
-            opcode, start, at = frame
-            if opcode == TEXT:
-                self._read(data, start, at, numbers)
-            elif opcode == PING:
-                wire.sock.send(pack(PONG, data[start:at]))
-            elif opcode == CLOSE:
-                sys.exit(f"{self._server.name} closed a connection: {data[start:at]!r}")
-        wire.rest = data[at:]
-        return numbers
+    def _count(self, chunk: Chunk, wires: list[Wire], now: float) -> None:
+        """Note what some sockets heard."""
+        times, sent, left = len(wires), self._sent, self._left
+        for number in chunk.numbers:
+            if number in sent:
+                self._result.arrivals.add(now - sent[number], times)
+                left[number] -= times
+                self._coming -= not left[number]
 
-    def _upgrade(self, wire: Wire, data: bytes) -> int:
-        end = data.find(b"\r\n\r\n")
-        if end < 0:
-            return 0
-        if not data.startswith(b"HTTP/1.1 101"):
-            sys.exit(f"{self._server.name} refused a connection: {data[:200]!r}")
-        wire.upgraded = True
-        self._ready += not self._greeted
-        return end + 4
-
-    def _read(self, data: bytes, start: int, end: int, numbers: list[int]) -> None:
-        at = data.find(_MARK, start, end)
-        if at < 0 and data.startswith(b"{", start):
-            self._control(data[start:end])
-        while at >= 0:
-            at += len(_MARK)
-            numbers.append(int(data[at : at + 9]))
-            at = data.find(_MARK, at, end)
-
-    def _control(self, frame: bytes) -> None:
+    def _control(self, wire: Wire, frame: bytes) -> None:
+        now = time.perf_counter()
         if frame.startswith(b'{"type":"saved","keys"'):
-            now = time.perf_counter()
-            numbers = map(int, _KEY.findall(frame))
-            self._result.saved.extend(now - self._sent[number] for number in numbers if number in self._sent)
+            for number in map(int, _KEY.findall(frame)):
+                if number in self._unsaved:
+                    self._unsaved.remove(number)
+                    self._result.saved.add(now - self._sent[number])
+        elif frame.startswith(b'{"type":"hello"'):
+            self.epoch = json.loads(frame)["epoch"]
         elif frame.startswith(b'{"type":"ready"'):
+            self.upto = json.loads(frame)["upto"]
+            wire.ready = now
             self._ready += 1
         elif frame.startswith((b'{"type":"refused"', b'{"type":"failed"')):
-            self.refused += 1
+            self._refused += 1

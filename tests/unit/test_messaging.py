@@ -237,3 +237,18 @@ async def test_reading_on_one_device_is_known_on_the_others(chat, an, binh) -> N
         await asyncio.sleep(0.01)
     assert other.said("unread")[-1]["counts"]["general"] == 0
     assert other.said("unread")[-1]["reads"]["general"] == entry.message.id
+
+
+async def test_news_of_several_rooms_reach_those_elsewhere_in_one_write(chat, an, binh) -> None:
+    tech, game = Conversation(room="tech"), Conversation(room="game")
+    page = await chat.page(binh)
+    for room in (tech, tech, game, tech):
+        await chat.say(an, f"in {room.key} {len(chat.journal.pending)}", conversation=room)
+    async with asyncio.timeout(10):
+        while not any('data-conversation="game"' in text for text in page.fragments):
+            await asyncio.sleep(0.01)
+    told = [write for write in page.wire.writes if b"unread:#side" in write]
+    assert [(write.count(b'data-conversation="tech"'), write.count(b'data-conversation="game"')) for write in told] == [
+        (1, 0),  # the first one at once
+        (1, 1),
+    ]
