@@ -6,6 +6,7 @@ import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from chatapp import frames
 from chatapp.audience import Listener
@@ -52,6 +53,7 @@ class Resume:
         self._asking = asyncio.Lock()
         self._answers: list[tuple[Conversation, Missed]] = []  # of the last moment
         self.boot = secrets.token_urlsafe(6)  # tells pages that the server was restarted
+        self._hello = lru_cache(maxsize=256)(self._greeting)  # the same for all who come to a room
         self.epoch = epoch  # of the database: cursors of another one mean nothing here
 
     async def catch_up(
@@ -70,11 +72,12 @@ class Resume:
         key = conversation.key if conversation else None
         self._hub.join(listener, key)  # from here on its live frames gather
         missed = await self._missed(conversation, since, epoch) if conversation else _NOTHING
-        await send(self._hello(key, recovered=missed.parts is not None))
+        head = self._hello(key, missed.parts is not None, self._journal.healthy)
         for part in missed.parts or ():
-            await send(part)
+            await send(head + part)
+            head = b""
         ready = frames.control("ready", conversation=key, upto=self._journal.watermark)
-        self._hub.go_live(listener, missed.pending, ready)
+        self._hub.go_live(listener, head + missed.pending, ready)
 
     async def _missed(self, conversation: Conversation, since: int | None, epoch: str | None) -> Missed:
         state = self._journal.state  # of now: what is accepted while we wait is gathered
@@ -114,13 +117,6 @@ class Resume:
     def _frame(self, messages: Sequence[Message]) -> bytes:
         return frames.frame(self._render.messages(messages))
 
-    def _hello(self, conversation: str | None, *, recovered: bool) -> bytes:
-        return frames.control(
-            "hello",
-            conversation=conversation,
-            epoch=self.epoch,
-            boot=self.boot,
-            recovered=recovered,
-            healthy=self._journal.healthy,
-            limits=_LIMITS,
-        )
+    def _greeting(self, conversation: str | None, recovered: bool, healthy: bool) -> bytes:
+        facts = {"conversation": conversation, "recovered": recovered, "healthy": healthy}
+        return frames.control("hello", **facts, epoch=self.epoch, boot=self.boot, limits=_LIMITS)

@@ -75,8 +75,13 @@ class Connection(WebSocket):
     def _unread(self) -> Unread:
         return self.app[keys.unread]
 
-    async def enter(self, refusal: Callable[[], int | None], since: str | None, epoch: str | None) -> None:
-        """Catch up and go on live, unless there is a close code as a refusal."""
+    async def enter(
+        self, refusal: Callable[[], int | None], since: str | None, epoch: str | None, *, endings: int
+    ) -> None:
+        """Catch up and go on live, unless there is a close code as a refusal.
+
+        ``endings`` is the hub's count of ended sessions from before this one was looked up.
+        """
         self.app[keys.sockets].add(self)
         if code := refusal():
             self.shut(code)
@@ -88,7 +93,7 @@ class Connection(WebSocket):
             self.shut(TRY_AGAIN)
             return
         # Only now would it be found by whoever ends its session; that may have happened while it was opened.
-        if not (await sessions.is_open(self, self._listener.session_id) or self.closed):
+        if self._hub.endings != endings and not await sessions.is_open(self, self._listener.session_id):
             self.shut(sessions.CLOSED)
         self._presence.changed()
 

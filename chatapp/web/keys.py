@@ -52,3 +52,4 @@ class Asker(Protocol):
 
 session: web.RequestKey[Session | None] = web.RequestKey("session")
 request_id: web.RequestKey[str] = web.RequestKey("request_id")
+endings: web.RequestKey[int] = web.RequestKey("endings")  # of a handshake: the hub's count before it was recognised

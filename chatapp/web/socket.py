@@ -42,7 +42,8 @@ async def socket(request: web.Request) -> web.StreamResponse:
     # Somebody else may have logged in since the page was rendered: what waits in it is not theirs to send.
     foreign = query.get("author", str(session.user.id)) != str(session.user.id)
     refusal = (lambda: sessions.CLOSED) if foreign else partial(_turned_away, request.app, listener)
-    connection.begin(request, connection.enter(refusal, query.get("since"), query.get("epoch")))
+    cursor = query.get("since"), query.get("epoch")
+    connection.begin(request, connection.enter(refusal, *cursor, endings=request[keys.endings]))
     return response
 
 
