@@ -20,7 +20,7 @@ from browser.conftest import ARGUMENTS
 from browser.hold import Hold
 from browser.person import Person
 from browser.test_changes import edit_last, settled, two, write
-from browser.witness import end_session, once, until, waiting
+from browser.witness import end_session, holds, once, until, waiting
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -207,7 +207,7 @@ async def test_a_tab_that_overwrites_what_another_one_keeps_takes_nothing_from_i
         const name = Object.keys(localStorage).find((name) => name.startsWith('chatapp:outbox:'))
         localStorage.setItem(name, JSON.stringify(JSON.parse(localStorage[name]).slice(0, 1)))
     }""")
-    await other.wait_for_function("JSON.stringify(localStorage).includes('queued 2')")  # it was put back
+    await holds(other, "JSON.stringify(localStorage).includes('queued 2')")  # it was put back
     await other.close()
     await an.page.close()
     await server.start()

@@ -10,7 +10,7 @@ from playwright.async_api import expect
 from browser.person import PASSWORD
 from browser.test_accidents import held
 from browser.test_changes import two, write
-from browser.witness import end_session, once, stored, waiting
+from browser.witness import end_session, holds, once, stored, waiting
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -52,7 +52,7 @@ async def test_back_after_logging_out_never_shows_a_message(meet, server):
     await write(an, "for Bình only")
     await an.context.add_init_script(_NOTE_MESSAGES)
     await an.page.reload()
-    await an.page.wait_for_function("sessionStorage.seen")
+    await holds(an.page, "sessionStorage.seen")
     await an.page.goto("/settings")
     await an.page.evaluate("sessionStorage.clear()")
     await an.page.get_by_role("button", name="Log out").click()

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 
-from playwright.async_api import expect
+from playwright.async_api import Page, expect
 
 from browser.person import PATIENCE, Person
 from fault.server import Server
@@ -42,6 +42,13 @@ async def waiting(person: Person) -> list[str]:
     """Return what this browser keeps in its outboxes."""
     boxes = await person.page.evaluate("Object.entries(localStorage).filter(([name]) => name.includes('outbox'))")
     return [entry["content"] for _, box in boxes for entry in json.loads(box)]
+
+
+async def holds(page: Page, expression: str) -> None:
+    """Wait until an expression is true in a page. Asked from outside: its policy forbids what would wait inside."""
+    async with asyncio.timeout(PATIENCE / 1000):
+        while not await page.evaluate(expression):
+            await asyncio.sleep(0.02)
 
 
 async def until(condition: Callable[[], object]) -> None:

@@ -252,3 +252,23 @@ async def test_news_of_several_rooms_reach_those_elsewhere_in_one_write(chat, an
         (1, 0),  # the first one at once
         (1, 1),
     ]
+
+
+async def test_keys_that_come_in_the_same_moment_are_looked_up_together(chat, an, binh) -> None:
+    [old] = [await chat.say(an, "old", key="0123456789abcdef")]
+    await chat.journal.flush()
+    chat.messaging._retries._known.clear()  # what a restart forgets
+    original, asked = chat.store.messages.posted, []
+
+    async def posted(keys):
+        asked.append(list(keys))
+        return await original(asked[-1])
+
+    chat.store.messages.posted = posted
+    drafts = [(an, "0123456789abcdef"), *((binh, f"fedcba987654321{number}") for number in range(8))]
+    answers = await asyncio.gather(
+        *(chat.messaging.post(author, GENERAL, Draft.parse("old", key)) for author, key in drafts)
+    )
+    assert [again for _, again in answers] == [True] + [False] * 8
+    assert answers[0][0].message.id == old.message.id
+    assert asked == [[(author.id, key) for author, key in drafts]]
