@@ -39,9 +39,11 @@ class Hub:
 
     def join(self, listener: Listener, conversation: str | None) -> None:
         """Move a listener to a conversation (None: none) where it gathers until ``go_live``."""
+        if listener.audience is not None:
+            self._flush_audience(listener.audience)  # frames of this tick are for those who were there before it
         self._leave_audience(listener)
         audience = self._audiences.setdefault(conversation, Audience(conversation))
-        self._flush_audience(audience)  # frames of this tick are for those who were here before it
+        self._flush_audience(audience)
         listener.conversation, listener.audience, listener.catching_up = conversation, audience, True
         audience.catching_up.add(listener)
         mine = self._users.setdefault(listener.user_id, set())

@@ -258,3 +258,13 @@ async def test_who_comes_while_frames_wait_for_the_end_of_a_tick_gets_none_of_th
     assert (here.texts, elsewhere.texts, late.texts) == (["before"], [], [])
     await tick()
     assert (here.texts, elsewhere.texts, late.texts) == (["before"], ["other"], [])
+
+
+async def test_who_moves_on_while_frames_wait_for_the_end_of_a_tick_gets_those_of_where_they_were() -> None:
+    room = Hub()
+    listener, wire = listen(room, "general")
+    room.publish("general", frame("somebody new"))
+    room.join(listener, "tech")
+    room.go_live(listener, b"", frame("ready"))
+    await tick()
+    assert wire.texts == ["somebody new", "ready"]
