@@ -187,3 +187,20 @@ class Message:
             return True  # what it said when it was posted is not here any more; the key alone has to do
         mine = [picture.digest for picture in self.pictures]
         return self.content == draft.content and mine == [picture.digest for picture in draft.pictures]
+
+
+def number(value: object) -> int | None:
+    """Return an id or a cursor as it stands in an address or a frame; None if it is none."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= len(str(ID_LIMIT)):
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < ID_LIMIT:
+        return value
+    return None
+
+
+def id_of(text: str) -> int:
+    """Return the id in an address. Raise NotFound."""
+    found = number(text)
+    if not found:
+        raise NotFound
+    return found

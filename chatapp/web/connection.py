@@ -18,7 +18,7 @@ from chatapp.hub import TRY_AGAIN, Hub
 from chatapp.journal import Entry
 from chatapp.messaging import Messaging
 from chatapp.presence import Presence
-from chatapp.records import ID_LIMIT, Draft, NotFound, Rejected, User, sentence
+from chatapp.records import Draft, NotFound, Rejected, User, number, sentence
 from chatapp.revisions import Target
 from chatapp.store import Busy, Unwritable
 from chatapp.unread import Unread
@@ -162,7 +162,7 @@ class Connection(WebSocket):
 
     async def revise(self, frame: Frame) -> None:
         """Edit or remove a message of one's own, or undo its removal."""
-        message_id, rev, key = _number(frame.get("id")), _number(frame.get("rev")), frame.get("key")
+        message_id, rev, key = number(frame.get("id")), number(frame.get("rev")), frame.get("key")
         if message_id is None or rev is None:
             raise Rejected("not_found", sentence("There is no such message."))
         revisions, target = self.app[keys.revisions], Target(self._here().conversation, message_id, rev)
@@ -213,7 +213,7 @@ class Connection(WebSocket):
         await self._messaging.resume.catch_up(
             self._listener,
             self._place.conversation if self._place else None,
-            _number(since),
+            number(since),
             epoch if isinstance(epoch, str) else None,
             self.send,
         )
@@ -222,7 +222,7 @@ class Connection(WebSocket):
 
     async def read(self, frame: Frame) -> None:
         """Note how far the person has read."""
-        message_id = _number(frame.get("id"))
+        message_id = number(frame.get("id"))
         if message_id is not None:
             self._unread.read(self._listener, min(message_id, self._messaging.newest))
 
@@ -256,12 +256,3 @@ def _parsed(text: str) -> Frame:
     if not isinstance(frame, dict):
         raise Rejected("not_json", sentence("The server did not understand this frame."))
     return frame
-
-
-def _number(value: object) -> int | None:
-    """Return an id or a cursor as it stands in an address or a frame; None if it is none."""
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= len(str(ID_LIMIT)):
-        value = int(value)
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < ID_LIMIT:
-        return value
-    return None

@@ -7,7 +7,7 @@ import secrets
 from aiohttp import web
 
 from chatapp.journal import Entry
-from chatapp.records import ID_LIMIT, Message, NotFound, Rejected, User, sentence
+from chatapp.records import Message, NotFound, Rejected, User, id_of, sentence
 from chatapp.revisions import Target
 from chatapp.web import keys, pages, places, posting, sessions
 from chatapp.web.places import Place
@@ -51,14 +51,14 @@ async def versions(request: web.Request) -> web.StreamResponse:
 async def _found(request: web.Request) -> tuple[User, Place, Message]:
     me = sessions.me(request)
     place = await places.find(request, me, request.match_info)
-    message = await request.app[keys.messaging].history.current(place.conversation, _number(request.match_info["id"]))
+    message = await request.app[keys.messaging].history.current(place.conversation, id_of(request.match_info["id"]))
     return me, place, message
 
 
 async def _change(request: web.Request, what: str) -> web.StreamResponse:
     me, place, message = await _found(request)
     fields = await pages.form(request)
-    target = Target(place.conversation, message.id, _number(fields.get("rev", str(message.rev))))
+    target = Target(place.conversation, message.id, id_of(fields.get("rev", str(message.rev))))
     try:
         posting.take_turn(request, me)
         entry = await _revised(request, me, target, what, fields)
@@ -99,10 +99,3 @@ def _form(  # noqa: PLR0913
         "key": secrets.token_urlsafe(16),
     }
     return pages.page(request, "rooms/edit.html", context, status)
-
-
-def _number(text: str) -> int:
-    number = int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(ID_LIMIT)) else 0
-    if not 0 < number < ID_LIMIT:
-        raise NotFound
-    return number

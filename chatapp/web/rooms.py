@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from chatapp.records import ID_LIMIT, NotFound
+from chatapp.records import NotFound, id_of
 from chatapp.web import conversations, keys, pages, places, sessions
 
 
@@ -48,7 +48,7 @@ async def messages(request: web.Request) -> web.StreamResponse:
 async def permalink(request: web.Request) -> web.StreamResponse:
     """Show a message among those around it."""
     place = await places.find(request, sessions.me(request), request.match_info)
-    message_id = _number(request.match_info["id"])
+    message_id = id_of(request.match_info["id"])
     found = request.app[keys.messaging].history.around(place.conversation, message_id)
     page, around = await conversations.with_surroundings(request, found)
     if page is None:
@@ -59,7 +59,7 @@ async def permalink(request: web.Request) -> web.StreamResponse:
 async def message(request: web.Request) -> web.StreamResponse:
     """Send a reader on to where a message stands: its address is the same for everybody who may read it."""
     me, store = sessions.me(request), request.app[keys.store]
-    message_id, more = _number(request.match_info["id"]), request.match_info.get("more")
+    message_id, more = id_of(request.match_info["id"]), request.match_info.get("more")
     end = f"messages/{message_id}/{more}" if more else f"messages/{message_id}"
     for found in await store.messages.conversation(message_id):
         if found.pair is None:
@@ -73,11 +73,4 @@ async def message(request: web.Request) -> web.StreamResponse:
 
 def _id(request: web.Request, name: str) -> int | None:
     given = request.query.get(name)
-    return None if given is None else _number(given)
-
-
-def _number(text: str) -> int:
-    number = int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(ID_LIMIT)) else 0
-    if not 0 < number < ID_LIMIT:
-        raise NotFound
-    return number
+    return None if given is None else id_of(given)
