@@ -12,6 +12,7 @@ import binascii
 import contextvars
 import hashlib
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Coroutine
 from typing import Any, cast
 
@@ -56,7 +57,7 @@ def _decoded(key: str) -> bytes:
     return base64.b64decode(key, validate=True)
 
 
-class WebSocket(asyncio.Protocol):
+class WebSocket(asyncio.Protocol, ABC):
     """Read texts from a connection and hand them on in their order. Writing goes straight to ``transport``."""
 
     __slots__ = ("_context", "_decoder", "_heard", "_inbox", "_paused", "_pinged", "_resumed", "_task", "transport")
@@ -76,21 +77,21 @@ class WebSocket(asyncio.Protocol):
     # --- what it means is for a subclass to say ---------------------------------------------------------------------
 
     @property
+    @abstractmethod
     def closed(self) -> bool:
         """Tell whether a close frame was sent."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def received(self, text: str) -> None:
         """Act on a text."""
-        raise NotImplementedError
 
+    @abstractmethod
     def shut(self, code: int, reason: str) -> None:
         """Send a close frame: the peer broke the protocol, or a text could not be dealt with."""
-        raise NotImplementedError
 
+    @abstractmethod
     def left(self) -> None:
         """Forget the connection: it ends, and all that came over it was dealt with. May be called twice."""
-        raise NotImplementedError
 
     # --- beginning and end ------------------------------------------------------------------------------------------
 
