@@ -33,7 +33,8 @@ class Unread:
         self._render = render
         self._news: dict[Conversation, list[Message]] = {}
         self._announce = Pace(_PACE, self._publish)
-        self._read: dict[tuple[int, str], int] = {}  # marks that moved and are not stored yet
+        self._read: dict[int, dict[str, int]] = {}  # marks that moved and are not stored yet, by person
+        self._turn = asyncio.Lock()  # to store them
         self._store_reads = Pace(_STORE_PACE, self._begin_storing)
         self._storing: asyncio.Future[None] | None = None  # kept, or the task could be collected while it runs
         # The two people of each direct conversation that had news, to show one the other in their list.
@@ -78,9 +79,9 @@ class Unread:
         """Note that a listener's person has seen its conversation up to a message; stored within a second."""
         if listener.conversation is None:
             return
-        place = (listener.user_id, listener.conversation)
-        if message_id > self._read.get(place, 0):
-            self._read[place] = message_id
+        marks = self._read.setdefault(listener.user_id, {})
+        if message_id > marks.get(listener.conversation, 0):
+            marks[listener.conversation] = message_id
             self._store_reads()
 
     def _begin_storing(self, _: Hashable) -> None:
@@ -88,18 +89,29 @@ class Unread:
 
     async def _store_marks(self) -> None:
         """Write the marks that moved; tell those people's other connections, which did not see it happen."""
-        marks, self._read = self._read, {}
-        try:
-            await self._store.marks.move((user_id, key, mark) for (user_id, key), mark in marks.items())
-        except (Busy, Unwritable) as error:
-            log.warning("read marks were not stored: %s", error)  # the pages send them again with the next message
-            return
-        for user_id in {user_id for user_id, _ in marks}:
+        async with self._turn:
+            read, self._read = self._read, {}
+            if not read:
+                return
+            try:
+                await self._store.marks.move(
+                    (user_id, key, mark) for user_id, marks in read.items() for key, mark in marks.items()
+                )
+            except (Busy, Unwritable) as error:
+                log.warning("read marks were not stored: %s", error)  # the pages send them again with the next message
+                return
+        for user_id in read:
             if len(self._hub.of_user(user_id)) > 1:
                 await self.tell(user_id)
 
+    async def settle(self, user_id: int) -> None:
+        """Store what a person has read, if it is not stored yet: they want to know what is unread."""
+        if user_id in self._read or self._turn.locked():  # it may be theirs that is being stored
+            await self._store_marks()
+
     async def counts(self, user_id: int) -> bytes:
         """Return the control frame with a person's exact counts, messages included that are not on disk yet."""
+        await self.settle(user_id)
         counts = await self._store.marks.counts(user_id)
         unread = dict(counts.unread)
         for entry in self._journal.recent(counts.watermark):

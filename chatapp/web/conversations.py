@@ -106,6 +106,7 @@ async def with_surroundings(request: web.Request, page: Awaitable[Found]) -> tup
 
 
 async def _counts(request: web.Request) -> Counts:
+    await request.app[keys.unread].settle(sessions.me(request).id)
     return await request.app[keys.store].marks.counts(sessions.me(request).id)
 
 

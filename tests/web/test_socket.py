@@ -298,6 +298,25 @@ async def test_reading_is_remembered_and_told_to_the_other_device(meet) -> None:
     assert 'data-conversation="general" data-count="0"' in await (await binh.get("/rooms")).text()
 
 
+async def test_a_page_knows_what_was_read_a_moment_ago(meet) -> None:
+    an, binh = await meet("An"), await meet("Bình")
+    async with an.socket(OURS) as one, binh.socket(OURS) as other:
+        a, b = Ear(one), Ear(other)
+        for ear in (a, b):
+            await ear.until("ready")
+        for number in range(5):  # marks are stored twice a second: most of these wait
+            await a.say("message", content="x", key=f"key-000000000000{number}")
+            await a.until(lambda frame, key=f"key-000000000000{number}": '"saved"' in frame and key in frame)
+            message = int(re.findall(r'"id":(\d+)', [frame for frame in a.heard if '"sent"' in frame][-1])[0])
+            await b.say("read", id=message)
+            b.heard.clear()
+            await b.say("beat")
+            await b.until(lambda frame: frame == '{"type":"beat"}')
+            page = await (await binh.get("/rooms/general")).text()
+            assert f'data-read="{message}"' in page
+            assert 'data-conversation="general" data-count="0"' in page
+
+
 async def test_stopping_says_1012_after_saving(client, meet) -> None:
     an = await meet("An")
     async with an.socket(OURS) as socket:
