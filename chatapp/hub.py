@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from chatapp import clock, frames
 from chatapp.audience import Audience, Listener
 
-_PARTING = 1.0  # seconds that a closed connection has to say goodbye before it is cut
+PARTING = 1.0  # seconds that a closed connection has to say goodbye before it is cut
 _SHORT_TICK = 0.001  # seconds: after a tick shorter than this the next one comes at once
 _LONGEST_REST = 0.02  # seconds
 
@@ -204,7 +204,7 @@ class Hub:
         listener.closed = True
         if not listener.transport.is_closing():
             listener.transport.write(told + frames.closing(code, reason))
-        asyncio.get_running_loop().call_later(_PARTING, listener.transport.abort)
+        asyncio.get_running_loop().call_later(PARTING, listener.transport.abort)
 
     def close_session(self, session_id: str, code: int = SIGNED_OUT) -> None:
         """Close every connection of a session at once."""

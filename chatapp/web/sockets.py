@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from chatapp import clock
-from chatapp.web.websocket import PARTING, WebSocket
+from chatapp.hub import PARTING
+from chatapp.web.websocket import WebSocket
 
 _LOOKS = 20  # looks at each socket in a beat
 _AT_ONCE = 500  # sockets looked at before others get their turn

@@ -20,10 +20,10 @@ from aiohttp import web
 
 from chatapp import clock, frames
 from chatapp.frames import BINARY, CLOSE, PING, PONG, Decoder, Violation
+from chatapp.hub import PARTING
 
 log = logging.getLogger("chatapp.web")
 
-PARTING = 1.0  # seconds that a peer has to answer a close before it is cut
 _INBOX = 32  # messages that wait their turn before no more is read
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
 _KEY_BYTES = 16
@@ -111,13 +111,16 @@ class WebSocket(asyncio.Protocol, ABC):
             self.left()
 
     def look(self, now: float, beat: float) -> None:
-        """Ping a peer that was silent for ``beat`` seconds; cut one that was for half as long again."""
+        """Ping a peer that was silent for ``beat`` seconds; cut one that did not answer half as long again.
+
+        Nobody is cut for a silence that is ours: after the server was held, or while it does not read.
+        """
         silent = now - self._heard
-        if silent > beat * _PATIENCE:
-            self.transport.abort()
-        elif silent > beat and not (self._pinged or self.transport.is_closing()):
+        if silent > beat and not (self._pinged or self.transport.is_closing()):
             self._pinged = True
             self.transport.write(frames.ping)
+        elif silent > beat * _PATIENCE and not self._paused:
+            self.transport.abort()
 
     # --- what goes out ----------------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from chatapp import clock
 from chatapp.store import Busy
 from chatapp.web import keys
 from people import Person
@@ -206,6 +207,21 @@ async def test_a_text_that_cannot_be_dealt_with_closes_its_connection_and_no_oth
         async with asyncio.timeout(10):
             while (await other.receive()).data != '{"type":"beat"}':
                 pass
+
+
+async def test_nobody_is_cut_because_the_server_was_held_for_a_while(meet, connect, client) -> None:
+    an = await meet("An")
+    async with connect() as line:
+        line.writer.write(handshake(an))
+        await line.head()
+        await line.told("ready")
+        [socket] = client.app[keys.sockets]._open
+        long_after = clock.monotonic() + 1000
+        socket.look(long_after, 20)
+        assert not socket.transport.is_closing()
+        await line.until(lambda opcode, _: opcode == PING)
+        socket.look(long_after + 1, 20)  # pinged, and still silent
+        assert socket.transport.is_closing()
 
 
 async def test_the_stop_waits_until_everybody_has_heard_the_goodbye(meet, client) -> None:
