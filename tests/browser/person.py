@@ -233,6 +233,15 @@ class Person:
             pixels,
         )
 
+    async def first_in_sight(self) -> str:
+        """Return the text of the uppermost message that is seen from its beginning."""
+        text: str = await self.page.evaluate("""() => {
+            const top = scroller.getBoundingClientRect().top
+            const all = [...document.querySelectorAll('#messages .msg')]
+            return all.find((item) => item.getBoundingClientRect().top > top).querySelector('.bub').textContent.trim()
+        }""")
+        return text
+
     async def top_of(self, text: str) -> float:
         """Return where the top of a message is."""
         return float(await self.message(text).evaluate("item => item.getBoundingClientRect().top"))

@@ -77,11 +77,7 @@ async def test_what_is_read_stays_still_while_messages_come_below(meet, anchorin
     await an.open(binh.path)
     await an.page.evaluate("scroller.scrollTop = 0")
     await an.scroll_up(600)
-    read = await an.page.evaluate("""() => {
-        const top = scroller.getBoundingClientRect().top
-        const all = [...document.querySelectorAll('#messages .msg')]
-        return all.find((item) => item.getBoundingClientRect().top > top).querySelector('.bub').textContent.trim()
-    }""")
+    read = await an.first_in_sight()
     before = await an.top_of(read)
     await binh.chatter(f"direct={an.name}", lines(3, "news"))
     await expect(an.message("news")).to_have_count(3)

@@ -56,11 +56,7 @@ async def test_who_reads_further_up_keeps_their_place_in_a_flood_and_the_page_en
     await expect(an.messages).to_have_count(50)
     await an.page.evaluate("scroller.scrollTop = 0")
     await an.scroll_up(600)
-    read = await an.page.evaluate("""() => {
-        const top = scroller.getBoundingClientRect().top
-        const all = [...document.querySelectorAll('#messages .msg')]
-        return all.find((item) => item.getBoundingClientRect().top > top).querySelector('.bub').textContent.trim()
-    }""")
+    read = await an.first_in_sight()
     before = await an.top_of(read)
     await an.box.fill("half a sentence")
     await flood(binh, f"direct={an.name}", lines(1000))

@@ -11,26 +11,27 @@ import pytest
 
 from fault import fuzz
 from fault.figures import amount
-from fault.wire import BINARY, CLOSE, FIN, PING, RSV1, TEXT, Wire, frame, upgraded
+from fault.wire import BINARY, CLOSE, FIN, PING, RSV1, TEXT, Wire, upgraded
+from wire import masked
 
 FRAMES = amount("FRAMES", 2000)
 HOSTILE = 20  # people: each is shut out for a minute after as many bad frames
 GIB = 2**30
 WRONG = {
-    "a reserved bit": (frame(FIN | RSV1 | TEXT, b"{}"), {1002}),
-    "an opcode that does not exist": (frame(FIN | 0x3, b"{}"), {1002}),
-    "a continuation of nothing": (frame(FIN | 0x0, b"{}"), {1002}),
-    "a long ping": (frame(FIN | PING, b"x" * 126), {1002}),
-    "a ping in pieces": (frame(PING, b"x"), {1002}),
-    "a close code that must not be sent": (frame(FIN | CLOSE, (1005).to_bytes(2, "big")), {1002}),
-    "half a close code": (frame(FIN | CLOSE, b"\x03"), {1002}),
+    "a reserved bit": (masked(FIN | RSV1 | TEXT, b"{}"), {1002}),
+    "an opcode that does not exist": (masked(FIN | 0x3, b"{}"), {1002}),
+    "a continuation of nothing": (masked(FIN | 0x0, b"{}"), {1002}),
+    "a long ping": (masked(FIN | PING, b"x" * 126), {1002}),
+    "a ping in pieces": (masked(PING, b"x"), {1002}),
+    "a close code that must not be sent": (masked(FIN | CLOSE, (1005).to_bytes(2, "big")), {1002}),
+    "half a close code": (masked(FIN | CLOSE, b"\x03"), {1002}),
     "not a frame": (b"GET / HTTP/1.1\r\n\r\n", {1002}),
-    "text that is not UTF-8": (frame(FIN | TEXT, b"\xff\xfe"), {1007}),
-    "too much text": (frame(FIN | TEXT, b"x" * 70_000), {1009}),
-    "too much text in pieces of a byte": (frame(TEXT, b"x") + frame(0x0, b"x") * 70_000, {1009}),
-    "the promise of a gigabyte": (frame(FIN | TEXT, b"x", claimed=GIB), {1009}),
-    "the promise of more than there is": (frame(FIN | TEXT, b"x", claimed=2**63 - 1), {1009}),
-    "bytes instead of text": (frame(FIN | BINARY, b"{}"), {1003}),
+    "text that is not UTF-8": (masked(FIN | TEXT, b"\xff\xfe"), {1007}),
+    "too much text": (masked(FIN | TEXT, b"x" * 70_000), {1009}),
+    "too much text in pieces of a byte": (masked(TEXT, b"x") + masked(0x0, b"x") * 70_000, {1009}),
+    "the promise of a gigabyte": (masked(FIN | TEXT, b"x", claimed=GIB), {1009}),
+    "the promise of more than there is": (masked(FIN | TEXT, b"x", claimed=2**63 - 1), {1009}),
+    "bytes instead of text": (masked(FIN | BINARY, b"{}"), {1003}),
 }
 
 
@@ -39,7 +40,7 @@ def throw(wire: Wire, texts: Iterator[str]) -> int:
     frames = wire.frames()
     try:
         for text in texts:
-            wire.send(frame(FIN | TEXT, text.encode(errors="surrogatepass")) + frame(FIN | TEXT, b'{"type":"beat"}'))
+            wire.send(masked(FIN | TEXT, text.encode(errors="surrogatepass")) + masked(FIN | TEXT, b'{"type":"beat"}'))
             for opcode, payload in frames:
                 if opcode == CLOSE:
                     return int.from_bytes(payload[:2], "big")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import os
 import socket
-import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -18,18 +17,6 @@ _HANDSHAKE = (
 )
 TEXT, BINARY, CLOSE, PING = 0x1, 0x2, 0x8, 0x9
 FIN, RSV1 = 0x80, 0x40
-
-
-def frame(first: int, payload: bytes = b"", *, claimed: int | None = None) -> bytes:
-    """Return a masked frame whose header claims a length, by default the true one."""
-    length = len(payload) if claimed is None else claimed
-    if length < 126:
-        head = struct.pack("!BB", first, 0x80 | length)
-    elif length < 65_536:
-        head = struct.pack("!BBH", first, 0x80 | 126, length)
-    else:
-        head = struct.pack("!BBQ", first, 0x80 | 127, length)
-    return head + bytes(4) + payload  # a mask of zeros
 
 
 class Wire:

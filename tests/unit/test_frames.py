@@ -11,19 +11,10 @@ from hypothesis import strategies as st
 
 from chatapp import frames
 from chatapp.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Decoder, Violation
+from wire import masked
 
 FIN = 0x80
-
-
-def masked(first: int, payload: bytes = b"", mask: bytes = b"\x11\x22\x33\x44") -> bytes:
-    length = len(payload)
-    if length < 126:
-        head = struct.pack("!BB", first, 0x80 | length)
-    elif length < 65_536:
-        head = struct.pack("!BBH", first, 0x80 | 126, length)
-    else:
-        head = struct.pack("!BBQ", first, 0x80 | 127, length)
-    return head + mask + bytes(byte ^ mask[n % 4] for n, byte in enumerate(payload))
+MASK = b"\x11\x22\x33\x44"
 
 
 @pytest.mark.parametrize("length", [0, 1, 3, 4, 125, 126, 65_535, 65_536, 100_000])
@@ -34,7 +25,7 @@ def test_a_text_of_any_length_comes_out_as_it_was(length: int) -> None:
 
 @given(st.lists(st.binary(max_size=300), max_size=8), st.lists(st.integers(1, 40), min_size=1, max_size=30))
 def test_it_does_not_matter_where_the_bytes_are_cut(texts: list[bytes], cuts: list[int]) -> None:
-    data = b"".join(masked(FIN | TEXT, text) for text in texts)
+    data = b"".join(masked(FIN | TEXT, text, MASK) for text in texts)
     decoder, found, at, turn = Decoder(1000), [], 0, 0
     while at < len(data):
         step = cuts[turn % len(cuts)]

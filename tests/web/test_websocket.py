@@ -15,21 +15,15 @@ from chatapp import clock
 from chatapp.store import Busy
 from chatapp.web import keys
 from people import Person
+from wire import masked
 
 FIN, TEXT, CLOSE, PING, PONG = 0x80, 0x1, 0x8, 0x9, 0xA
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="  # RFC 6455, section 1.3
 
 
-def frame(first: int, payload: bytes = b"") -> bytes:
-    """Return a masked frame of less than 64 KiB; the mask is of zeros."""
-    length = len(payload)
-    head = struct.pack("!BB", first, 0x80 | length) if length < 126 else struct.pack("!BBH", first, 0xFE, length)
-    return head + bytes(4) + payload
-
-
 def said(kind: str, **fields: Any) -> bytes:
-    return frame(FIN | TEXT, json.dumps({"type": kind, **fields}).encode())
+    return masked(FIN | TEXT, json.dumps({"type": kind, **fields}).encode())
 
 
 def handshake(person: Person, **changes: str) -> bytes:
@@ -130,7 +124,7 @@ async def test_frames_that_come_with_the_handshake_are_not_lost(meet, connect) -
 async def test_a_ping_is_answered_with_what_it_held_and_a_pong_with_nothing(meet, connect) -> None:
     an = await meet("An")
     async with connect() as line:
-        line.writer.write(handshake(an) + frame(FIN | PONG, b"unasked") + frame(FIN | PING, b"are you there"))
+        line.writer.write(handshake(an) + masked(FIN | PONG, b"unasked") + masked(FIN | PING, b"are you there"))
         await line.head()
         assert await line.until(lambda opcode, _: opcode == PONG) == b"are you there"
 
@@ -142,7 +136,7 @@ async def test_a_goodbye_is_answered_with_its_code_and_the_end(meet, connect, pa
         line.writer.write(handshake(an))
         await line.head()
         await line.told("ready")
-        line.writer.write(frame(FIN | CLOSE, payload))
+        line.writer.write(masked(FIN | CLOSE, payload))
         assert await line.until(lambda opcode, _: opcode == CLOSE) == payload[:2]
         assert await line.reader.read() == b""
 
