@@ -115,7 +115,8 @@ async def _wait(stop: asyncio.Event, https: Https | None) -> None:
     """Wait for the end; meanwhile the certificate is kept fresh."""
     while https and not stop.is_set():
         try:
-            await asyncio.wait_for(stop.wait(), CERTIFICATE_SECONDS)
+            async with asyncio.timeout(CERTIFICATE_SECONDS):
+                await stop.wait()
         except TimeoutError:
             https.refresh()
     await stop.wait()

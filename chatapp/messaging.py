@@ -203,6 +203,7 @@ class Messaging:
         """Accept nothing more and flush; after ``patience`` seconds retract what is not saved."""
         self.closing = True
         try:
-            await asyncio.wait_for(self._journal.flush(), patience)
+            async with asyncio.timeout(patience):
+                await self._journal.flush()
         except TimeoutError:
             self._journal.give_up()

@@ -26,12 +26,14 @@ class Line:
 
     async def status(self, seconds: float = 10) -> int:
         """Return the status of the next answer, 0 if the server closes instead."""
-        line = await asyncio.wait_for(self._reader.readline(), seconds)
+        async with asyncio.timeout(seconds):
+            line = await self._reader.readline()
         return int(line.split()[1]) if line else 0
 
     async def rest(self, seconds: float = 15) -> bytes:
         """Return everything up to the end of the connection."""
-        return await asyncio.wait_for(self._reader.read(), seconds)
+        async with asyncio.timeout(seconds):
+            return await self._reader.read()
 
 
 @asynccontextmanager

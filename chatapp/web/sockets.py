@@ -45,7 +45,8 @@ class Sockets:
         """Wait until all are gone: what was written last is lost when a process ends before it was taken."""
         if self._open:
             try:
-                await asyncio.wait_for(self._parted.wait(), 2 * PARTING)
+                async with asyncio.timeout(2 * PARTING):
+                    await self._parted.wait()
             except TimeoutError:
                 for socket in self._open:
                     socket.transport.abort()

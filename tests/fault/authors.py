@@ -74,7 +74,8 @@ class Plain:
         """Let the form that is under way be answered, look at the page once more, then go."""
         assert self._writing
         self._going = True
-        await asyncio.wait_for(self._writing, 30)
+        async with asyncio.timeout(30):
+            await self._writing
         page = await self._get()
         self.log.screen, self.log.base = messages(page), older(page) or 0
         await self._browser.close()

@@ -194,7 +194,8 @@ class Page:
             else:
                 pause = self.outbox.pause if self.live else None
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), min(1.0, 1.0 if pause is None else pause + 0.001))
+                    async with asyncio.timeout(min(1.0, 1.0 if pause is None else pause + 0.001)):
+                        await self._wake.wait()
 
     async def _hear(self, ws: aiohttp.ClientWebSocketResponse, text: str) -> None:
         if text.startswith("<"):

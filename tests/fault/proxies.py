@@ -190,7 +190,8 @@ class Caddy(Proxy):
         process = await asyncio.create_subprocess_exec(
             *command, cwd=self.folder, env=self._environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
         )
-        _, said = await asyncio.wait_for(process.communicate(), PATIENCE)
+        async with asyncio.timeout(PATIENCE):
+            _, said = await process.communicate()
         assert process.returncode == 0, said.decode()
 
 

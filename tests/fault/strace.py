@@ -27,7 +27,8 @@ async def attached(pid: int, *options: str) -> AsyncIterator[None]:
     command = ["strace", "-f", "-p", str(pid), *options]
     tracer = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
     assert tracer.stderr is not None
-    first = await asyncio.wait_for(asyncio.to_thread(tracer.stderr.readline), PATIENCE)
+    async with asyncio.timeout(PATIENCE):
+        first = await asyncio.to_thread(tracer.stderr.readline)
     assert b"attached" in first, first
     drain = asyncio.create_task(asyncio.to_thread(tracer.stderr.read))
     try:

@@ -77,7 +77,8 @@ def now_and_then(often: int, act: Callable[[], Awaitable[None]]) -> Callable[[as
     async def work(enough: asyncio.Event) -> None:
         while not enough.is_set():
             try:
-                await asyncio.wait_for(enough.wait(), random.expovariate(often / SECONDS))
+                async with asyncio.timeout(random.expovariate(often / SECONDS)):
+                    await enough.wait()
             except TimeoutError:
                 await act()
 

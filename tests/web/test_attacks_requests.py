@@ -97,7 +97,8 @@ async def test_a_connection_that_asks_for_nothing_is_closed_and_one_that_asked_s
         assert await half.rest() == b""
         assert await silent.rest() == b""
         await polite.send("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert b"200 OK" in await asyncio.wait_for(polite._reader.readuntil(b"200 OK"), 5)
+        async with asyncio.timeout(5):
+            assert b"200 OK" in await polite._reader.readuntil(b"200 OK")
 
 
 async def test_of_too_many_silent_connections_of_an_address_the_oldest_are_closed(client, monkeypatch) -> None:

@@ -693,7 +693,8 @@ async def test_two_requests_have_two_numbers(client: Client) -> None:
 async def test_a_request_that_two_servers_could_read_differently_is_refused(client: Client, request_head: str) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", client.port)
     writer.write(request_head.encode())
-    answer = await asyncio.wait_for(reader.readline(), 5)
+    async with asyncio.timeout(5):
+        answer = await reader.readline()
     writer.close()
     await writer.wait_closed()
     assert answer.startswith(b"HTTP/1.")
@@ -703,7 +704,8 @@ async def test_a_request_that_two_servers_could_read_differently_is_refused(clie
 async def test_a_request_without_a_host_is_no_crash(client: Client) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", client.port)
     writer.write(b"GET / HTTP/1.0\r\n\r\n")
-    answer = await asyncio.wait_for(reader.readline(), 5)
+    async with asyncio.timeout(5):
+        answer = await reader.readline()
     writer.close()
     await writer.wait_closed()
     assert b" 500 " not in answer

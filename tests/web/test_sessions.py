@@ -257,7 +257,8 @@ async def raw(client: Client, request: bytes) -> int:
     """Send bytes that no well-behaved client would send, and return the status of the answer."""
     reader, writer = await asyncio.open_connection("127.0.0.1", client.port)
     writer.write(request)
-    line = await asyncio.wait_for(reader.readline(), 5)
+    async with asyncio.timeout(5):
+        line = await reader.readline()
     writer.close()
     await writer.wait_closed()
     return int(line.split()[1])

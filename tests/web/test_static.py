@@ -167,7 +167,8 @@ async def test_a_head_tells_the_size_without_the_file(client: Client) -> None:
 async def test_nothing_outside_the_folder_can_be_asked_for(client: Client, path: str) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", client.port)
     writer.write(f"GET /static/{client.app[static.key].version}/{path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
-    answer = await asyncio.wait_for(reader.readline(), 5)
+    async with asyncio.timeout(5):
+        answer = await reader.readline()
     writer.close()
     await writer.wait_closed()
     assert answer.split()[1] in (b"404", b"400")
