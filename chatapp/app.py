@@ -103,7 +103,7 @@ async def _delivery(app: web.Application, cookies: sessions.CookieStorage) -> As
     app[keys.messaging] = Messaging(store, stamper, frames, hub, journal, app[keys.unread], epoch=facts.epoch)
     app[keys.revisions] = Revisions(app[keys.messaging], stamper)
     app[keys.leaving] = Leaving(store, app[keys.messaging], journal, stamper)
-    app[health.key] = health.Readiness(store.probe, lambda: journal.healthy and not journal.full)
+    app[health.key] = health.Readiness(store.probe, lambda: journal.healthy and not journal.backlog.full)
     async with _running(app, journal.run()):
         yield
 

@@ -34,6 +34,15 @@ def control(kind: str, **fields: Any) -> bytes:
     return frame(note(kind, **fields))
 
 
+def parsed(text: str) -> dict[str, Any] | None:
+    """Return the object that a page's control frame holds; None if it holds none."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
 def closing(code: int | None, reason: str = "") -> bytes:
     """Return a whole close frame; without a code, an empty one."""
     return _frame(CLOSE, struct.pack("!H", code) + reason.encode()[:_REASON] if code else b"")

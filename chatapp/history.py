@@ -42,14 +42,14 @@ class History:
     async def current(self, conversation: Conversation, message_id: int) -> Message:
         """Return the newest revision of a message, saved or not. Raise NotFound."""
         stored = await self._store.messages.message(conversation, message_id)
-        found = self._journal.current(message_id) or (stored and self._journal.corrected(stored))
+        found = self._journal.backlog.current(message_id) or (stored and self._journal.corrected(stored))
         if found is None or found.conversation != conversation:
             raise NotFound
         return found
 
     def latest(self, message: Message) -> Message:
         """Return a message as it stands now, when it may have changed since it was looked up."""
-        return self._journal.current(message.id) or message
+        return self._journal.backlog.current(message.id) or message
 
     def _standing(self, page: Page, settled: int) -> Page:
         """Return a page as it stands. ``settled`` was the watermark before it was read: all below is on it."""

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
 from chatapp import clock
+from chatapp.backlog import Backlog, Entry
 from chatapp.clock import Stamper
 from chatapp.records import Message
 from chatapp.store import Busy, Unwritable
 
 log = logging.getLogger("chatapp.journal")
 
-_BATCH_ROWS = 256  # of one transaction: past this a row costs no less, and the first one waits longer
-_BATCH_BYTES = 256 * 1024
 _BUSY_PAUSE = 0.1  # seconds between two tries while another program holds the lock
-_LATELY = 4_000  # entries: more than the fullest queue can save while one query runs
 _PROBE_PAUSE = 1.0  # seconds between two looks at a disk that could not be written
 
 
@@ -29,22 +26,6 @@ class Save(Protocol):
     def __call__(
         self, batch: Sequence[Message], *, watermark: int, ceiling: int, undo: Sequence[tuple[int, Message | None]]
     ) -> Awaitable[None]: ...
-
-
-@dataclass(slots=True, eq=False)
-class Entry:
-    """A message, or a later revision of one, on its way to the disk.
-
-    ``saved`` becomes True when it is there, False when it was given up. ``before`` is the revision that a change
-    replaced: what stands again when the change is given up; ``on_lost`` gives it a new number.
-    """
-
-    message: Message
-    saved: asyncio.Future[bool]
-    size: int
-    appended: float  # monotonic seconds
-    language: str  # of the author, in case they must be told that it was given up
-    before: Message | None = None
 
 
 class Journal:
@@ -67,13 +48,7 @@ class Journal:
         self._save = save
         self._stamper = stamper
         self._hold = hold
-        self._rows_limit = rows_limit
-        self._bytes_limit = bytes_limit
-        self._waiting: list[Entry] = []
-        self._writing: list[Entry] = []
-        self._bytes = 0
-        # What was saved lately: a query that began before the commit does not know it yet.
-        self._lately: deque[Entry] = deque(maxlen=_LATELY)
+        self.backlog = Backlog(rows_limit, bytes_limit)
         # Given up, but their commit may have happened all the same: what stands instead; None for nothing.
         self._undo: dict[int, Message | None] = {}
         self._lost = 0  # the largest number that was given up
@@ -95,8 +70,8 @@ class Journal:
         """
         if self._undo:  # a crash could bring back what was given up
             return self._settled
-        pending = self._writing or self._waiting
-        return max(self._settled, pending[0].message.rev - 1) if pending else self.passed()
+        first = self.backlog.first
+        return max(self._settled, first.message.rev - 1) if first else self.passed()
 
     def passed(self) -> int:
         """Return a number above all that was accepted so far."""
@@ -106,35 +81,6 @@ class Journal:
     def newest(self) -> int:
         """Return the largest number handed out."""
         return self._stamper.last
-
-    @property
-    def full(self) -> bool:
-        """Tell whether no more messages should be accepted for now."""
-        queued = len(self._waiting) + len(self._writing)
-        return queued >= self._rows_limit > 0 or self._bytes >= self._bytes_limit > 0
-
-    @property
-    def pending(self) -> list[Entry]:
-        """Return what was accepted and is neither saved nor given up, in order."""
-        return self._writing + self._waiting
-
-    def recent(self, after: int) -> list[Entry]:
-        """Return what was accepted above a number and is not given up: pending, or saved a moment ago."""
-        lately: list[Entry] = []
-        for entry in reversed(self._lately):
-            if entry.message.rev <= after:
-                break
-            lately.append(entry)
-        return lately[::-1] + [entry for entry in self.pending if entry.message.rev > after]
-
-    def entry(self, message: Message) -> Entry | None:
-        """Return the entry of a revision that is pending."""
-        return next((entry for entry in self.pending if entry.message.rev == message.rev), None)
-
-    def current(self, message_id: int) -> Message | None:
-        """Return the newest revision of a message, if it was accepted a short while ago."""
-        found = [entry.message for entry in self.recent(0) if entry.message.id == message_id]
-        return found[-1] if found else None
 
     @property
     def put_back(self) -> list[Message]:
@@ -147,12 +93,10 @@ class Journal:
 
     def append(self, message: Message, language: str = "en", before: Message | None = None) -> Entry:
         """Queue a message; must be called in stamp order. Return the entry whose ``saved`` completes."""
-        size = len(message.content) * 4 + 200  # an upper bound of its row; exact bytes are not worth an encode
         saved: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        entry = Entry(message, saved, size, clock.monotonic(), language, before)
+        entry = Entry(message, saved, clock.monotonic(), language, before)
         self.state += 1
-        self._waiting.append(entry)
-        self._bytes += size
+        self.backlog.add(entry)
         self._idle.clear()
         self._wake.set()
         return entry
@@ -165,31 +109,22 @@ class Journal:
         """Commit what waits, for ever."""
         while True:
             await self._wake.wait()
-            self._writing = self._take()
+            self.backlog.begin()
             await self._commit()
-            if not self._waiting:
+            if not self.backlog.waiting:
                 self._wake.clear()
                 self._idle.set()
 
     def give_up(self) -> None:
         """Retract everything that is not saved yet: the end of a flush that had to be cut short."""
-        self._lose(self.pending)
+        self._lose(self.backlog.pending)
         self._idle.set()
-
-    def _take(self) -> list[Entry]:
-        count, size = 0, 0
-        for entry in self._waiting[:_BATCH_ROWS]:
-            if count and size + entry.size > _BATCH_BYTES:
-                break
-            count, size = count + 1, size + entry.size
-        batch, self._waiting = self._waiting[:count], self._waiting[count:]
-        return batch
 
     async def _commit(self) -> None:
         """Save what is being written, holding on while the database is locked and halving while single rows fail."""
-        size = len(self._writing)
-        while self._writing:
-            batch, undo = self._writing[:size], list(self._undo.items())
+        size = len(self.backlog.writing)
+        while self.backlog.writing:
+            batch, undo = self.backlog.writing[:size], list(self._undo.items())
             try:
                 await self._write(batch, batch[-1].message.rev, undo)
             except Busy as error:
@@ -224,7 +159,7 @@ class Journal:
         log.error("the database cannot be written: %s", error)
         self.healthy = False
         self.on_health(False)
-        self._lose(self.pending)
+        self._lose(self.backlog.pending)
         self._idle.set()
         while True:
             await asyncio.sleep(_PROBE_PAUSE)
@@ -247,31 +182,23 @@ class Journal:
         if not batch:
             return
         self._settled = max(self._settled, batch[-1].message.rev)
-        self._bytes -= sum(entry.size for entry in batch)
-        del self._writing[: len(batch)]  # a batch is always the front of what is being written
-        self._lately.extend(batch)
+        self.backlog.saved(batch)
         self.on_saved(batch)
         _complete(batch, saved=True)
 
     def _lose(self, entries: Sequence[Entry]) -> None:
         if not entries:
             return
-        # With a message, or a change of one, go the later changes that were made of it.
-        ids = {entry.message.id for entry in entries}
-        entries = [entry for entry in self.pending if entry.message.id in ids]
+        entries = self.backlog.withdraw(entries)
         self.state += 1
         self._lost = max(self._lost, *(entry.message.rev for entry in entries))
-        self._bytes -= sum(entry.size for entry in entries)
-        gone = set(entries)
-        self._writing = [entry for entry in self._writing if entry not in gone]
-        self._waiting = [entry for entry in self._waiting if entry not in gone]
         self.on_lost(entries)
         # Whether the failed COMMIT reached the disk is unknown: the next transaction undoes it first. Until that is
         # durable the watermark stays below: after a crash the lost ones may be there again, and pages must ask.
         for entry in entries:
             self._undo[entry.message.id] = entry.before
             if entry.before is not None:
-                self._lately.append(replace(entry, message=entry.before, before=None))
+                self.backlog.put_back(replace(entry, message=entry.before, before=None))
         _complete(entries, saved=False)
 
 

@@ -6,8 +6,9 @@ import asyncio
 import logging
 from dataclasses import replace
 
+from chatapp.backlog import Entry
 from chatapp.clock import Stamper
-from chatapp.journal import Entry, Journal
+from chatapp.journal import Journal
 from chatapp.messaging import Messaging
 from chatapp.records import Conversation, Message, Rejected
 from chatapp.store import Busy, Store, Unwritable
@@ -63,7 +64,7 @@ class Leaving:
 
     async def _pass(self, departure: Departure) -> bool:
         """Go through all of somebody's messages once. Return whether something was left to do."""
-        found = any(entry.message.author_id == departure.user_id for entry in self._journal.pending)
+        found = any(entry.message.author_id == departure.user_id for entry in self._journal.backlog.pending)
         for conversation in await self._store.departures.conversations(departure.user_id):
             await self._store.departures.anonymise(conversation, departure.user_id)
             found = await self._pass_through(conversation, departure) or found

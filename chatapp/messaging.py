@@ -7,9 +7,10 @@ from collections.abc import Awaitable, Hashable, Sequence
 from dataclasses import replace
 
 from chatapp import clock, frames, language
+from chatapp.backlog import Entry
 from chatapp.history import History
 from chatapp.hub import Hub
-from chatapp.journal import Entry, Journal
+from chatapp.journal import Journal
 from chatapp.pace import Pace
 from chatapp.records import (
     Conversation,
@@ -112,7 +113,7 @@ class Messaging:
         if not self._journal.healthy:
             reason = sentence("The server cannot save messages right now; its disk may be full.")
             raise Rejected("storage", reason, retry=True, retry_after=2)
-        if self._journal.full:
+        if self._journal.backlog.full:
             raise Rejected("busy", sentence("The server is busy."), retry=True, retry_after=1)
 
     @property
@@ -197,7 +198,7 @@ class Messaging:
         """Return what becomes of a revision that stands already: its pending entry, or one that is saved."""
         saved: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         saved.set_result(True)
-        return self._journal.entry(message) or Entry(message, saved, 0, 0.0, language.current.get())
+        return self._journal.backlog.entry(message) or Entry(message, saved, language=language.current.get())
 
     async def close(self, patience: float) -> None:
         """Accept nothing more and flush; after ``patience`` seconds retract what is not saved."""

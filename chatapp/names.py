@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 
-from chatapp.records import Rejected, sentence
+from chatapp.records import BLANK, Rejected, sentence
 
 LIMIT = 32  # characters; fits beside a message on a phone
 MARKS_LIMIT = 3  # combining marks in a row: enough for any language, too few to climb over other lines
 HUES = 12
 
-# Characters without a look of their own that Unicode counts as letters, marks or symbols: fillers, inherent
-# vowels, variation selectors, blanks. They make two names look alike, or a name look empty.
-_BLANK = re.compile(
-    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0"
-    "\U00016fe4\U0001d159\U000e0100-\U000e01ef]"
-)
 # Unicode Technical Standard 39, 5.2, "moderately restrictive": a script goes with itself and with Latin; those whose
 # letters have twins among the Latin ones (Cyrillic а, Latin a) only with themselves; Han with its companions.
 _TWINS_OF_LATIN = {"CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC", "LISU"}
@@ -40,7 +33,7 @@ def check(name: str) -> str:
 def _check_characters(name: str) -> None:
     categories = [unicodedata.category(character) for character in name]
     kinds = "".join(category[0] for category in categories)
-    if "C" in kinds or "Zl" in categories or "Zp" in categories or _BLANK.search(name):
+    if "C" in kinds or "Zl" in categories or "Zp" in categories or BLANK.search(name):
         raise Rejected("name_invisible", sentence("A name cannot contain invisible or control characters."))
     if name != name.strip():
         raise Rejected("name_spaces", sentence("A name cannot begin or end with a space."))

@@ -52,6 +52,10 @@ class Presence:
         users, self._newcomers = self._newcomers, []
         self._hub.publish_everywhere(frames.frame(self._render.newcomers(users)))
 
+    def departed(self, user_id: int) -> None:
+        """Tell everybody that somebody has left for good: their lists still show the name."""
+        self._hub.publish_everywhere(frames.frame(self._render.departed(user_id)))
+
     def typing(self, listener: Listener, user: User) -> None:
         """Tell the listener's conversation that its person is typing, now and then."""
         if listener.conversation is None:

@@ -18,7 +18,13 @@ _KEY = re.compile(r"[A-Za-z0-9_-]{16,64}")
 # disturb terminals, logs and the layout of a page.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
-_UNSEEN = {"Cf", "Zs", "Zl", "Zp"}  # categories of spaces and invisible signs: of these alone, a message looks empty
+_UNSEEN = {"Cf", "Zs", "Zl", "Zp"}  # categories of spaces and invisible signs
+# Characters without a look of their own that Unicode counts as letters, marks or symbols: fillers, inherent
+# vowels, variation selectors, blanks. They make names look alike, and names and messages look empty.
+BLANK = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0"
+    "\U00016fe4\U0001d159\U000e0100-\U000e01ef]"
+)
 
 
 def sentence(text: str) -> str:
@@ -146,7 +152,7 @@ def clean(content: str, *, empty_is_fine: bool = False) -> str:
         raise Rejected("content_encoding", sentence("This text holds half a character. Please type it again."))
     text = content.replace("\r\n", "\n").replace("\r", "\n")
     text = unicodedata.normalize("NFC", _CONTROL.sub("", text)).strip()
-    if all(unicodedata.category(character) in _UNSEEN for character in text):
+    if all(unicodedata.category(character) in _UNSEEN or BLANK.match(character) for character in text):
         text = ""
     if not text and not empty_is_fine:
         raise Rejected("empty", sentence("A message cannot be empty."))

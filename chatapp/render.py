@@ -173,6 +173,7 @@ class Render:
         self._unread = frame("unread")
         self._presence = frame("presence")
         self._newcomers = frame("newcomers")
+        self._departed = frame("departed")
         self._typing = frame("typing")
 
     def messages(self, messages: Sequence[Message]) -> str:
@@ -197,6 +198,10 @@ class Render:
     def newcomers(self, users: Sequence[User]) -> str:
         """Render rows of people who have just registered, for lists that were drawn before they did."""
         return str(_NOBODY.run(self._newcomers, [Person(user, online=True) for user in users]))
+
+    def departed(self, user_id: int) -> str:
+        """Render that somebody has left for good, for lists that still show their name."""
+        return str(self._departed(user_id))
 
     def typing(self, user: User) -> str:
         """Render that somebody is typing."""

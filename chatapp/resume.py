@@ -99,7 +99,9 @@ class Resume:
 
     async def _look_up(self, conversation: Conversation, since: int) -> Missed:
         state = self._journal.state
-        pending = [entry.message for entry in self._journal.pending if entry.message.conversation == conversation]
+        pending = [
+            entry.message for entry in self._journal.backlog.pending if entry.message.conversation == conversation
+        ]
         rows = [] if since == _END else await self._history.missed(conversation, since, _LIMIT)
         # A message may be saved between the copy of the pending ones and the query, or after it: what is in
         # neither the rows nor the gathered frames is in the copy.

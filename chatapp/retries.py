@@ -6,7 +6,7 @@ import asyncio
 from collections import OrderedDict
 from dataclasses import replace
 
-from chatapp.journal import Entry
+from chatapp.backlog import Entry
 from chatapp.records import Conversation, Message
 from chatapp.store import Store
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from chatapp import clock
+from chatapp.backlog import Entry
 from chatapp.clock import Stamper
-from chatapp.journal import Entry
 from chatapp.messaging import Messaging
 from chatapp.records import Conversation, Message, Rejected, User, clean, key_of, sentence
 

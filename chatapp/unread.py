@@ -114,7 +114,7 @@ class Unread:
         await self.settle(user_id)
         counts = await self._store.marks.counts(user_id)
         unread = dict(counts.unread)
-        for entry in self._journal.recent(counts.watermark):
+        for entry in self._journal.backlog.recent(counts.watermark):
             message, key = entry.message, entry.message.conversation.key
             counted = message.author_id != user_id and message.conversation.admits(user_id)
             if counted and message.id > counts.reads.get(key, 0):

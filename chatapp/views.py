@@ -26,6 +26,7 @@ class Link:
     current: bool = False
     user: User | None = None
     online: bool = False
+    last: bool = False  # where its reader was before they turned to the list
 
 
 @dataclass(frozen=True, slots=True)

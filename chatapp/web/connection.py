@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import secrets
 from collections.abc import Awaitable, Callable
@@ -14,8 +13,8 @@ from aiohttp import web
 
 from chatapp import frames, language
 from chatapp.audience import Listener
+from chatapp.backlog import Entry
 from chatapp.hub import TRY_AGAIN, Hub
-from chatapp.journal import Entry
 from chatapp.messaging import Messaging
 from chatapp.presence import Presence
 from chatapp.records import Draft, NotFound, Rejected, User, number, sentence
@@ -114,7 +113,9 @@ class Connection(WebSocket):
             return  # it was told to go
         key: object = None
         try:
-            frame = _parsed(text)
+            frame = frames.parsed(text)
+            if frame is None:
+                raise Rejected("not_json", sentence("The server did not understand this frame."))
             key = frame.get("key")
             action = _ACTIONS.get(str(frame.get("type")))
             if action is None:
@@ -246,13 +247,3 @@ _ACTIONS: dict[str, Callable[[Connection, Frame], Awaitable[None]]] = {
     "typing": Connection.typing,
     "beat": Connection.beat,
 }
-
-
-def _parsed(text: str) -> Frame:
-    try:
-        frame = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise Rejected("not_json", sentence("The server did not understand this frame.")) from error
-    if not isinstance(frame, dict):
-        raise Rejected("not_json", sentence("The server did not understand this frame."))
-    return frame

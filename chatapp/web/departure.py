@@ -47,6 +47,7 @@ async def _begin(request: web.Request, stored: str, *, removing: bool) -> None:
     if not await departures.begin(me.id, password=stored, stamp=stamp, removing=removing):
         raise proof.overtaken()
     request.app[keys.hub].close_user(me.id, code=sessions.CLOSED)
+    request.app[keys.presence].departed(me.id)
     request.app[keys.leaving].begin()
 
 

@@ -62,8 +62,13 @@ def of_person(me: User, person: User) -> Place:
     return Place(Conversation.direct(me.id, person.id), path, person_title(person), person)
 
 
-async def side(request: web.Request, me: User, counts: Counts, current: Place | None = None) -> Side:
-    """Return the list of a person's conversations with what they have not read."""
+async def side(
+    request: web.Request, me: User, counts: Counts, current: Place | None = None, *, last: str | None = None
+) -> Side:
+    """Return the list of a person's conversations with what they have not read.
+
+    ``current`` is shown beside the list; ``last`` is the key of the one that they come from.
+    """
     online = request.app[keys.hub].users()
     rooms = [of_room(room) for room in await request.app[keys.store].messages.rooms()]
     directs = [of_person(me, person) for _, person in counts.directs]
@@ -80,6 +85,7 @@ async def side(request: web.Request, me: User, counts: Counts, current: Place | 
             current=current is not None and place.conversation == current.conversation,
             user=place.person,
             online=place.person is not None and place.person.id in online,
+            last=key == last,
         )
 
     return Side([link(place) for place in rooms], [link(place) for place in directs])

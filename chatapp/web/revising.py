@@ -6,7 +6,7 @@ import secrets
 
 from aiohttp import web
 
-from chatapp.journal import Entry
+from chatapp.backlog import Entry
 from chatapp.records import Message, NotFound, Rejected, User, id_of, sentence
 from chatapp.revisions import Target
 from chatapp.web import keys, pages, places, posting, sessions

@@ -11,8 +11,8 @@ from chatapp.web import conversations, keys, pages, places, sessions
 async def index(request: web.Request) -> web.StreamResponse:
     """Show the list of conversations."""
     around = await conversations.surroundings(request)
-    context = {"side": await places.side(request, sessions.me(request), around.counts), "beside": around.beside}
-    return pages.page(request, "rooms/rooms.html", context)
+    side = await places.side(request, sessions.me(request), around.counts, last=around.counts.last)
+    return pages.page(request, "rooms/rooms.html", {"side": side, "beside": around.beside})
 
 
 async def people(request: web.Request) -> web.StreamResponse:

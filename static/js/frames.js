@@ -81,6 +81,10 @@ export const swaps = {
     presence.paint();
     return rows;
   },
+  departed(side, { dataset }) {
+    presence.depart(dataset.user);
+    return [];
+  },
   typing(line, { dataset }) {
     if (conversation.isLive() && dataset.user !== person.id) presence.typing(dataset.user, dataset.name);
     return [];

@@ -30,6 +30,19 @@ export function paint() {
   for (const line of document.querySelectorAll("[data-online-count]")) write(line, count);
 }
 
+// Somebody has left for good: nobody finds them any more, and where they stay their name goes.
+export function depart(id) {
+  heard(id);
+  for (const avatar of document.querySelectorAll(`[data-person="${id}"]`)) {
+    const row = avatar.closest(".members > li");
+    if (row) row.remove();
+    else {
+      avatar.textContent = "";
+      write(avatar.parentElement.querySelector("bdi"), word("former"));
+    }
+  }
+}
+
 // Tell the others, once in a while, that this person is typing.
 export function type() {
   if (performance.now() - told < PACE) return;

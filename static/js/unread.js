@@ -93,12 +93,15 @@ export function flush() {
 
 export function paint() {
   let sum = 0;
+  const isList = Boolean(document.querySelector("#main[data-pane=list]"));
   for (const item of document.querySelectorAll("#side li[data-conversation]")) {
     const key = item.dataset.conversation;
     const n = number(item, key);
     sum += n;
     const link = item.querySelector("a");
     if (key === page.conversation) link.setAttribute("aria-current", "page");
+    // On the list alone, which is all that a phone shows, the place that its reader comes from stays marked.
+    else if (isList && link.hasAttribute("aria-current")) link.setAttribute("aria-current", "true");
     else link.removeAttribute("aria-current");
     if (Number(item.dataset.count) !== n) write(item, n);
   }

@@ -122,6 +122,14 @@ class Person:
         answer = await self.context.request.post("/register", form=form, headers={"Origin": self.url}, max_redirects=0)
         assert answer.status == 303, await answer.text()
 
+    async def delete_account(self) -> None:
+        """Leave the chat for good; the messages stay."""
+        await self.page.goto("/settings/account")
+        await self.page.get_by_label("They stay").check()
+        await self.page.get_by_label("Current password").fill(PASSWORD)
+        await self.page.get_by_role("button", name="Delete my account").click()
+        await expect(self.page.get_by_role("heading", name="Goodbye")).to_be_visible()
+
     async def fill_form(self, name: str | None = None, password: str = PASSWORD) -> None:
         """Fill in the form to register or to log in, and send it."""
         await self.page.locator("#username").fill(self.name if name is None else name)

@@ -166,11 +166,13 @@ async def test_a_phone_shows_one_pane_at_a_time(meet):
     await an.page.get_by_label("Back to the rooms").click()
     await expect(an.page).to_have_url(f"{an.url}/rooms")
     await expect(an.page.locator("#composer")).to_be_hidden()
+    await expect(an.link("General").locator("a")).to_have_attribute("aria-current", "true")  # where one comes from
     await an.link("Tech").locator("a").click()
     await expect(an.page.locator("h1")).to_have_text("# Tech")
     await expect(an.page.locator("#side")).to_be_hidden()
     await an.page.go_back()
     await expect(an.page.locator("#side")).to_be_visible()
+    await expect(an.page.locator("#side [aria-current]")).to_have_text(re.compile("Tech"))
 
 
 async def test_a_plain_http_name_on_the_local_network_is_no_lesser_address(meet, server):

@@ -69,11 +69,7 @@ async def test_who_deletes_their_account_leaves_nothing_on_the_computer_and_take
     an.excuse("status of 401|WebSocket connection to")
     await an.box.press_sequentially("An's draft")
     await an.page.evaluate("localStorage['chatapp:draft:999999:general'] = '\"of somebody else\"'")
-    await an.page.goto("/settings/account")
-    await an.page.get_by_label("They stay").check()
-    await an.page.get_by_label("Current password").fill(PASSWORD)
-    await an.page.get_by_role("button", name="Delete my account").click()
-    await expect(an.page.get_by_role("heading", name="Goodbye")).to_be_visible()
+    await an.delete_account()
     kept = await an.page.evaluate("JSON.stringify(localStorage)")
     assert "An's draft" not in kept
     assert "of somebody else" in kept

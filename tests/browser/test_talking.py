@@ -192,3 +192,16 @@ async def test_a_dot_and_a_word_tell_who_is_here(meet):
     await expect(row.locator(".av")).to_have_class(re.compile(r"\bon\b"))
     await binh.leave()
     await expect(row.locator("small")).to_have_text("Offline")
+
+
+async def test_the_name_of_somebody_who_leaves_for_good_goes_from_open_lists(meet):
+    an, binh = await meet("An"), await meet("Bình")
+    await binh.post(an.path, "bye")
+    await an.open(binh.path)
+    await expect(an.page.locator("#people")).to_contain_text(binh.name)
+    await binh.delete_account()
+    await expect(an.page.locator("#people")).not_to_contain_text(binh.name)
+    await expect(an.page.locator("#directs .n")).to_have_text("Former member")
+    await expect(an.page.get_by_role("heading", name="Former member")).to_be_visible()
+    await an.link("Former member").click()
+    await an.sees("bye")

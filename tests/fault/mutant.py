@@ -72,8 +72,8 @@ def leave_changes_unsaved() -> None:
     def forget(self: Journal, message: Any, language: str = "en", before: Any = None) -> Any:
         entry = append(self, message, language, before)
         if before is not None:
-            self._waiting.remove(entry)
-            self._lately.append(entry)
+            self.backlog.waiting.remove(entry)
+            self.backlog.put_back(entry)
             entry.saved.set_result(True)
             self.on_saved([entry])
         return entry

@@ -8,8 +8,9 @@ from contextlib import asynccontextmanager, suppress
 from itertools import chain
 
 from chatapp import journal as journals
+from chatapp.backlog import Entry
 from chatapp.clock import Stamper
-from chatapp.journal import Entry, Journal
+from chatapp.journal import Journal
 from chatapp.records import Conversation, Message
 from chatapp.store import Busy, Unwritable
 
@@ -131,7 +132,7 @@ async def test_a_row_that_cannot_be_written_is_found_and_retracted_alone() -> No
         saved = await asyncio.gather(*(entry.saved for entry in entries))
     assert saved == [number != 5 for number in range(1, 10)]
     assert list(chain(*disk.batches)) == [1, 2, 3, 4, 6, 7, 8, 9]
-    assert journal.pending == []
+    assert journal.backlog.pending == []
 
 
 async def test_a_full_disk_gives_up_what_waits_at_once_and_recovers_by_itself(monkeypatch) -> None:
@@ -187,12 +188,12 @@ async def test_the_journal_says_when_it_is_full_and_when_it_is_not() -> None:
     async with running(disk, rows_limit=2) as journal:
         disk.open.clear()
         journal.append(message(1))
-        assert not journal.full
+        assert not journal.backlog.full
         entry = journal.append(message(2))
-        assert journal.full
+        assert journal.backlog.full
         disk.open.set()
         await entry.saved
-        assert not journal.full
+        assert not journal.backlog.full
 
 
 async def test_pending_messages_are_in_order_whether_waiting_or_being_written() -> None:
@@ -202,12 +203,12 @@ async def test_pending_messages_are_in_order_whether_waiting_or_being_written() 
         journal.append(message(1))
         await asyncio.sleep(0)
         journal.append(message(2))
-        assert [entry.message.id for entry in journal.pending] == [1, 2]
-        assert [entry.message.id for entry in journal.recent(1)] == [2]
+        assert [entry.message.id for entry in journal.backlog.pending] == [1, 2]
+        assert [entry.message.id for entry in journal.backlog.recent(1)] == [2]
         disk.open.set()
         await journal.flush()
-        assert journal.pending == []
-        assert [entry.message.id for entry in journal.recent(0)] == [1, 2]
+        assert journal.backlog.pending == []
+        assert [entry.message.id for entry in journal.backlog.recent(0)] == [1, 2]
 
 
 async def test_giving_up_at_the_stop_completes_every_future() -> None:

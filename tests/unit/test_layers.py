@@ -20,7 +20,8 @@ FLOORS = {
         markup names options passwords pictures records reencoding resources schema settings store store.* upkeep
     """,
     "delivery": """
-        audience history hub journal leaving messaging pace presence render resume retries revisions unread views
+        audience backlog history hub journal leaving messaging pace presence render resume retries revisions unread
+        views
     """,
     "web": """
         web web.connection web.conversations web.guard web.joining web.keys web.limits web.origins web.packing

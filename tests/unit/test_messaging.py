@@ -243,7 +243,7 @@ async def test_news_of_several_rooms_reach_those_elsewhere_in_one_write(chat, an
     tech, game = Conversation(room="tech"), Conversation(room="game")
     page = await chat.page(binh)
     for room in (tech, tech, game, tech):
-        await chat.say(an, f"in {room.key} {len(chat.journal.pending)}", conversation=room)
+        await chat.say(an, f"in {room.key} {len(chat.journal.backlog.pending)}", conversation=room)
     async with asyncio.timeout(10):
         while not any('data-conversation="game"' in text for text in page.fragments):
             await asyncio.sleep(0.01)

@@ -41,7 +41,21 @@ def test_a_good_key_is_kept(key: str) -> None:
     assert Draft.parse("hi", key).key == key
 
 
-@pytest.mark.parametrize("content", ["", " ", "\n\t \r\n", "\x00\x07", "\u200b", "\u2060\ufeff \u3000", "\u2028"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        " ",
+        "\n\t \r\n",
+        "\x00\x07",
+        "\u200b",
+        "\u2060\ufeff \u3000",
+        "\u2028",
+        "\u3164",
+        "\u2800 \u2800",
+        "\ufe0f\u200d",
+    ],
+)
 def test_what_shows_nothing_is_empty(content: str) -> None:
     assert refusal(content).code == "empty"
     assert Draft.parse(content, KEY, (PICTURE,)).content == ""

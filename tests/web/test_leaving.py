@@ -212,6 +212,13 @@ async def test_open_pages_and_those_that_come_back_learn_of_it(client: Client, m
         assert "Anselm" not in await hears(socket, f'id="m-{first}"', "Former member")
 
 
+async def test_open_lists_of_people_are_told_at_once(client: Client, meet: Meet) -> None:
+    an, binh = await meet("An"), await meet("Bình")
+    async with an.socket() as socket:
+        assert (await leave(binh)).status == 303
+        assert 'data-user="2"' in await hears(socket, "departed:#side")
+
+
 async def test_an_edited_message_stays_edited_and_no_other_one_becomes_so(client: Client, meet: Meet) -> None:
     an, binh = await meet("An"), await meet("Bình")
     plain, edited = await say(an, "one"), await say(an, "two")

@@ -1,0 +1,115 @@
+"""What was accepted and is not saved yet, in its order and within its limits; and what was saved a moment ago."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from chatapp.records import Message
+
+_BATCH_ROWS = 256  # of one transaction: past this a row costs no less, and the first one waits longer
+_BATCH_BYTES = 256 * 1024
+_LATELY = 4_000  # entries: more than the fullest backlog can save while one query runs
+
+
+@dataclass(slots=True, eq=False)
+class Entry:
+    """A message, or a later revision of one, on its way to the disk.
+
+    ``saved`` becomes True when it is there, False when it was given up. ``before`` is the revision that a change
+    replaced: what stands again when the change is given up; ``on_lost`` of the journal gives it a new number.
+    """
+
+    message: Message
+    saved: asyncio.Future[bool]
+    appended: float = 0.0  # monotonic seconds
+    language: str = "en"  # of the author, in case they must be told that it was given up
+    before: Message | None = None
+
+    @property
+    def size(self) -> int:
+        """Return an upper bound of the bytes of its row; exact ones are not worth an encode."""
+        return len(self.message.content) * 4 + 200
+
+
+class Backlog:
+    """Keep entries in the order in which they came: some are being written, the others wait."""
+
+    def __init__(self, rows_limit: int, bytes_limit: int) -> None:
+        """Be full from so many rows or bytes on; 0 is no limit."""
+        self._rows_limit = rows_limit
+        self._bytes_limit = bytes_limit
+        self._bytes = 0
+        self.waiting: list[Entry] = []
+        self.writing: list[Entry] = []
+        # What was saved lately: a query that began before the commit does not know it yet.
+        self._lately: deque[Entry] = deque(maxlen=_LATELY)
+
+    @property
+    def pending(self) -> list[Entry]:
+        """Return what is neither saved nor given up, in order."""
+        return self.writing + self.waiting
+
+    @property
+    def first(self) -> Entry | None:
+        """Return the one that has been pending for longest."""
+        return next(iter(self.writing or self.waiting), None)
+
+    @property
+    def full(self) -> bool:
+        """Tell whether no more should be accepted for now."""
+        rows = len(self.waiting) + len(self.writing)
+        return rows >= self._rows_limit > 0 or self._bytes >= self._bytes_limit > 0
+
+    def recent(self, after: int) -> list[Entry]:
+        """Return what was accepted above a number and is not given up: pending, or saved a moment ago."""
+        lately: list[Entry] = []
+        for entry in reversed(self._lately):
+            if entry.message.rev <= after:
+                break
+            lately.append(entry)
+        return lately[::-1] + [entry for entry in self.pending if entry.message.rev > after]
+
+    def current(self, message_id: int) -> Message | None:
+        """Return the newest revision of a message, if it was accepted a short while ago."""
+        found = [entry.message for entry in self.recent(0) if entry.message.id == message_id]
+        return found[-1] if found else None
+
+    def entry(self, message: Message) -> Entry | None:
+        """Return the entry of a revision that is pending."""
+        return next((entry for entry in self.pending if entry.message.rev == message.rev), None)
+
+    def add(self, entry: Entry) -> None:
+        """Let an entry wait behind all others."""
+        self.waiting.append(entry)
+        self._bytes += entry.size
+
+    def begin(self) -> None:
+        """Begin to write the first that wait, as many as go into one transaction."""
+        count, size = 0, 0
+        for entry in self.waiting[:_BATCH_ROWS]:
+            if count and size + entry.size > _BATCH_BYTES:
+                break
+            count, size = count + 1, size + entry.size
+        self.writing, self.waiting = self.waiting[:count], self.waiting[count:]
+
+    def saved(self, batch: Sequence[Entry]) -> None:
+        """Take out what was saved: the front of what is being written."""
+        del self.writing[: len(batch)]
+        self._bytes -= sum(entry.size for entry in batch)
+        self._lately.extend(batch)
+
+    def withdraw(self, entries: Sequence[Entry]) -> list[Entry]:
+        """Take out what is given up, with the later changes that were made of it, and return them all in order."""
+        ids = {entry.message.id for entry in entries}
+        gone = [entry for entry in self.pending if entry.message.id in ids]
+        self.writing = [entry for entry in self.writing if entry.message.id not in ids]
+        self.waiting = [entry for entry in self.waiting if entry.message.id not in ids]
+        self._bytes -= sum(entry.size for entry in gone)
+        return gone
+
+    def put_back(self, entry: Entry) -> None:
+        """Note that a revision stands again as if it had been saved just now."""
+        self._lately.append(entry)
