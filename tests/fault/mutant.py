@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 _FILE = str(Path(__file__).resolve())
@@ -21,7 +22,9 @@ class Forgetful:
         self._journal = journal
 
     def __getattr__(self, name: str) -> Any:
-        return [] if name == "pending" else getattr(self._journal, name)
+        if name == "backlog":
+            return SimpleNamespace(pending=[])
+        return getattr(self._journal, name)
 
 
 def drop_pending() -> None:
