@@ -51,7 +51,7 @@ function attach() {
   if (!switched && !changed) return;
   heading = shown;
   if (changed) {
-    unread.flush(); // for the conversation that was left, which the socket is still in
+    unread.leave(); // the conversation that the socket is still in
     conversation.leave();
   }
   show(first, switched);

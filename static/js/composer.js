@@ -3,7 +3,7 @@
 
 import * as conversation from "./conversation.js";
 import * as outbox from "./outbox.js";
-import { composer, endsAtNewest, isTouch, limits, page, person, refuse } from "./page.js";
+import { composer, endsAtNewest, isTouch, limits, page, refuse } from "./page.js";
 import * as pictures from "./pictures.js";
 import * as presence from "./presence.js";
 import * as revising from "./revising.js";
@@ -33,7 +33,7 @@ export function adopt(first) {
   const box = document.getElementById("text");
   if (!box) return first || heading();
   box.enterKeyHint = isTouch() ? "enter" : "send";
-  if (!box.value) fill(read(draftName()) ?? "");
+  if (!box.value) fill(read(revising.draftName()) ?? "");
   else grow(box);
   count(box);
   revising.adopt();
@@ -103,7 +103,7 @@ function isEditing() {
 function empty(box) {
   box.value = "";
   keeping = null;
-  erase(draftName());
+  erase(revising.draftName());
   refuse();
   grow(box);
   count(box);
@@ -112,7 +112,7 @@ function empty(box) {
 function typed(box) {
   grow(box);
   count(box);
-  keeping = isEditing() ? revising.editing.note(box.value) : [draftName(), box.value];
+  keeping = isEditing() ? revising.editing.note(box.value) : [revising.draftName(), box.value];
   clearTimeout(keepTimer);
   keepTimer = setTimeout(keep, KEEP);
   if (box.value.trim() && !isEditing() && conversation.isLive()) presence.type();
@@ -124,10 +124,6 @@ function keep() {
   keeping = null;
   if (value) write(name, value);
   else erase(name);
-}
-
-function draftName() {
-  return `chatapp:draft:${person.id}:${page.conversation}`;
 }
 
 // Browsers without `field-sizing` get rows; the style sheet's maximum still holds. (Not a style attribute: htmx

@@ -40,10 +40,11 @@ export function takes(list) {
   return list === page.list && (phase === "catching" || phase === "live");
 }
 
-// A catch-up begins. False when this is the hello of another conversation, which the reader left meanwhile.
+// A catch-up begins. False when this is the hello of another conversation, which the reader left meanwhile: what follows
+// it is not for this list, even if an earlier catch-up was, because the reader went and came back in the meantime.
 export function begin(conversation) {
-  if ((conversation ?? null) !== page.conversation) return false;
-  phase = "catching";
+  phase = (conversation ?? null) === page.conversation ? "catching" : "asked";
+  if (phase === "asked") return false;
   since = cursor();
   mentioned.clear();
   return true;
@@ -67,7 +68,7 @@ export function bring(items) {
 
 export function take(ids) {
   ids.forEach((id) => mention(id, Infinity));
-  timeline.remove(ids);
+  if (page.list) timeline.remove(ids); // a failure is told on every page of its author
 }
 
 // Only a catch-up asks for it; a page that is open all day must not remember every message.

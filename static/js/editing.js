@@ -3,7 +3,7 @@
 import * as changes from "./changes.js";
 import * as outbox from "./outbox.js";
 import { composer, endsAtNewest, make, page, path, refuse } from "./page.js";
-import { editName } from "./revising.js";
+import { draftName, editName } from "./revising.js";
 import * as sender from "./sender.js";
 import { erase, read, write } from "./storage.js";
 import { messages } from "./timeline.js";
@@ -17,10 +17,11 @@ export function start(fill) {
   document.addEventListener("click", ({ target }) => target.closest("#editing button") && close());
 }
 
-// Another conversation, or the same page again: an edit that was begun here goes on.
+// Another conversation, or the same page again: an edit that was begun here goes on. What stands in the box need not be
+// the draft: a browser that goes back to a page fills in what stood there last.
 export function adopt() {
   const kept = page.list && read(editName());
-  edit = kept ? { ...kept, draft: box().value } : null;
+  edit = kept ? { ...kept, draft: read(draftName()) ?? "" } : null;
   if (edit) show();
 }
 

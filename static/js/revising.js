@@ -43,6 +43,10 @@ export function editName() {
   return `chatapp:edit:${person.id}:${page.conversation}`;
 }
 
+export function draftName() {
+  return `chatapp:draft:${person.id}:${page.conversation}`;
+}
+
 function see(event) {
   const item = event.target.closest?.("#messages .msg[data-mid]");
   if (!missed.length && !(item && isOwn(item))) return;

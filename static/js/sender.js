@@ -55,7 +55,7 @@ export function sent({ key, id, rev }) {
   if (!entry) return;
   // The id of a change is that of its message, which is on disk already: only its key can say that it is saved.
   const now = { state: "sent", id: entry.target ? null : id, made: rev, sentAt: performance.now(), reason: "" };
-  outbox.change(entry, now);
+  outbox.change(entry, { ...now, flown: false });
   land(entry);
 }
 
@@ -134,15 +134,15 @@ export function entryOf(id) {
 
 // The message that was under way when its connection broke, and has no answer yet: at most one, for the window is one.
 export function unanswered(conversation) {
-  return outbox.entries(conversation).find((entry) => entry.flown && !entry.id && entry.state !== "failed");
+  return outbox.entries(conversation).find((entry) => entry.flown && !entry.target && entry.state !== "failed");
 }
 
-// The oldest of this tab that waits. One that holds back after a refusal holds back all behind it: order. So does a
-// second change of a message: it needs the revision that the first one makes.
+// The oldest of this tab that waits. One that holds back after a refusal, or is on its way by form post, holds back all
+// behind it: order. So does a second change of a message: it needs the revision that the first one makes.
 function next(conversation) {
   const box = outbox.entries(conversation);
-  const entry = box.find((one) => one.state === "queued" && outbox.isMine(one));
-  if (!entry || performance.now() < (entry.until ?? 0)) return null;
+  const entry = box.find((one) => ["queued", "sending"].includes(one.state) && outbox.isMine(one));
+  if (entry?.state !== "queued" || performance.now() < (entry.until ?? 0)) return null;
   const first = entry.target && box.find((one) => one.target === entry.target && one.state !== "failed");
   return !first || first === entry ? entry : null;
 }

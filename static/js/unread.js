@@ -17,6 +17,7 @@ const later = new Map(); // conversation -> ids above `upto`
 let marked = -PACE;
 let markTimer;
 let due = 0; // the id up to which was read, while the server does not know
+let where; // the conversation that it is in
 let icon; // the plain icon's address
 
 export function start() {
@@ -71,7 +72,7 @@ export function look() {
   const id = timeline.newest();
   if (id > Number(page.list.dataset.read || 0)) {
     page.list.dataset.read = id;
-    due = id;
+    [due, where] = [id, page.conversation];
     seen.set(page.conversation, id);
     if (counts) counts[page.conversation] = 0;
     for (const one of later.get(page.conversation) ?? []) if (one <= id) later.get(page.conversation).delete(one);
@@ -83,7 +84,15 @@ export function look() {
   paint();
 }
 
-// Tell the server what was seen, before the socket turns to another conversation.
+// The socket turns to another conversation. What the server could not be told is unread again: there it would count for
+// messages that nobody has seen.
+export function leave() {
+  flush();
+  if (due) seen.delete(where);
+  due = 0;
+}
+
+// Tell the server what was seen.
 export function flush() {
   clearTimeout(markTimer);
   if (!due || !socket.send({ type: "read", id: due })) return;

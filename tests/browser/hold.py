@@ -41,6 +41,10 @@ class Hold:
         for frame in kept:
             self.server.send(frame)
 
+    def forget(self) -> None:
+        """Lose what was kept from the page."""
+        self._kept_from_page, self.towards_page = [], set()
+
     def let_in(self) -> None:
         """Let the page have what was kept from it."""
         kept, self._kept_from_page, self.towards_page = self._kept_from_page, [], set()

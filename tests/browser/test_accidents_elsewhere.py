@@ -6,13 +6,15 @@ in the database.
 
 from __future__ import annotations
 
+import asyncio
 import re
 import sqlite3
 from contextlib import closing
 
 import pytest
-from playwright.async_api import Page, Request, expect
+from playwright.async_api import Page, Request, Route, expect
 
+from browser.hold import Hold
 from browser.person import Person
 from browser.test_changes import two, write
 from browser.test_pictures import large_file, slow_line
@@ -185,6 +187,31 @@ async def test_what_a_full_disk_refuses_waits_in_the_page_and_goes_out_when_ther
                 await binh.leave()
     except PermissionError as error:
         pytest.skip(f"THE FULL DISK IS NOT TESTED: {error}")
+
+
+async def test_what_is_sent_from_another_room_is_not_overtaken_by_what_follows_it(meet, server):
+    (an, binh), hold, answered = await two(meet), Hold(), asyncio.Event()
+    an.excuse_outage()
+    await an.page.route_web_socket("**/ws?**", hold)
+    await an.open(binh.path)
+
+    async def slow_line(route: Route) -> None:
+        await answered.wait()
+        await route.continue_()
+
+    await an.page.route(f"**{binh.path}/messages", slow_line)
+    hold.towards_server = {"message"}
+    await an.say("first")
+    await an.say("second")
+    await an.switch("/rooms/game")
+    hold.towards_server = set()
+    async with an.page.expect_request(f"**{binh.path}/messages"):
+        await hold.page.close()  # what was not answered is sent again, now by form post
+    came = len(hold.came)
+    await an.switch(binh.path)
+    await until(lambda: any('"unread"' in frame for frame in hold.came[came:]))  # the last word of a greeting
+    answered.set()
+    await once(server, an, binh, ["first", "second"])
 
 
 async def test_a_computer_that_slept_catches_up_and_sends_what_waited(meet, server):

@@ -98,6 +98,22 @@ async def test_the_draft_waits_while_a_message_is_edited(meet):
     assert await an.texts() == ["first"]
 
 
+async def test_the_draft_waits_also_for_who_goes_back_to_a_page_that_was_not_kept(meet):
+    an, _ = await two(meet)
+    await write(an, "first")
+    await an.page.evaluate("addEventListener('unload', () => {})")  # so the browser loads it anew and fills in the box
+    await an.box.fill("a draft")
+    await an.message("first").hover()
+    await an.page.get_by_role("button", name="Edit", exact=True).click()
+    await an.box.fill("first, but better")
+    await an.page.goto("/settings")
+    await an.page.go_back()
+    await expect(an.page.locator("#editing")).to_contain_text("Editing a message")
+    await expect(an.box).to_have_value("first, but better")
+    await an.box.press("Escape")
+    await expect(an.box).to_have_value("a draft")
+
+
 async def test_what_cannot_be_said_is_refused_and_stays_in_the_box(meet):
     an, _ = await two(meet)
     await write(an, "something")

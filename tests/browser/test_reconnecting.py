@@ -13,6 +13,7 @@ import pytest
 from playwright.async_api import WebSocketRoute, expect
 
 from browser.hold import Hold
+from browser.witness import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -101,6 +102,27 @@ async def test_a_lost_acknowledgement_doubles_nothing(meet):
     assert lossy.connections == 2
     await an.page.reload()
     await an.sees("only once")
+
+
+async def test_of_two_messages_that_are_not_saved_the_one_without_an_answer_is_shown_once(meet):
+    an, line = await meet("An"), Hold()
+    an.excuse_outage()
+    await an.page.route_web_socket("**/ws?**", line)
+    await an.open("/rooms/game")
+    line.towards_page = {"saved"}
+    await an.say("answered")
+    await expect(an.message("answered")).to_have_attribute("data-state", "sent")
+    line.towards_page = {"saved", "sent", None}
+    await an.say("without an answer")
+    await until(lambda: "without an answer" in "".join(line.came))
+    line.forget()
+    line.towards_server = {"message"}
+    await line.page.close()
+    await an.page.locator("#messages .msg[data-mid]", has_text="without an answer").wait_for()
+    await an.sees("without an answer")
+    line.let_out()
+    for text in ("answered", "without an answer"):
+        await an.waits_saved(text)
 
 
 async def test_trouble_with_the_disk_is_told_at_once_and_taken_back(meet):
@@ -230,6 +252,22 @@ async def test_changing_rooms_keeps_the_one_connection(meet):
     await binh.open()
     await binh.sees("still here")
     assert len(an.sockets) == 1
+
+
+async def test_who_goes_to_and_fro_on_a_slow_line_sees_no_message_of_another_room(meet):
+    an, binh = await meet("An"), await meet("Bình")
+    hold = Hold()
+    await an.page.route_web_socket("**/ws*", hold)
+    await an.open("/rooms/game")
+    hold.towards_server = {"join"}
+    await an.switch("/rooms/general")
+    await an.switch("/rooms/tech")
+    await binh.post("/rooms/tech", "for Tech alone")
+    await an.switch("/rooms/general")
+    hold.let_out()
+    await binh.post("/rooms/general", "for everybody here")
+    await an.sees("for everybody here")
+    await expect(an.message("for Tech alone")).to_have_count(0)
 
 
 async def test_a_hidden_tab_stays_connected(meet):

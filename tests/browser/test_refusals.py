@@ -9,7 +9,7 @@ from browser.hold import Hold
 from browser.person import Person
 from browser.test_changes import settled, two, write
 from browser.test_pictures import file
-from browser.witness import once
+from browser.witness import once, stored, until
 from fault.disk import locked
 from fault.server import Server
 from pictures import picture
@@ -116,6 +116,18 @@ async def test_what_cannot_be_saved_waits_with_its_picture_until_it_can(meet, tm
             await expect(an.message("a caption").locator("img")).to_have_count(1)
         await once(server, an, binh, ["words", "a caption"])
         await expect(binh.message("a caption").locator("img")).to_have_count(1)
+
+
+async def test_what_fails_while_its_author_looks_at_the_people_is_sent_from_there(meet, tmp_path):
+    async with Server(tmp_path, environment=FORGETFUL) as server:
+        an, binh = await at(server, meet)
+        with locked(server.database):
+            await an.say("words")
+            await binh.sees("words")
+            await an.page.locator("#side .more").click()
+            await expect(an.page).to_have_url(an.url + "/people")
+            await expect(binh.messages).to_have_count(0)
+        await until(lambda: stored(server, an, binh) == ["words"])
 
 
 async def test_an_edit_of_what_was_removed_meanwhile_gives_its_words_back(meet):

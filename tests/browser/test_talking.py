@@ -85,6 +85,18 @@ async def test_ones_own_message_is_there_at_once_and_says_how_far_it_is(meet):
     await expect(mine).to_have_count(1)
 
 
+async def test_of_two_rooms_that_are_chosen_quickly_the_last_one_opens(meet):
+    an = await meet("An")
+    await an.open()
+    await an.page.route("**/rooms/tech", lambda route: None)  # its answer would take a while
+    async with an.page.expect_request("**/rooms/tech"):
+        await an.page.locator('#side a[href="/rooms/tech"]').click()
+    async with an.page.expect_event("requestfailed", lambda request: request.url.endswith("/rooms/tech")):
+        await an.page.locator('#side a[href="/rooms/game"]').click()  # nobody waits for the other one any more
+    await expect(an.page.locator("#composer")).to_have_attribute("action", "/rooms/game/messages")
+    await expect(an.page).to_have_url(an.url + "/rooms/game")
+
+
 async def test_messages_stand_in_the_order_of_their_ids_whatever_order_they_come_in(meet):
     an, binh = await meet("An"), await meet("Bình")
     hold = Hold()

@@ -2,12 +2,35 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import WebSocketRoute, expect
+
+from browser.hold import Hold
+from browser.witness import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+class _Line(Hold):
+    """A line that can be cut, and is then dead until it is mended."""
+
+    is_cut = False
+
+    def __call__(self, page: WebSocketRoute) -> None:
+        if self.is_cut:
+            self._closing = asyncio.ensure_future(page.close())
+        else:
+            super().__call__(page)
+
+    async def cut(self) -> None:
+        self.is_cut, self.came = True, []
+        await self.page.close()
+
+    def mend(self) -> None:
+        self.is_cut = False
 
 
 async def icon(person) -> str:
@@ -148,6 +171,27 @@ async def test_what_was_read_stays_read_when_its_reader_turns_away_or_goes_elsew
     await binh.post("/rooms/game", "another sign")
     await expect(an.link("Game").locator(".badge")).to_have_text("1 unread")
     await expect(badge).to_be_hidden()
+
+
+async def test_what_was_read_while_the_line_broke_marks_nothing_in_the_next_conversation(meet):
+    an, binh = await meet("An"), await meet("Bình")
+    an.excuse_outage()
+    line = _Line()
+    await an.page.route_web_socket("**/ws?**", line)
+    await binh.chatter(f"direct={an.name}", [f"line {number:03}" for number in range(60)])
+    await an.open("/rooms/tech")
+    await an.page.evaluate("performance.now = () => 0")  # the moment of the last mark: the next one waits
+    await binh.post("/rooms/tech", "seen")
+    await an.sees("seen")
+    await binh.post("/rooms/tech", "just seen")
+    await an.sees("just seen")
+    await line.cut()
+    await an.switch(binh.path)
+    assert await an.page.evaluate("scroller.scrollTop < -100")  # at the first of what is new
+    line.mend()
+    await until(lambda: any('"unread"' in frame for frame in line.came))  # the last word of a greeting
+    phone = await an.open("/rooms/game", await an.context.new_page())
+    await expect(phone.locator("#directs .badge")).to_have_text("60 unread")
 
 
 async def test_a_thousand_unread_messages_are_more_than_anybody_counts(meet):

@@ -200,6 +200,15 @@ async def test_a_counter_appears_near_the_limit_and_a_text_beyond_it_is_refused_
     await expect(an.page.locator("#refusal")).to_be_hidden()
 
 
+async def test_on_a_phone_the_counter_takes_no_room_from_the_text(meet):
+    an = await meet("An", viewport={"width": 360, "height": 740}, locale="vi-VN")
+    await an.open()
+    before = (await an.box.bounding_box())["width"]
+    await an.box.fill("word " * 800)
+    await expect(an.page.locator("#counter")).to_be_in_viewport()
+    assert (await an.box.bounding_box())["width"] == before
+
+
 async def test_a_message_that_was_refused_is_sent_again_or_taken_back(meet):
     an = await meet("An")
     refusing = _Refusing()
