@@ -13,6 +13,7 @@ import asyncio
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
@@ -57,7 +58,7 @@ class Bench:
         self._author = author
         self._stamper = Stamper()
         self._commits = 0
-        self.journal = Journal(self._save, store.probe, self._stamper, rows_limit=0)
+        self.journal = Journal(self._save, self._stamper, rows_limit=0)
 
     async def _save(self, batch: list[Message], **facts: object) -> None:
         self._commits += 1
@@ -121,8 +122,14 @@ async def no_pictures(data: bytes, name: str) -> NoReturn:
 
 async def compare(folder: Path, rounds: int, seconds: float) -> list[list[str]]:
     """Return the lines of the table."""
-    store = await Store.open(folder / "chat.db", no_pictures)
-    bench = Bench(store, await store.accounts.create("person", "person", "no password"))
+    async with AsyncExitStack() as stack:
+        store = await Store.open(folder / "chat.db", no_pictures)
+        stack.push_async_callback(store.close)  # in any case: what it runs would keep this process from ending
+        author = await store.accounts.create("person", "person", "no password")
+        return await _compare(Bench(store, author), rounds, seconds)
+
+
+async def _compare(bench: Bench, rounds: int, seconds: float) -> list[list[str]]:
     journal = asyncio.create_task(bench.journal.run())
     ways = {"group commit": bench.together, "of its own": bench.alone}
     rows: list[list[str]] = []
@@ -134,7 +141,6 @@ async def compare(folder: Path, rounds: int, seconds: float) -> list[list[str]]:
                 played[name].append(await bench.play(save, authors, seconds))
         rows += [row(authors, name, played[name], played["of its own"]) for name in ways]
     journal.cancel()
-    await store.close()
     return rows
 
 

@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import closing
+from contextlib import AsyncExitStack, closing
 from pathlib import Path
 
 import measure
@@ -111,7 +111,7 @@ async def ask(store: Store, messages: int, question: Question, times: int, seed:
     return found
 
 
-async def timed(folder: Path, messages: int) -> tuple[Store, float]:
+async def timed(stack: AsyncExitStack, folder: Path, messages: int) -> tuple[Store, float]:
     """Make a database of some messages. Return it opened, and the seconds that opening took."""
     path, images = folder / f"{messages}.db", Images()
     await (await Store.open(path, images.prepare)).close()
@@ -119,14 +119,16 @@ async def timed(folder: Path, messages: int) -> tuple[Store, float]:
     await asyncio.to_thread(fill, path, messages)
     began = time.perf_counter()
     store = await Store.open(path, images.prepare)
+    stack.push_async_callback(store.close)  # in any case: what it runs would keep this process from ending
     return store, time.perf_counter() - began
 
 
 async def bench(messages: int, rounds: int, times: int) -> None:
-    with tempfile.TemporaryDirectory(prefix="chatapp-bench-") as folder:
-        young, _ = await timed(Path(folder), messages // 1000)
-        old, opened = await timed(Path(folder), messages)
-        size = sum(each.stat().st_size for each in Path(folder).glob(f"{messages}.db*")) / 2**20
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="chatapp-bench-")))
+        young, _ = await timed(stack, folder, messages // 1000)
+        old, opened = await timed(stack, folder, messages)
+        size = sum(each.stat().st_size for each in folder.glob(f"{messages}.db*")) / 2**20
         rows = []
         for name, question in QUESTIONS.items():
             measure.progress(name)
@@ -138,8 +140,6 @@ async def bench(messages: int, rounds: int, times: int) -> None:
             middle = measure.median(quick), measure.median(slow)
             late = measure.percentile(slow, 0.99)
             rows.append([name, *(f"{each:.2f}" for each in (*middle, late)), f"{middle[1] / middle[0]:.1f}"])
-        await young.close()
-        await old.close()
     measure.show(
         f"History: {messages:,} messages in {ROOMS} rooms ({size:,.0f} MB), {rounds} rounds of {times} questions",
         HEADERS,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import math
 import os
@@ -85,6 +86,25 @@ def test_a_given_database_is_not_touched(bench: Bench, tmp_path: Path, monkeypat
         folder = server.folder
     assert list(tmp_path.iterdir()) == []
     assert not folder.exists()
+
+
+# --- those that need no server --------------------------------------------------------------------------------------
+
+
+def test_the_bench_of_commits_compares_both_ways(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench.bench_commit, "AUTHORS", (2,))
+    rows = asyncio.run(bench.bench_commit.compare(tmp_path, 1, 0.05))
+    assert [row[:2] for row in rows] == [["2", "group commit"], ["2", "of its own"]]
+
+
+@pytest.mark.parametrize("script", ["bench_commit.py", "bench_history.py"])
+def test_a_bench_that_fails_ends_and_leaves_nothing(script: str, tmp_path: Path) -> None:
+    fails = "import measure, runpy, sys; measure.percentile = None; runpy.run_path(sys.argv[0], run_name='__main__')"
+    code = f"import sys; sys.argv = [{str(BENCH / script)!r}, '--quick']; sys.path.insert(0, {str(BENCH)!r}); {fails}"
+    surroundings = os.environ | {"PYTHONPATH": str(BENCH.parents[1]), "TMPDIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], env=surroundings, capture_output=True, check=False, timeout=60)
+    assert b"TypeError" in done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 # --- how a bench counts ---------------------------------------------------------------------------------------------
