@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chatapp.records import Message
+from chatapp.records import Identity, Message
 
 _BATCH_ROWS = 256  # of one transaction: past this a row costs no less, and the first one waits longer
 _BATCH_BYTES = 256 * 1024
@@ -72,9 +72,9 @@ class Backlog:
             lately.append(entry)
         return lately[::-1] + [entry for entry in self.pending if entry.message.rev > after]
 
-    def current(self, message_id: int) -> Message | None:
+    def current(self, identity: Identity) -> Message | None:
         """Return the newest revision of a message, if it was accepted a short while ago."""
-        found = [entry.message for entry in self.recent(0) if entry.message.id == message_id]
+        found = [entry.message for entry in self.recent(0) if entry.message.identity == identity]
         return found[-1] if found else None
 
     def entry(self, message: Message) -> Entry | None:
@@ -103,12 +103,12 @@ class Backlog:
 
     def withdraw(self, entries: Sequence[Entry]) -> list[Entry]:
         """Take out what is given up, with the later changes that were made of it, and return them all in order."""
-        ids = {entry.message.id for entry in entries}
-        gone = [entry for entry in self.pending if entry.message.id in ids]
-        self.writing = [entry for entry in self.writing if entry.message.id not in ids]
-        self.waiting = [entry for entry in self.waiting if entry.message.id not in ids]
-        self._bytes -= sum(entry.size for entry in gone)
-        return gone
+        gone = {entry.message.identity for entry in entries}
+        withdrawn = [entry for entry in self.pending if entry.message.identity in gone]
+        self.writing = [entry for entry in self.writing if entry.message.identity not in gone]
+        self.waiting = [entry for entry in self.waiting if entry.message.identity not in gone]
+        self._bytes -= sum(entry.size for entry in withdrawn)
+        return withdrawn
 
     def put_back(self, entry: Entry) -> None:
         """Note that a revision stands again as if it had been saved just now."""

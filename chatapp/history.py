@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 
 from chatapp.journal import Journal
@@ -35,26 +35,27 @@ class History:
         if len(rows) > limit:
             return None
         # What was put back has its new number in the table only when the next commit succeeds.
-        missed = {message.id: message for message in [*rows, *self._journal.put_back] if message.rev > since}
-        here = [message for message in missed.values() if message.conversation == conversation]
-        return sorted(self._corrected(here), key=lambda message: message.id)
+        back = [message for message in self._journal.put_back if message.conversation == conversation]
+        missed = {message.id: message for message in [*rows, *back] if message.rev > since}
+        return sorted(self._corrected(missed.values()), key=lambda message: message.id)
 
     async def current(self, conversation: Conversation, message_id: int) -> Message:
         """Return the newest revision of a message, saved or not. Raise NotFound."""
         stored = await self._store.messages.message(conversation, message_id)
-        found = self._journal.backlog.current(message_id) or (stored and self._journal.corrected(stored))
-        if found is None or found.conversation != conversation:
+        found = self._journal.backlog.current((conversation, message_id))
+        found = found or (stored and self._journal.corrected(stored))
+        if found is None:
             raise NotFound
         return found
 
     def latest(self, message: Message) -> Message:
         """Return a message as it stands now, when it may have changed since it was looked up."""
-        return self._journal.backlog.current(message.id) or message
+        return self._journal.backlog.current(message.identity) or message
 
     def _standing(self, page: Page, settled: int) -> Page:
         """Return a page as it stands. ``settled`` was the watermark before it was read: all below is on it."""
         return replace(page, messages=self._corrected(page.messages), watermark=max(page.watermark, settled))
 
-    def _corrected(self, messages: Sequence[Message]) -> list[Message]:
+    def _corrected(self, messages: Iterable[Message]) -> list[Message]:
         corrected = (self._journal.corrected(message) for message in messages)
         return [message for message in corrected if message is not None]

@@ -11,13 +11,15 @@ from typing import Protocol
 from chatapp import clock
 from chatapp.backlog import Backlog, Entry
 from chatapp.clock import Stamper
-from chatapp.records import Message
+from chatapp.records import Identity, Message
 from chatapp.store import Busy, Unwritable
 
 log = logging.getLogger("chatapp.journal")
 
 _BUSY_PAUSE = 0.1  # seconds between two tries while another program holds the lock
 _PROBE_PAUSE = 1.0  # seconds between two looks at a disk that could not be written
+
+_Undo = dict[Identity, Message | None]
 
 
 class Save(Protocol):
@@ -50,7 +52,7 @@ class Journal:
         self._hold = hold
         self.backlog = Backlog(rows_limit, bytes_limit)
         # Given up, but their commit may have happened all the same: what stands instead; None for nothing.
-        self._undo: dict[int, Message | None] = {}
+        self._undo: _Undo = {}
         self._lost = 0  # the largest number that was given up
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
@@ -89,7 +91,7 @@ class Journal:
 
     def corrected(self, message: Message) -> Message | None:
         """Return a message that was read as it will stand once what was given up is undone; None for nothing."""
-        return self._undo.get(message.id, message)
+        return self._undo.get(message.identity, message)
 
     def append(self, message: Message, language: str = "en", before: Message | None = None) -> Entry:
         """Queue a message; must be called in stamp order. Return the entry whose ``saved`` completes."""
@@ -124,7 +126,7 @@ class Journal:
         """Save what is being written, holding on while the database is locked and halving while single rows fail."""
         size = len(self.backlog.writing)
         while self.backlog.writing:
-            batch, undo = self.backlog.writing[:size], list(self._undo.items())
+            batch, undo = self.backlog.writing[:size], dict(self._undo)
             try:
                 await self._write(batch, batch[-1].message.rev, undo)
             except Busy as error:
@@ -146,13 +148,14 @@ class Journal:
             else:
                 self._keep(batch)
 
-    async def _write(self, batch: list[Entry], watermark: int, undo: list[tuple[int, Message | None]]) -> None:
+    async def _write(self, batch: list[Entry], watermark: int, undo: _Undo) -> None:
         ceiling = self._stamper.reserve()
         messages = [entry.message for entry in batch]
-        await self._save(messages, watermark=watermark, ceiling=ceiling, undo=undo)
+        rows = [(message_id, before) for (_, message_id), before in undo.items()]
+        await self._save(messages, watermark=watermark, ceiling=ceiling, undo=rows)
         self._stamper.reserved(ceiling)
-        for message_id, _ in undo:
-            del self._undo[message_id]
+        for identity in undo:
+            del self._undo[identity]
 
     async def _endure(self, error: Exception) -> None:
         """Give up what waits, say so, and look every second whether the disk can be written again."""
@@ -164,8 +167,8 @@ class Journal:
         while True:
             await asyncio.sleep(_PROBE_PAUSE)
             # What was given up is undone first of all: until that is durable, a crash could bring it back.
-            undo = list(self._undo.items())
-            numbers = [before.rev for _, before in undo if before is not None]
+            undo = dict(self._undo)
+            numbers = [before.rev for before in undo.values() if before is not None]
             watermark = max(self._settled, self._lost, *numbers)
             try:
                 await self._write([], watermark, undo)
@@ -196,7 +199,7 @@ class Journal:
         # Whether the failed COMMIT reached the disk is unknown: the next transaction undoes it first. Until that is
         # durable the watermark stays below: after a crash the lost ones may be there again, and pages must ask.
         for entry in entries:
-            self._undo[entry.message.id] = entry.before
+            self._undo[entry.message.identity] = entry.before
             if entry.before is not None:
                 self.backlog.put_back(replace(entry, message=entry.before, before=None))
         _complete(entries, saved=False)

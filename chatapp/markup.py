@@ -22,7 +22,7 @@ _INFO = re.compile(r"[\w+#.-]*")  # the name of a language after the opening fen
 _ADDRESS = '(?:[^\\s&"`\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]|&amp;)'
 _TOKEN = re.compile(
     r"(?P<ticks>`{1,3})(?P<code>[^`]+)(?P=ticks)"
-    rf"|(?P<link>(?<![^\W_])(?:https?://(?=[^\W_]|\[[\da-f:]){_ADDRESS}+|mailto:[\w.+%-]+@[\w.-]*[^\W_]))"
+    rf"|(?P<link>(?<![^\W_])(?:(?a:https?)://(?=[^\W_]|\[[\da-f:]){_ADDRESS}+|(?a:mailto):[\w.+%-]+@[\w.-]*[^\W_]))"
     r"|(?P<mark>\*+|_+|~+)",
     re.IGNORECASE,
 )

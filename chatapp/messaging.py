@@ -15,6 +15,7 @@ from chatapp.pace import Pace
 from chatapp.records import (
     Conversation,
     Draft,
+    Identity,
     Message,
     Rejected,
     User,
@@ -156,15 +157,15 @@ class Messaging:
 
     def _lost(self, entries: Sequence[Entry]) -> None:
         """Take back what everybody has seen and nobody will find on the disk."""
-        standing: dict[int, Message | None] = {}  # of several revisions of a message, what was before the first one
+        standing: dict[Identity, Message | None] = {}  # of several revisions, what was before the first one
         gone: dict[str, list[int]] = {}
         for entry in entries:
             message = entry.message
-            if message.id not in standing:
-                standing[message.id] = self._put_back(entry)
+            if message.identity not in standing:
+                standing[message.identity] = self._put_back(entry)
                 if entry.before is None:
                     gone.setdefault(message.conversation.key, []).append(message.id)
-            entry.before = standing[message.id]
+            entry.before = standing[message.identity]
             with language.spoken(entry.language):
                 reason = language.gettext(_GIVEN_UP)
             facts = {"key": message.key, "id": message.id, "change": message.is_change}

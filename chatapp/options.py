@@ -91,9 +91,10 @@ def name(raw: str) -> str:
 
 def path(raw: str) -> Path:
     """Read the name of a file."""
-    if not raw.strip() or "\0" in raw:
+    path = Path(raw).expanduser()
+    if not raw.strip() or "\0" in raw or str(path) == ":memory:":  # what SQLite takes for no file at all
         raise ValueError("is not a file name")
-    return Path(raw).expanduser()
+    return path
 
 
 def base_path(raw: str) -> str:

@@ -166,6 +166,9 @@ def clean(content: str, *, empty_is_fine: bool = False) -> str:
     return text
 
 
+Identity = tuple[Conversation, int]  # of a message
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """A message that was accepted. ``rev`` is the number of its latest change, at first its id."""
@@ -186,6 +189,11 @@ class Message:
     def is_change(self) -> bool:
         """Tell whether this is a later revision of a message, and not the message as it was posted."""
         return self.rev != self.id
+
+    @property
+    def identity(self) -> Identity:
+        """Name the message. Its id alone does not: the original program counted rooms and private messages apart."""
+        return self.conversation, self.id
 
     def same_as(self, draft: Draft) -> bool:
         """Tell whether a draft under the same key is a retry of this message."""

@@ -9,7 +9,7 @@ from chatapp import clock
 from chatapp.backlog import Entry
 from chatapp.clock import Stamper
 from chatapp.messaging import Messaging
-from chatapp.records import Conversation, Message, Rejected, User, clean, key_of, sentence
+from chatapp.records import Conversation, Identity, Message, Rejected, User, clean, key_of, sentence
 
 TAKE_BACK = 15.0  # seconds after a removal in which it can be undone; pages offer it for ten
 
@@ -29,7 +29,7 @@ class Revisions:
     def __init__(self, messaging: Messaging, stamper: Stamper) -> None:
         self._messaging = messaging
         self._stamper = stamper
-        self._removed: dict[int, float] = {}  # message ids removed lately, and when (monotonic seconds)
+        self._removed: dict[Identity, float] = {}  # messages removed lately, and when (monotonic seconds)
 
     async def edit(self, author: User, target: Target, content: object, key: object) -> tuple[Entry, bool]:
         """Give a message another text. Return its entry and whether nothing was left to do. Raise Rejected."""
@@ -45,20 +45,20 @@ class Revisions:
         current = await self._messaging.history.current(target.conversation, target.message_id)
         entry, done = self._change(author, target, current, key, current.removed, removed=True)
         if not done:
-            self._removed[current.id] = clock.monotonic()
+            self._removed[current.identity] = clock.monotonic()
         return entry, done
 
     async def restore(self, author: User, target: Target, key: object) -> tuple[Entry, bool]:
         """Undo a removal of a moment ago. Raise Rejected when it is too late."""
         current = await self._messaging.history.current(target.conversation, target.message_id)
         self._forget()
-        if current.removed and current.id not in self._removed:
+        if current.removed and current.identity not in self._removed:
             raise Rejected("too_late", sentence("It is too late to undo this."))
         return self._change(author, target, current, key, not current.removed, removed=False)
 
     def _forget(self) -> None:
         long_ago = clock.monotonic() - TAKE_BACK
-        self._removed = {message_id: when for message_id, when in self._removed.items() if when > long_ago}
+        self._removed = {message: when for message, when in self._removed.items() if when > long_ago}
 
     def _change(
         self, author: User, target: Target, seen: Message, key: object, done: bool, **values: Any

@@ -116,6 +116,8 @@ class Unread:
         unread = dict(counts.unread)
         for entry in self._journal.backlog.recent(counts.watermark):
             message, key = entry.message, entry.message.conversation.key
+            if message.is_change:  # of a message that counts once
+                continue
             counted = message.author_id != user_id and message.conversation.admits(user_id)
             if counted and message.id > counts.reads.get(key, 0):
                 unread[key] = unread.get(key, 0) + 1

@@ -47,6 +47,17 @@ class Chat:
         draft = Draft.parse(text, key or f"key-{author.id}-{hash(text) & 0xFFFFFFFF:016}")
         return (await self.messaging.post(author, conversation, draft))[0]
 
+    async def count_apart(self, public: User, private: User) -> tuple[Message, Message]:
+        """Return one's message in a room and another's to them, both number 1, as the original program counted."""
+        pair, moment = Conversation.direct(public.id, private.id), "2024-03-01T01:00:00.000Z"
+        old = (
+            Message(1, 1, GENERAL, public.id, public.username, "in the room", moment, "key-in-the-room-0"),
+            Message(1, 1, pair, private.id, private.username, "in private", moment, "key-in-private-00"),
+        )
+        self.stamper.last = 1
+        await self.store.messages.save(old, watermark=1, ceiling=1)
+        return old
+
     async def page(self, user: User, since: int | None = None, epoch: str | None = None, room=GENERAL) -> Page:
         page = Page(self, user)
         await page.catch_up(room, since, epoch)

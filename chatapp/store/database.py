@@ -100,7 +100,8 @@ class Database:
         opening.create(path)
         try:
             async with AsyncExitStack() as opened:
-                writer = await _connect(opened, path)
+                # What is erased is overwritten in the file, too: not every SQLite does that by itself.
+                writer = await _connect(opened, path, "secure_delete = ON")
                 await opening.bring_up_to_date(writer, path, prepare)
                 reader = await _connect(opened, path, "query_only = ON")
                 return cls(writer, reader, opened.pop_all())
@@ -162,6 +163,15 @@ class Database:
                 raise Unwritable("the database is closed")
             with _translated():
                 await self._writer.run(partial(_transact, act))
+
+    async def fold(self) -> bool:
+        """Fold the write-ahead log into the file and empty it. Return whether nobody stood in the way. Raise Busy."""
+        async with self._writing:
+            if self._closed:
+                raise Unwritable("the database is closed")
+            with _translated():
+                [[busy, *_]] = await self._writer.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
+            return not busy
 
     async def _roll_back(self) -> None:
         try:

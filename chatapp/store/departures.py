@@ -10,6 +10,8 @@ from chatapp.records import Conversation
 from chatapp.store.database import Database
 from chatapp.store.messages import conversation_of
 
+_BATCH = 200  # rows of one transaction: a few milliseconds
+
 
 @dataclass(frozen=True, slots=True)
 class Departure:
@@ -58,19 +60,24 @@ class Departures:
 
     async def anonymise(self, conversation: Conversation, user_id: int) -> None:
         """Take somebody's name off what they wrote in a conversation, and off what was written to them."""
-        key = conversation.key
-        async with self._database.transaction() as db:
-            if conversation.pair is None:
-                await db.execute(
-                    "UPDATE messages SET sender = '' WHERE room = ? AND author_id = ? AND sender <> ''", (key, user_id)
-                )
-                return
-            for column in ("sender", "receiver"):
-                await db.execute(
-                    f"UPDATE private_messages SET {column} = ''"  # noqa: S608
-                    f" WHERE conversation = ? AND {column}_id = ? AND {column} <> ''",
-                    (key, user_id),
-                )
+        if conversation.pair is None:
+            await self._blank("messages", "room", ("sender", "author_id"), (conversation.key, user_id))
+            return
+        for name in ("sender", "receiver"):
+            await self._blank("private_messages", "conversation", (name, f"{name}_id"), (conversation.key, user_id))
+
+    async def _blank(self, table: str, place: str, columns: tuple[str, str], whose: tuple[str, int]) -> None:
+        """Blank names a few at a time, which are looked for beside the writer: others want to save meanwhile."""
+        name, person = columns
+        named = (
+            f"SELECT id FROM {table} WHERE {place} = ? AND {person} = ? AND id > ? AND {name} <> ''"  # noqa: S608
+            " ORDER BY id LIMIT ?"
+        )
+        after = 0
+        while rows := await self._database.rows(named, (*whose, after, _BATCH)):
+            async with self._database.transaction() as db:
+                await db.executemany(f"UPDATE {table} SET {name} = '' WHERE id = ?", rows)  # noqa: S608
+            after = rows[-1][0]
 
     async def erase(self, conversation: Conversation, message_ids: Iterable[int]) -> None:
         """Erase at once what removed messages said and showed: nobody is left who could take them back."""
@@ -87,11 +94,12 @@ class Departures:
 
     async def end(self, user_id: int) -> None:
         """Forget what was kept for somebody alone, and that there was something to do for them."""
+        keys = "SELECT author_id, key FROM message_keys WHERE author_id = ? LIMIT ?"
+        while rows := await self._database.rows(keys, (user_id, _BATCH)):
+            async with self._database.transaction() as db:
+                await db.executemany("DELETE FROM message_keys WHERE author_id = ? AND key = ?", rows)
         async with self._database.transaction() as db:
-            for table, column in (
-                ("read_marks", "user_id"),
-                ("directs", "user_id"),
-                ("message_keys", "author_id"),
-                ("departures", "user_id"),
-            ):
-                await db.execute(f"DELETE FROM {table} WHERE {column} = ?", (user_id,))  # noqa: S608
+            for table in ("read_marks", "directs", "departures"):
+                await db.execute(f"DELETE FROM {table} WHERE user_id = ?", (user_id,))  # noqa: S608
+            # A removal of nothing: the next sweep then folds the log, in which the words still are.
+            await db.execute("INSERT OR REPLACE INTO removals VALUES ('', 0, 0)")

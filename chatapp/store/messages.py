@@ -6,11 +6,14 @@ import json
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
+from chatapp import clock
 from chatapp.records import ID_LIMIT, Conversation, Message, Picture, Room
 from chatapp.store import saving
 from chatapp.store.database import Database, Row
 
+_TAKE_BACK_SECONDS = 60  # a removal can be taken back for ten seconds; this leaves room for a slow network
 # What to undo: a message id, and the revision to put back; without one the message is deleted.
 Undo = tuple[int, Message | None]
 
@@ -165,7 +168,12 @@ class Messages:
 
     async def erase_removed(self) -> None:
         """Erase for good what was removed so long ago that nobody can take it back any more."""
-        await self._database.write(saving.erase)
+        before = clock.unix_time() - _TAKE_BACK_SECONDS
+        if await self._database.row("SELECT 1 FROM removals WHERE removed_at < ? LIMIT 1", (before,)):
+            await self._database.write(partial(saving.erase, before=before))
+            if await self._database.fold():  # while somebody reads an older state, the log still holds the words
+                async with self._database.transaction() as db:
+                    await db.execute("DELETE FROM removals WHERE removed_at < ?", (before,))
 
     async def conversation(self, message_id: int) -> list[Conversation]:
         """Return where a message id was used: at most one place since ids have one counter, two before."""

@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from chatapp import clock
 from chatapp.records import Message
 
-_TAKE_BACK_SECONDS = 60  # a removal can be taken back for ten seconds; this leaves room for a slow network
-
 
 def insert(db: sqlite3.Connection, batch: Sequence[Message]) -> None:
     """Insert new messages in id order, with their keys and pictures."""
@@ -64,11 +62,10 @@ def _forget_versions(db: sqlite3.Connection, before: Message) -> None:
     )
 
 
-def erase(db: sqlite3.Connection) -> None:
-    """Erase the texts and pictures of messages that were removed some time ago, all of their versions."""
-    long_ago = clock.unix_time() - _TAKE_BACK_SECONDS
+def erase(db: sqlite3.Connection, before: int) -> None:
+    """Erase the texts and pictures of messages that were removed before a time (Unix), all of their versions."""
     for key, message_id in list(
-        db.execute("SELECT conversation, message_id FROM removals WHERE removed_at < ?", (long_ago,))
+        db.execute("SELECT conversation, message_id FROM removals WHERE removed_at < ?", (before,))
     ):
         table, place = ("private_messages", "conversation") if key.startswith("@") else ("messages", "room")
         db.execute(
@@ -76,7 +73,7 @@ def erase(db: sqlite3.Connection) -> None:
             f" WHERE id = ? AND {place} = ? AND removed_at IS NOT NULL",
             (message_id, key),
         )
-        for gone in ("message_versions", "pictures", "removals"):
+        for gone in ("message_versions", "pictures", "unreadable_pictures"):
             db.execute(f"DELETE FROM {gone} WHERE conversation = ? AND message_id = ?", (key, message_id))  # noqa: S608
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 
@@ -102,6 +103,32 @@ async def test_two_who_leave_are_both_seen_off(chat, an, binh, chi, leaving) -> 
         ("", "I am Bình"),
         ("Chi", "I am Chi"),
     ]
+
+
+async def test_a_message_of_somebody_else_under_the_same_old_number_stays(chat, an, binh, leaving) -> None:
+    public, private = await chat.count_apart(binh, an)
+    edited = replace(public, rev=chat.stamper.next(), content="edited", key="")
+    assert await chat.messaging.publish(edited, before=public).saved
+    await begin(chat, leaving, an.id, removing=True)
+    await seen_off(chat)
+    [theirs], [mine] = await everything(chat), await everything(chat, private.conversation)
+    assert (theirs.author, theirs.content, theirs.removed) == ("Bình", "edited", False)
+    assert (mine.author, mine.content, mine.removed) == ("", "", True)
+
+
+@pytest.mark.parametrize("step", ["anonymise", "end"])
+async def test_others_save_while_much_is_cleared_for_one_who_left(chat, an, monkeypatch, step) -> None:
+    for number in range(8):
+        await (await chat.say(an, f"mine {number}")).saved
+    monkeypatch.setattr("chatapp.store.departures._BATCH", 2)
+    departures, writes = chat.store.departures, 0
+    task = asyncio.create_task(departures.end(an.id) if step == "end" else departures.anonymise(GENERAL, an.id))
+    while not task.done():
+        await chat.store.probe()
+        writes += 1
+    assert writes >= 4
+    if step == "anonymise":
+        assert {message.author for message in await everything(chat)} == {""}
 
 
 async def test_a_password_that_was_changed_meanwhile_deletes_nothing(chat, an) -> None:

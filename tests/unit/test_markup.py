@@ -97,6 +97,11 @@ def test_hostile_text_stays_text_inside_every_mark(text: str) -> None:
     assert to_html(f"**{text}**") == f"<strong>{inner}</strong>"
 
 
+@pytest.mark.parametrize("text", ["http\u017f://a.example", "ma\u0130lto:a@b.example"])
+def test_letters_that_fold_to_those_of_a_scheme_make_no_link_into_the_chat_itself(text: str) -> None:
+    assert to_html(text) == text
+
+
 @pytest.mark.parametrize("character", ["\u202e", "\u200b", "\u2066", '"', "<", "`"])
 def test_an_address_ends_where_it_could_mislead(character: str) -> None:
     assert to_html(f"http://a.vn/{character}x").startswith(link("http://a.vn/"))
@@ -156,7 +161,7 @@ def test_a_sanitizer_finds_nothing_to_change(text: str) -> None:
     href = re.compile(r' href="([^"]*)"')
     assert href.sub("", cleaned) == href.sub("", html)
     for address in href.findall(html):
-        assert re.match(r"(?i:https?://|mailto:)[^\s<>]", address)
+        assert re.match(r"(?ai:https?://|mailto:)[^\s<>]", address)
     assert set(re.findall(r"<(?!/)(\w+)", html)) <= TAGS
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -226,6 +227,18 @@ async def test_counts_include_what_is_not_saved_yet(chat, an, binh) -> None:
     await chat.messaging._unread.greet(page.listener)
     await asyncio.sleep(0)
     assert page.said("unread")[-1]["counts"]["general"] == 2
+
+
+async def test_a_message_that_is_being_changed_counts_once(chat, an, binh) -> None:
+    page = await chat.page(binh, room=Conversation(room="tech"))
+    entry = await chat.say(an, "one")
+    await entry.saved
+    chat.gate.clear()
+    for rev, text in ((chat.stamper.next(), "two"), (chat.stamper.next(), "three")):
+        chat.messaging.publish(replace(entry.message, rev=rev, content=text), before=entry.message)
+    await chat.messaging._unread.greet(page.listener)
+    await asyncio.sleep(0)
+    assert page.said("unread")[-1]["counts"]["general"] == 1
 
 
 async def test_reading_on_one_device_is_known_on_the_others(chat, an, binh) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from messaging import GENERAL, Page
+from wire import Wire
 
 
 @pytest.fixture
@@ -103,3 +104,26 @@ async def test_an_answer_about_one_room_is_none_about_another(chat, an, binh) ->
     await chat.page(binh, since=0)
     other = await chat.page(binh, since=0, room=type(GENERAL)(room="tech"))
     assert shown(other, entries) == [0]
+
+
+async def test_who_comes_while_much_waits_for_the_disk_is_waited_for_and_not_cut(chat, an, binh) -> None:
+    class Slow(Wire):
+        """A line on which nothing goes out but what ``send`` waits for."""
+
+        def get_write_buffer_size(self) -> int:
+            return sum(map(len, self.writes))
+
+    chat.gate.clear()
+    entries = [await chat.say(an, f"{number} " + "x" * 3000) for number in range(150)]
+    page, taken = Page(chat, binh), list[bytes]()
+    page.wire = page.listener.transport = wire = Slow()
+
+    async def send(frame: bytes) -> None:
+        taken.append(frame)
+
+    page.send = send
+    await page.catch_up(GENERAL, 0, None)
+    assert not wire.aborted
+    wire.writes[:0] = taken
+    assert shown(page, entries) == [1] * len(entries)
+    chat.gate.set()

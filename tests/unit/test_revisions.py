@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -79,11 +81,30 @@ async def test_what_was_removed_is_erased_for_good(chat, an, revisions, monkeypa
     edited, _ = await revisions.edit(an, target(first.message), "a secret slap", KEY)
     entry, _ = await revisions.remove(an, target(edited.message), KEY + "2")
     await entry.saved
-    monkeypatch.setattr("chatapp.store.saving._TAKE_BACK_SECONDS", -1)
+    monkeypatch.setattr("chatapp.store.messages._TAKE_BACK_SECONDS", -1)
     await chat.store.messages.erase_removed()
     [stored] = (await chat.messaging.history.page(GENERAL)).messages
     assert (stored.removed, stored.content) == (True, "")
     assert await chat.store.messages.versions(stored) == []
+
+
+async def test_what_was_erased_is_in_no_file_once_nobody_reads_an_older_state(
+    chat, an, revisions, monkeypatch, tmp_path
+) -> None:
+    def written() -> list[str]:
+        return [file.name for file in tmp_path.iterdir() if b"a secret slip" in file.read_bytes()]
+
+    monkeypatch.setattr("chatapp.store.messages._TAKE_BACK_SECONDS", -1)
+    first = await chat.say(an, "a secret slip")
+    entry, _ = await revisions.remove(an, target(first.message), KEY)
+    await entry.saved
+    with closing(sqlite3.connect(tmp_path / "chat.db", isolation_level=None)) as backup:
+        backup.execute("BEGIN")
+        backup.execute("SELECT * FROM messages").fetchall()
+        await chat.store.messages.erase_removed()
+        assert written()
+    await chat.store.messages.erase_removed()
+    assert written() == []
 
 
 async def test_only_the_author_may_change_a_message(chat, an, binh, revisions) -> None:
@@ -298,7 +319,7 @@ async def test_a_retry_of_a_message_that_was_changed_since_is_still_one(
     else:
         entry, _ = await revisions.edit(an, target(first.message), "two", KEY + "2")
     await entry.saved
-    monkeypatch.setattr("chatapp.store.saving._TAKE_BACK_SECONDS", -1)
+    monkeypatch.setattr("chatapp.store.messages._TAKE_BACK_SECONDS", -1)
     await chat.store.messages.erase_removed()
     chat.messaging._retries._known.clear()  # as after a restart
     again, is_retry = await chat.messaging.post(an, GENERAL, Draft.parse("one", KEY))
@@ -321,3 +342,24 @@ async def test_pages_learn_that_what_stands_again_is_on_the_disk(chat, an, binh,
     standing = await chat.messaging.history.current(GENERAL, first.message.id)
     assert standing.rev > entry.message.rev
     assert reader.said("saved")[-1]["upto"] >= standing.rev
+
+
+async def test_messages_that_the_original_program_gave_one_number_are_changed_apart(chat, an, binh, revisions) -> None:
+    public, private = await chat.count_apart(binh, an)
+    for author, message in ((binh, public), (an, private)):
+        entry, _ = await revisions.edit(author, target(message, message.conversation), "edited", KEY)
+        assert await entry.saved
+        [stored] = (await chat.messaging.history.page(message.conversation)).messages
+        assert (stored.author, stored.content) == (author.username, "edited")
+
+
+async def test_a_private_change_that_is_lost_shows_nothing_in_a_room(chat, an, binh, chi, revisions) -> None:
+    public, private = await chat.count_apart(binh, an)
+    chat.broken = True
+    entry, _ = await revisions.edit(an, target(private, private.conversation), "edited", KEY)
+    assert not await entry.saved
+    [found] = (await chat.messaging.history.page(GENERAL)).messages
+    assert found.content == public.content
+    page = await chat.page(chi, since=0)
+    assert public.content in page.fragments[-1]
+    assert private.content not in "".join(page.fragments)

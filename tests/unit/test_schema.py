@@ -258,6 +258,17 @@ async def test_a_picture_that_cannot_be_read_says_so_and_is_kept_aside(upgraded:
     assert (conversation, message_id, kept) == ("tech", 7, old_chat.room_messages()[6][2])
 
 
+async def test_a_picture_that_could_not_be_read_goes_with_its_message(
+    upgraded: Store, old: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    damaged = await upgraded.messages.message(TECH, 7)
+    assert damaged is not None
+    await upgraded.messages.save([replace(damaged, rev=1_000, removed=True)], watermark=1_000, ceiling=1_000)
+    monkeypatch.setattr("chatapp.store.messages._TAKE_BACK_SECONDS", -1)
+    await upgraded.messages.erase_removed()
+    assert ask(old, "SELECT * FROM unreadable_pictures") == []
+
+
 async def test_a_text_that_begins_like_a_picture_stays_a_text(upgraded: Store) -> None:
     message = await upgraded.messages.message(TECH, 8)
     assert message is not None
@@ -568,6 +579,7 @@ ALLOWED = {
     "Accounts.named": {SORT},
     "Messages.rooms": {SORT},
     "Departures.erase": {"SCAN unreadable_pictures"},  # grows only when an old database is upgraded
+    "Messages.erase_removed": {"SCAN unreadable_pictures"},
 }
 
 

@@ -48,6 +48,7 @@ def test_a_bad_flag_is_not_even_read_from_its_variable(capsys: pytest.CaptureFix
         ("--host", "http://here"),
         ("--host", "two words"),
         ("--database", " "),
+        ("--database", ":memory:"),
         ("--name", "   "),
         ("--name", "a\nb"),
         ("--name", "x" * 61),

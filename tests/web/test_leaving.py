@@ -285,7 +285,10 @@ async def test_messages_that_go_are_removed_and_erased_with_their_pictures(clien
     assert "This message was removed." in await words(binh, "/rooms/general")
     assert (await binh.get(picture)).status == 404
     ask = client.app[keys.store]._database.rows
-    assert await ask("SELECT id FROM pictures") == await ask("SELECT * FROM removals") == []
+    assert await ask("SELECT id FROM pictures") == await ask("SELECT * FROM removals WHERE message_id > 0") == []
+    await client.app[keys.store].messages.erase_removed()
+    for file in client.app[keys.settings].database.parent.glob("chat.db*"):
+        assert "bí mật".encode() not in file.read_bytes()
     assert await ask("SELECT picture_id FROM picture_bytes") == []
 
 
