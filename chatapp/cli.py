@@ -24,7 +24,7 @@ from chatapp.settings import CannotStart, Settings
 from chatapp.store import Busy, Unwritable
 from chatapp.store.opening import cannot_open
 from chatapp.web import keys
-from chatapp.web.serving import Runner
+from chatapp.web.serving import Runner, Site
 
 if TYPE_CHECKING:
     from chatapp.certificates import Https
@@ -90,7 +90,7 @@ async def serve(settings: Settings) -> int:
         https = _https(settings)
         sockets = listen(settings.host, settings.port)
         for each in sockets:
-            await web.SockSite(runner, each, backlog=BACKLOG, ssl_context=https.context if https else None).start()
+            await Site(runner, each, backlog=BACKLOG, ssl_context=https.context if https else None).start()
         running = replace(settings, port=sockets[0].getsockname()[1])
         fingerprint = https.fingerprint if https and settings.tls == "self-signed" else None
         print(banner(running, lan_address(running.host), _shows_blocks(), fingerprint), flush=True)

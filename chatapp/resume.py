@@ -31,7 +31,7 @@ class Missed:
     before: int  # and below this missed the same
     state: int  # of the journal when the question was asked: the answer brings all that was accepted by then
     parts: tuple[bytes, ...] | None  # None: too much of it
-    pending: bytes  # what was accepted by then and may have been on its way to the database
+    pending: tuple[bytes, ...]  # what was accepted by then and may have been on its way to the database
 
     def serves(self, since: int, state: int) -> bool:
         """Tell whether this is what a page missed that came in some state of the journal."""
@@ -39,7 +39,7 @@ class Missed:
         return same and self.state >= state
 
 
-_NOTHING = Missed(_END, _END, 0, (), b"")  # where no conversation is shown
+_NOTHING = Missed(_END, _END, 0, (), ())  # where no conversation is shown
 
 
 class Resume:
@@ -73,11 +73,11 @@ class Resume:
         self._hub.join(listener, key)  # from here on its live frames gather
         missed = await self._missed(conversation, since, epoch) if conversation else _NOTHING
         head = self._hello(key, missed.parts is not None, self._journal.healthy)
-        for part in missed.parts or ():
+        for part in (*(missed.parts or ()), *missed.pending):
             await send(head + part)
             head = b""
         ready = frames.control("ready", conversation=key, upto=self._journal.watermark)
-        self._hub.go_live(listener, head + missed.pending, ready)
+        self._hub.go_live(listener, head, ready)
 
     async def _missed(self, conversation: Conversation, since: int | None, epoch: str | None) -> Missed:
         state = self._journal.state  # of now: what is accepted while we wait is gathered
@@ -107,17 +107,17 @@ class Resume:
         # neither the rows nor the gathered frames is in the copy.
         seen = {message.id: message.rev for message in rows or ()}
         rest = [message for message in pending if message.rev > seen.get(message.id, 0)]
-        chunks = None if rows is None else [rows[start : start + _CHUNK] for start in range(0, len(rows), _CHUNK)]
         return Missed(
             since=since,
             before=min((message.rev for message in rows or ()), default=_END + 1),
             state=state,
-            parts=None if chunks is None else tuple(map(self._frame, chunks)),
-            pending=self._frame(rest) if rest else b"",
+            parts=None if rows is None else self._frames(rows),
+            pending=self._frames(rest),
         )
 
-    def _frame(self, messages: Sequence[Message]) -> bytes:
-        return frames.frame(self._render.messages(messages))
+    def _frames(self, messages: Sequence[Message]) -> tuple[bytes, ...]:
+        chunks = (messages[start : start + _CHUNK] for start in range(0, len(messages), _CHUNK))
+        return tuple(frames.frame(self._render.messages(chunk)) for chunk in chunks)
 
     def _greeting(self, conversation: str | None, recovered: bool, healthy: bool) -> bytes:
         facts = {"conversation": conversation, "recovered": recovered, "healthy": healthy}

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -85,16 +86,21 @@ class Connection(WebSocket):
         if code := refusal():
             self.shut(code)
             return
-        try:
+        with self._or_later():
             await self._catch_up(since, epoch)  # it joins before it waits: a limit is never passed by two at once
+            # Only now would it be found by whoever ends its session; that may have happened while it was opened.
+            if self._hub.endings != endings and not await sessions.is_open(self, self._listener.session_id):
+                self.shut(sessions.CLOSED)
+        self._presence.changed()
+
+    @contextmanager
+    def _or_later(self) -> Iterator[None]:
+        """Tell a page to come back that cannot be brought up to date: it would wait for a ``ready`` for ever."""
+        try:
+            yield
         except (Busy, Unwritable) as error:
             log.warning("the database did not do what a connection needs: %s", error)
             self.shut(TRY_AGAIN)
-            return
-        # Only now would it be found by whoever ends its session; that may have happened while it was opened.
-        if self._hub.endings != endings and not await sessions.is_open(self, self._listener.session_id):
-            self.shut(sessions.CLOSED)
-        self._presence.changed()
 
     def shut(self, code: int, reason: str = "") -> None:
         """Say goodbye, with a code, once."""
@@ -184,6 +190,8 @@ class Connection(WebSocket):
         return self._place
 
     async def _post(self, draft: Draft) -> None:
+        if self.closed:
+            return  # its session ended while its picture was prepared
         place = self._here()
         posting.check_reader(place)
         posting.take_turn(self, self._me)
@@ -207,10 +215,13 @@ class Connection(WebSocket):
     async def join(self, frame: Frame) -> None:
         """Move to another conversation on the same socket, and catch up there."""
         nowhere = frame.get("room") is None and frame.get("direct") is None
-        self._place = None if nowhere else await places.find(self, self._me, frame)
-        await self._catch_up(frame.get("since"), frame.get("epoch"))
+        with self._or_later():
+            self._place = None if nowhere else await places.find(self, self._me, frame)
+            await self._catch_up(frame.get("since"), frame.get("epoch"))
 
     async def _catch_up(self, since: object, epoch: object) -> None:
+        if self.closed:
+            return  # it was told to go while its place was looked for
         await self._messaging.resume.catch_up(
             self._listener,
             self._place.conversation if self._place else None,

@@ -101,13 +101,13 @@ def safe_next(address: str | None, base: str = "") -> str | None:
         return None
     if "\\" in address or any(ord(character) < 0x20 or ord(character) == 0x7F for character in address):
         return None
-    path = address.partition("?")[0].partition("#")[0]
-    if ".." in path.split("/") or not (path == base or path.startswith(f"{base}/")):
-        return None
     try:
-        return str(URL(address))
+        address = str(URL(address))  # which spells %2e as a dot; browsers take both for one
     except ValueError:
         return None
+    path = address.partition("?")[0].partition("#")[0]
+    inside = ".." not in path.split("/") and (path == base or path.startswith(f"{base}/"))
+    return address if inside else None
 
 
 def log_in_first(request: web.Request) -> web.StreamResponse:

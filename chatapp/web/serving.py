@@ -45,6 +45,23 @@ class Runner(web.AppRunner):
         return Server(usual.request_handler, request_factory=usual.request_factory, **options)
 
 
+class Site(web.SockSite):
+    """Listen on a socket; wait for the handshake of TLS no longer than for a request, and not for a minute."""
+
+    async def start(self) -> None:
+        """Begin to listen."""
+        await web.BaseSite.start(self)
+        server, secure = self._runner.server, self._ssl_context is not None
+        assert server is not None, "the runner was not set up"
+        self._server = await asyncio.get_running_loop().create_server(
+            server,
+            sock=self._sock,
+            ssl=self._ssl_context,
+            backlog=self._backlog,
+            ssl_handshake_timeout=HEAD_SECONDS if secure else None,
+        )
+
+
 class Server(web.Server):
     """What makes the connections, and counts those of an address over which no request has come."""
 
@@ -80,6 +97,7 @@ class Server(web.Server):
             if not each.silent:
                 self._forget(each)
         for each in [each for each in recent if each.silent][:-SILENT]:
+            self._forget(each)  # now: were it counted until it is gone, the next one too many could pass unnoticed
             each.force_close()
 
     def _look_at(self, connection: Connection) -> None:

@@ -27,6 +27,7 @@ log = logging.getLogger("chatapp.web")
 _INBOX = 32  # messages that wait their turn before no more is read
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
 _KEY_BYTES = 16
+_AHEAD = 64 * 1024  # bytes that wait for a peer before we do; TLS would let 512 KiB, past what the hub cuts a peer for
 _PATIENCE = 1.4  # beats of silence: with what a look around takes, a peer is gone within one and a half
 
 
@@ -44,7 +45,8 @@ class Upgrade(web.StreamResponse):
 
 def _answer(request: web.Request) -> str:
     key = request.headers.get("Sec-WebSocket-Key", "")
-    upgrades = "upgrade" in request.headers.get("Connection", "").lower()
+    named = request.headers.get("Upgrade", "").lower() == "websocket"  # else it did not pass the checks of a handshake
+    upgrades = named and "upgrade" in request.headers.get("Connection", "").lower()
     try:
         if upgrades and request.headers.get("Sec-WebSocket-Version") == "13" and len(_decoded(key)) == _KEY_BYTES:
             return base64.b64encode(hashlib.sha1(key.encode() + _GUID).digest()).decode()  # noqa: S324 - as the RFC has it
@@ -97,12 +99,15 @@ class WebSocket(asyncio.Protocol, ABC):
 
     def begin(self, request: web.Request, first: Coroutine[None, None, None]) -> None:
         """Take the connection from the framework, with what has arrived on it already; do something before all else."""
+        self.transport.set_write_buffer_limits(_AHEAD)
         self._attend(first)
-        connection = request.protocol
-        connection.set_parser(cast(Any, _Early(self)))  # it wants no more than this of a parser
+        connection, early = request.protocol, _Early()
+        connection.set_parser(cast(Any, early))  # it wants no more than this of a parser
         self.transport.set_protocol(self)
         connection.transport = None  # or it would close it
         connection.connection_lost(None)
+        if early.data:  # not before: the framework reads on once it is rid of it, whatever we say
+            self.data_received(early.data)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let what has arrived be dealt with, then go."""
@@ -113,20 +118,24 @@ class WebSocket(asyncio.Protocol, ABC):
     def look(self, now: float, beat: float) -> None:
         """Ping a peer that was silent for ``beat`` seconds; cut one that did not answer half as long again.
 
-        Nobody is cut for a silence that is ours: after the server was held, or while it does not read.
+        Nobody is cut for a silence that is ours: after the server was held, or while it does not read because of its
+        own work; it may also wait for the peer to read.
         """
         silent = now - self._heard
         if silent > beat and not (self._pinged or self.transport.is_closing()):
             self._pinged = True
             self.transport.write(frames.ping)
-        elif silent > beat * _PATIENCE and not self._paused:
+        elif silent > beat * _PATIENCE and (self._resumed is not None or not self._paused):
             self.transport.abort()
 
     # --- what goes out ----------------------------------------------------------------------------------------------
 
     async def send(self, frame: bytes) -> None:
-        """Send a frame and wait until the peer takes it. Raise ConnectionResetError when it is gone."""
-        if not self.transport.is_closing():
+        """Send a frame and wait until the peer takes it. Raise ConnectionResetError when it is gone.
+
+        Nothing follows a close frame (RFC 6455, 5.5.1).
+        """
+        if not (self.closed or self.transport.is_closing()):
             self.transport.write(frame)
             if self._resumed is not None:
                 await self._resumed
@@ -220,11 +229,10 @@ class WebSocket(asyncio.Protocol, ABC):
 class _Early:
     """Stands in for a parser of the framework while a connection changes hands: it is given what came early."""
 
-    def __init__(self, socket: WebSocket) -> None:
-        self._socket = socket
+    data = b""
 
     def feed_data(self, data: bytes) -> tuple[bool, bytes]:
-        self._socket.data_received(data)
+        self.data = data
         return False, b""
 
     def feed_eof(self) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from chatapp.certificates import self_signed
+from chatapp.cli import listen
 from chatapp.web import serving, static
 from line import line, post
 
@@ -101,6 +103,22 @@ async def test_a_connection_that_asks_for_nothing_is_closed_and_one_that_asked_s
             assert b"200 OK" in await polite._reader.readuntil(b"200 OK")
 
 
+async def test_a_handshake_of_tls_that_does_not_go_on_is_given_up(app, settings, monkeypatch) -> None:
+    monkeypatch.setattr(serving, "HEAD_SECONDS", 0.5)
+    runner = serving.Runner(app)
+    await runner.setup()
+    try:
+        [listening] = listen("127.0.0.1", 0)
+        https = self_signed(settings.database, ["localhost"])
+        await serving.Site(runner, listening, ssl_context=https.context).start()
+        reader, writer = await asyncio.open_connection(*listening.getsockname())
+        async with asyncio.timeout(10):
+            assert await reader.read() == b""
+        writer.close()
+    finally:
+        await runner.cleanup()
+
+
 async def test_of_too_many_silent_connections_of_an_address_the_oldest_are_closed(client, monkeypatch) -> None:
     monkeypatch.setattr(serving, "SILENT", 2)
     async with line(client) as first, line(client) as second, line(client) as third:
@@ -108,6 +126,19 @@ async def test_of_too_many_silent_connections_of_an_address_the_oldest_are_close
         for each in (second, third):
             await each.send("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
             assert await each.status() == 200
+
+
+async def test_who_comes_while_too_many_are_closed_is_one_too_many_again(client, monkeypatch) -> None:
+    monkeypatch.setattr(serving, "SILENT", 2)
+    server = client.server.handler
+    async with line(client) as first, line(client), line(client):
+        async with asyncio.timeout(5):
+            while not (server._recent and len(*server._recent.values()) == 3):
+                await asyncio.sleep(0)
+        [address] = server._recent
+        server._thin_out(address)
+        assert len(server._recent[address]) == 2  # at once, although the first one has not ended yet
+        assert await first.rest() == b""
 
 
 async def test_a_crowd_that_comes_at_once_is_served(client, monkeypatch) -> None:

@@ -502,6 +502,8 @@ async def test_everything_works_below_a_path(start: Start) -> None:
         ("/chatter", "/chat", None),
         ("/rooms", "/chat", None),
         ("/chat/../rooms", "/chat", None),
+        ("/chat/%2e%2E/rooms", "/chat", None),
+        ("/chat/.%2e/rooms", "/chat", None),
         (None, "", None),
         ("", "", None),
         ("rooms", "", None),

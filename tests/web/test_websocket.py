@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
+import re
+import socket
+import ssl
 import struct
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from chatapp import clock
+from chatapp.certificates import self_signed
+from chatapp.records import Conversation, Draft, User
 from chatapp.store import Busy
 from chatapp.web import keys
-from people import Person
+from conftest import Client, Server
+from people import PASSWORD, Person
+from pictures import picture
 from wire import masked
 
 FIN, TEXT, CLOSE, PING, PONG = 0x80, 0x1, 0x8, 0x9, 0xA
@@ -101,6 +110,7 @@ WRONG = [
     {"Sec_WebSocket_Key": "?" * 24},
     {"Sec_WebSocket_Version": "8"},
     {"Connection": "close"},
+    {"Upgrade": ""},  # as a proxy leaves it that was told half of what it needs
 ]
 
 
@@ -118,6 +128,27 @@ async def test_frames_that_come_with_the_handshake_are_not_lost(meet, connect) -
         line.writer.write(handshake(an) + said("message", content="early", key="key-0000000000001") + said("beat"))
         await line.head()
         assert (await line.told("sent"))["key"] == "key-0000000000001"
+        await line.told("beat")
+
+
+async def test_a_flood_that_comes_with_the_handshake_is_held_back(meet, connect, client, monkeypatch) -> None:
+    an, gate, ask = await meet("An"), asyncio.Event(), client.app[keys.store].messages.rooms
+
+    async def rooms() -> Any:
+        await gate.wait()
+        return await ask()
+
+    monkeypatch.setattr(client.app[keys.store].messages, "rooms", rooms)
+    async with connect() as line:
+        line.writer.write(handshake(an) + said("beat") * 20_000)
+        async with asyncio.timeout(10):
+            while not any(each._buffer_paused for each in client.server.handler.connections):
+                await asyncio.sleep(0)
+        gate.set()
+        await line.head()
+        [socket] = client.app[keys.sockets]._open
+        assert len(socket._inbox) > 1000
+        assert not socket.transport.is_reading()
         await line.told("beat")
 
 
@@ -191,6 +222,102 @@ async def test_who_comes_while_the_database_is_locked_is_told_to_come_back(meet,
         assert await line.until(lambda opcode, _: opcode == CLOSE) == (1013).to_bytes(2, "big")
 
 
+@pytest.mark.parametrize(("store", "asked"), [("messages", "rooms"), ("messages", "changes"), ("marks", "counts")])
+async def test_who_moves_while_the_database_is_locked_is_told_to_come_back(
+    meet, connect, client, monkeypatch, store: str, asked: str
+) -> None:
+    async def locked(*_: Any) -> None:
+        raise Busy("database is locked")
+
+    an = await meet("An")
+    async with connect() as line:
+        line.writer.write(handshake(an))
+        await line.head()
+        await line.told("unread")
+        monkeypatch.setattr(getattr(client.app[keys.store], store), asked, locked)
+        line.writer.write(said("join", room="tech", since=1, epoch=client.app[keys.messaging].resume.epoch))
+        assert await line.until(lambda opcode, _: opcode == CLOSE) == (1013).to_bytes(2, "big")
+
+
+class Gate:
+    """Something of the server's that takes as long as a test wants it to."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, owner: Any, name: str) -> None:
+        self.reached, self.open, original = asyncio.Event(), asyncio.Event(), getattr(owner, name)
+
+        async def held(*arguments: Any) -> Any:
+            self.reached.set()
+            await self.open.wait()
+            return await original(*arguments)
+
+        monkeypatch.setattr(owner, name, held)
+
+
+async def test_who_is_logged_out_while_they_move_hears_nothing_after_the_goodbye(
+    meet, connect, client, monkeypatch
+) -> None:
+    an = await meet("An")
+    async with connect() as line:
+        line.writer.write(handshake(an))
+        await line.head()
+        await line.told("unread")
+        gate = Gate(monkeypatch, client.app[keys.store].messages, "rooms")
+        line.writer.write(said("join", room="tech", since=0))
+        await gate.reached.wait()
+        await an.log_out()
+        gate.open.set()
+        await line.until(lambda opcode, _: opcode == CLOSE)
+        assert await line.reader.read() == b""
+        assert client.app[keys.hub].count() == 0
+
+
+async def test_who_is_logged_out_while_they_catch_up_hears_nothing_after_the_goodbye(
+    meet, connect, client, monkeypatch
+) -> None:
+    an = await meet("An")
+    async with an.socket() as socket:
+        await socket.send_str('{"type":"message","content":"missed"}')
+        while '"saved"' not in (await socket.receive()).data:
+            pass
+    gate = Gate(monkeypatch, client.app[keys.store].messages, "changes")
+    epoch = client.app[keys.messaging].resume.epoch.encode()
+    async with connect() as line:
+        line.writer.write(handshake(an).replace(b"epoch=x", b"epoch=%b" % epoch))
+        await line.head()
+        await gate.reached.wait()
+        await an.log_out()
+        gate.open.set()
+        await line.until(lambda opcode, _: opcode == CLOSE)
+        assert await line.reader.read() == b""
+
+
+async def test_who_is_logged_out_while_their_picture_is_prepared_does_not_post_it(meet, client, monkeypatch) -> None:
+    an, binh = await meet("An"), await meet("Bình")
+    gate = Gate(monkeypatch, client.app[keys.images], "prepare")
+    stored = client.app[keys.store].pictures.add
+    done = asyncio.Event()
+
+    async def add(*arguments: Any) -> Any:
+        try:
+            return await stored(*arguments)
+        finally:
+            done.set()
+
+    monkeypatch.setattr(client.app[keys.store].pictures, "add", add)
+    async with an.socket() as socket:
+        url = "data:image/png;base64," + base64.b64encode(picture()).decode()
+        await socket.send_str(json.dumps({"type": "image", "content": url}))
+        await gate.reached.wait()
+        await an.log_out()
+        assert await _close_code(socket) == 4401
+        gate.open.set()
+        await done.wait()
+    async with asyncio.timeout(10):
+        while client.app[keys.sockets]._open:
+            await asyncio.sleep(0)
+    assert not re.search(r'id="m-\d', await (await binh.get("/rooms/general")).text())
+
+
 async def test_a_text_that_cannot_be_dealt_with_closes_its_connection_and_no_other(meet, client, monkeypatch) -> None:
     an, binh = await meet("An"), await meet("Bình")
     monkeypatch.setattr(client.app[keys.presence], "typing", lambda *_: 1 // 0)
@@ -216,6 +343,59 @@ async def test_nobody_is_cut_because_the_server_was_held_for_a_while(meet, conne
         await line.until(lambda opcode, _: opcode == PING)
         socket.look(long_after + 1, 20)  # pinged, and still silent
         assert socket.transport.is_closing()
+
+
+@pytest.fixture
+async def https(app, settings, aiohttp_client) -> Client:
+    """A stranger's client of a server with a certificate, whose kernel keeps little of what is not read yet."""
+
+    def small(host: str, port: int, family: socket.AddressFamily) -> socket.socket:
+        listening = socket.create_server((host, port), family=family)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16 * 1024)
+        return listening
+
+    server = Server(app, socket_factory=small)
+    await server.start_server(ssl=self_signed(settings.database, ["localhost"]).context)
+    return await aiohttp_client(server)
+
+
+async def test_over_tls_too_who_reads_slowly_is_waited_for(https, app, settings) -> None:
+    origin = str(https.make_url("/")).rstrip("/")
+    form, options = {"username": "An", "password": PASSWORD}, {"ssl": False, "allow_redirects": False}
+    response = await https.post("/register", data=form, headers={"Origin": origin}, **options)
+    an = SimpleNamespace(origin=origin, cookie=response.cookies["__Host-chatapp"].value)
+    messaging = app[keys.messaging]
+    for number in range(200):  # two frames of a catch-up, each larger than what the hub lets anybody leave unread
+        draft = Draft.parse("x" * 2500, f"key-{number:016}")
+        await messaging.post(User(1, "An"), Conversation(room="general"), draft)
+    await app[keys.journal].flush()
+    asked = handshake(an).replace(b"chatapp=", b"__Host-chatapp=")
+    trusted = ssl.create_default_context(cafile=str(settings.database.with_name("chat.db.tls.pem")))
+    reader, writer = await asyncio.open_connection("localhost", https.port, ssl=trusted)
+    writer.write(asked.replace(b"epoch=x", b"epoch=%b" % messaging.resume.epoch.encode()))
+    line = Line(reader, writer)
+    await line.head()
+    await line.told("ready")
+    writer.close()
+
+
+async def test_who_does_not_read_is_cut_although_nothing_is_read_of_them_either(meet, connect, client) -> None:
+    an = await meet("An")
+    async with connect() as line:
+        line.writer.write(handshake(an))
+        await line.head()
+        await line.told("ready")
+        [socket] = client.app[keys.sockets]._open
+        socket.pause_writing()
+        sending = asyncio.create_task(socket.send(b""))
+        socket._paused = True
+        now = clock.monotonic()
+        socket.look(now + 21, 20)
+        assert not socket.transport.is_closing()
+        socket.look(now + 29, 20)
+        assert socket.transport.is_closing()
+        with suppress(ConnectionResetError):
+            await sending
 
 
 async def test_the_stop_waits_until_everybody_has_heard_the_goodbye(meet, client) -> None:
