@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from chatapp.records import Identity, Message
 
@@ -74,8 +75,8 @@ class Backlog:
 
     def current(self, identity: Identity) -> Message | None:
         """Return the newest revision of a message, if it was accepted a short while ago."""
-        found = [entry.message for entry in self.recent(0) if entry.message.identity == identity]
-        return found[-1] if found else None
+        newest_first = chain(reversed(self.waiting), reversed(self.writing), reversed(self._lately))
+        return next((entry.message for entry in newest_first if entry.message.identity == identity), None)
 
     def entry(self, message: Message) -> Entry | None:
         """Return the entry of a revision that is pending."""

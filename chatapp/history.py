@@ -31,12 +31,14 @@ class History:
 
     async def missed(self, conversation: Conversation, since: int, limit: int) -> list[Message] | None:
         """Return what changed after a cursor, in id order; None if that is more than ``limit``."""
+        # What was put back has its new number in the table only when the next commit succeeds, perhaps just now.
+        back = self._journal.put_back
         rows = await self._store.messages.changes(conversation, since, limit)
         if len(rows) > limit:
             return None
-        # What was put back has its new number in the table only when the next commit succeeds.
-        back = [message for message in self._journal.put_back if message.conversation == conversation]
-        missed = {message.id: message for message in [*rows, *back] if message.rev > since}
+        found = [*back, *rows, *self._journal.put_back]
+        here = [message for message in found if message.conversation == conversation and message.rev > since]
+        missed = {message.id: message for message in here}
         return sorted(self._corrected(missed.values()), key=lambda message: message.id)
 
     async def current(self, conversation: Conversation, message_id: int) -> Message:

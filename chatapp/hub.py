@@ -42,8 +42,9 @@ class Hub:
         if listener.audience is not None:
             self._flush_audience(listener.audience)  # frames of this tick are for those who were there before it
         self._leave_audience(listener)
+        if conversation in self._audiences:
+            self._flush_audience(self._audiences[conversation])  # it may be gone after that: its last listener was cut
         audience = self._audiences.setdefault(conversation, Audience(conversation))
-        self._flush_audience(audience)
         listener.conversation, listener.audience, listener.catching_up = conversation, audience, True
         audience.catching_up.add(listener)
         mine = self._users.setdefault(listener.user_id, set())

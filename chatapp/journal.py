@@ -190,9 +190,9 @@ class Journal:
         _complete(batch, saved=True)
 
     def _lose(self, entries: Sequence[Entry]) -> None:
+        entries = self.backlog.withdraw(entries)
         if not entries:
             return
-        entries = self.backlog.withdraw(entries)
         self.state += 1
         self._lost = max(self._lost, *(entry.message.rev for entry in entries))
         self.on_lost(entries)

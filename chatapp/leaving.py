@@ -82,9 +82,11 @@ class Leaving:
 
     def _revise(self, message: Message, departure: Departure) -> Entry | None:
         """Publish a message without its author's name; return None where that has been done."""
-        current = replace(self._messaging.history.latest(message), author="")
-        if current.rev > departure.stamp and (current.removed or not departure.removing):
+        current = self._messaging.history.latest(message)
+        # What came in while the account was being locked is younger than the stamp, and open pages show its name.
+        if current.rev > departure.stamp and not current.author and (current.removed or not departure.removing):
             return None
+        current = replace(current, author="")
         self._messaging.refuse_when_unable()
         removed = current.removed or departure.removing
         revision = replace(current, rev=self._stamper.next(), key="", removed=removed)

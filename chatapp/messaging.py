@@ -147,8 +147,9 @@ class Messaging:
             if not entry.message.is_change:
                 self._retries.saved(entry)
         for author_id, mine in keys.items():
-            mark = frames.control("saved", keys=mine, upto=self._journal.watermark)
-            self._hub.tell(self._hub.of_user(author_id), mark)
+            # Without a watermark, which would stand before the frames of this tick that it covers: a page that loses
+            # its connection in between would never ask for them. It comes with the room's frames, in their order.
+            self._hub.tell(self._hub.of_user(author_id), frames.control("saved", keys=mine))
         for conversation in {entry.message.conversation.key for entry in entries}:
             self._mark_saved(conversation)
 

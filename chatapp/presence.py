@@ -1,4 +1,4 @@
-"""Who is here and who is typing: fleeting frames that nobody misses when they are lost."""
+"""Who is here and who is typing: nothing of it is kept."""
 
 from __future__ import annotations
 
@@ -73,4 +73,5 @@ class Presence:
         came, left = sorted(online - self._shown), sorted(self._shown - online)
         if came or left:
             self._shown, self._greeting = online, None
-            self._hub.publish_everywhere(frames.frame(self._render.presence(came=came, left=left)), fleeting=True)
+            # Not fleeting: who missed one would take somebody for present, or absent, for as long as they stay.
+            self._hub.publish_everywhere(frames.frame(self._render.presence(came=came, left=left)))

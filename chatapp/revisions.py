@@ -45,6 +45,7 @@ class Revisions:
         current = await self._messaging.history.current(target.conversation, target.message_id)
         entry, done = self._change(author, target, current, key, current.removed, removed=True)
         if not done:
+            self._forget()
             self._removed[current.identity] = clock.monotonic()
         return entry, done
 

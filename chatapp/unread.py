@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Hashable, Sequence
+from collections.abc import Coroutine, Hashable, Iterable, Sequence
 from urllib.parse import quote
 
 from chatapp import frames
@@ -36,7 +36,7 @@ class Unread:
         self._read: dict[int, dict[str, int]] = {}  # marks that moved and are not stored yet, by person
         self._turn = asyncio.Lock()  # to store them
         self._store_reads = Pace(_STORE_PACE, self._begin_storing)
-        self._storing: asyncio.Future[None] | None = None  # kept, or the task could be collected while it runs
+        self._chores: set[asyncio.Task[None]] = set()  # kept, or they could be collected while they run
         # The two people of each direct conversation that had news, to show one the other in their list.
         self._names: dict[int, User] = {}
 
@@ -85,7 +85,7 @@ class Unread:
             self._store_reads()
 
     def _begin_storing(self, _: Hashable) -> None:
-        self._storing = asyncio.ensure_future(self._store_marks())
+        self._do(self._store_marks())
 
     async def _store_marks(self) -> None:
         """Write the marks that moved; tell those people's other connections, which did not see it happen."""
@@ -100,9 +100,20 @@ class Unread:
             except (Busy, Unwritable) as error:
                 log.warning("read marks were not stored: %s", error)  # the pages send them again with the next message
                 return
-        for user_id in read:
-            if len(self._hub.of_user(user_id)) > 1:
+        # Whoever waits for their own mark waits for nobody else to be told.
+        self._do(self._tell_each([user_id for user_id in read if len(self._hub.of_user(user_id)) > 1]))
+
+    async def _tell_each(self, people: Iterable[int]) -> None:
+        try:
+            for user_id in people:
                 await self.tell(user_id)
+        except (Busy, Unwritable) as error:
+            log.warning("people were not told what is unread: %s", error)  # they ask when they come back
+
+    def _do(self, chore: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(chore)
+        self._chores.add(task)
+        task.add_done_callback(self._chores.discard)
 
     async def settle(self, user_id: int) -> None:
         """Store what a person has read, if it is not stored yet: they want to know what is unread."""
@@ -129,8 +140,7 @@ class Unread:
 
     async def tell_everybody(self) -> None:
         """Send everybody their exact counts: after messages that had been announced were given up."""
-        for user_id in self._hub.users():
-            await self.tell(user_id)
+        await self._tell_each(self._hub.users())
 
     async def greet(self, listener: Listener) -> None:
         """Send a new connection its person's exact counts."""

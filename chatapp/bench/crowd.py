@@ -25,6 +25,7 @@ SPEAKERS = 8  # sockets that talk; the others listen
 _HANDSHAKES = 32  # under way at once
 _PATIENCE = 30.0  # seconds for so many sockets to become ready
 _DRAIN = 5.0  # seconds after the last message; what has not arrived then is lost
+_BEHIND = 1.0  # seconds after its time at which it sends no more: it cannot keep up, and would go on for hours
 _LENGTH = 150  # characters of a message, about the mean of chat
 _PADDING = " lorem ipsum dolor sit amet consectetur adipiscing elit sed do eiusmod tempor incididunt" * 2
 _MARK = re.compile(rb"mark-(\d{9})")
@@ -114,6 +115,7 @@ class Crowd:
 
     async def rest(self, seconds: float) -> None:
         """Listen and say nothing."""
+        await asyncio.sleep(0)  # a Ctrl+C from just before rises here: a timeout of no time at all would swallow it
         with suppress(TimeoutError):
             await self._until(lambda: False, seconds)
 
@@ -127,19 +129,27 @@ class Crowd:
                 await self._news.wait()
 
     async def talk(self, rate: float, seconds: float, progress: Callable[[int, int], None] | None = None) -> Heard:
-        """Send so many messages a second, evenly, whatever becomes of them; then wait for what is on its way."""
+        """Send so many messages a second, evenly, whatever becomes of them; then wait for what is on its way.
+
+        Fewer are sent when they cannot be sent in that time.
+        """
         heard = self._heard = Heard(len(self._wires))
         self._sent.clear()
         self._last = b""
         speakers = itertools.cycle(self._wires[:SPEAKERS])
         began, total = time.perf_counter(), max(1, round(rate * seconds))
+        end = began + total / rate + _BEHIND
         for turn in range(total):
             due = began + turn / rate
             await self.rest(max(0.0, due - time.perf_counter()))
             heard.late.append(time.perf_counter() - due)
+            if due + heard.late[-1] > end:
+                break
             self._say(next(speakers))
             if progress:
-                progress(turn + 1, total)
+                progress(turn, total)
+        if progress:
+            progress(total, total)
         heard.seconds = max(total / rate, time.perf_counter() - began)  # the last one has its interval too
         with suppress(TimeoutError):
             await self._until(lambda: not heard.lost and len(heard.saved) + heard.refused >= heard.sent, _DRAIN)

@@ -36,7 +36,7 @@ class Figures:
     @property
     def what(self) -> str:
         """Return what was asked of the machine, in words."""
-        return f"{self.heard.clients:,} clients at {self.rate:,.4g} messages a second"
+        return f"{self.heard.clients:,} clients at {self.rate:,.12g} messages a second"
 
 
 @dataclass(frozen=True, slots=True)

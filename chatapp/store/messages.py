@@ -26,7 +26,7 @@ def _select(table: str, place: str, author: str) -> str:
     )
     return (
         f"SELECT id, rev, {author}, sender, message, created_at, edited_at, removed_at IS NOT NULL,"  # noqa: S608
-        f" CASE WHEN msg_type = 'image' AND removed_at IS NULL THEN ({pictures}) END FROM {table} WHERE {place} = ?"
+        f" CASE WHEN msg_type = 'image' THEN ({pictures}) END FROM {table} WHERE {place} = ?"
     )
 
 

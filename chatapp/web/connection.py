@@ -210,7 +210,7 @@ class Connection(WebSocket):
 
     def _mark_saved(self, key: str, saved: asyncio.Future[bool]) -> None:
         if saved.result() and not self.closed:
-            self._tell(frames.control("saved", keys=[key], upto=self._messaging.watermark))
+            self._tell(frames.control("saved", keys=[key]))
 
     async def join(self, frame: Frame) -> None:
         """Move to another conversation on the same socket, and catch up there."""

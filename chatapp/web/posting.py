@@ -20,7 +20,7 @@ from chatapp.web import conversations, keys, pages, places, sessions
 from chatapp.web.patience import Patience
 from chatapp.web.places import Place
 
-_FIELD_BYTES = 64 * 1024  # of a text field: a message and its line breaks fit several times
+_FIELD_BYTES = 2**20  # of a text field, as in other forms: what is too long for a message still comes back to be cut
 _BODY_BYTES = PICTURES_LIMIT * PICTURE_BYTES + 2**20  # past this a request is not even read to its end
 _DATA_URL = re.compile(r"data:image/[a-z0-9.+-]{1,20};base64,", re.IGNORECASE)
 # As browsers write it. The framework stumbles over a file name with several semicolons and forgets the whole part.
@@ -132,8 +132,10 @@ async def _read_parts(request: web.Request, me: User, place: Place, form: Form) 
 async def _take(request: web.Request, me: User, place: Place, form: Form, part: BodyPartReader) -> None:
     name, filename = _named_by(part)
     if name in _FIELDS:
-        text = (await _bytes(part, form, _FIELD_BYTES) or b"").decode("utf-8", "replace")
-        setattr(form, name, text)
+        text = await _bytes(part, form, _FIELD_BYTES)
+        if text is None:
+            raise web.HTTPRequestEntityTooLarge(_FIELD_BYTES, form.size)
+        setattr(form, name, text.decode("utf-8", "replace"))
         return
     if name != "pictures" or not filename:
         await _bytes(part, form, 0)

@@ -54,8 +54,8 @@ export function sent({ key, id, rev }) {
   const entry = outbox.find(key);
   if (!entry) return;
   // The id of a change is that of its message, which is on disk already: only its key can say that it is saved.
-  const now = { state: "sent", id: entry.target ? null : id, made: rev, sentAt: performance.now(), reason: "" };
-  outbox.change(entry, { ...now, flown: false });
+  const named = entry.target ? null : id;
+  outbox.change(entry, { state: "sent", id: named, made: rev, sentAt: performance.now(), reason: "", flown: false });
   land(entry);
 }
 

@@ -220,7 +220,8 @@ class Page:
 
     def _on_saved(self, frame: dict[str, Any]) -> None:
         self.outbox.saved(frame)
-        self.screen.advance(frame["upto"])
+        if "upto" in frame:
+            self.screen.advance(frame["upto"])
 
     def _on_refused(self, frame: dict[str, Any]) -> None:
         self.outbox.refused(frame)

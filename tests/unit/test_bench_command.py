@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import re
 from array import array
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -13,7 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from chatapp import bench
-from chatapp.bench.crowd import Heard
+from chatapp.bench.crowd import Crowd, Heard
 from chatapp.bench.report import Figures, percentile, report, verdict
 from chatapp.bench.wire import Wire
 from chatapp.settings import CannotStart
@@ -156,3 +158,50 @@ def test_a_wire_that_is_not_let_in_says_why() -> None:
     wire.connection_made(cast("Any", Line()))
     wire.data_received(b"HTTP/1.1 403 Forbidden\r\n\r\nno")
     assert gone == ["The server answered a new connection with HTTP/1.1 403 Forbidden."]
+
+
+# --- a crowd that cannot keep up ------------------------------------------------------------------------------------
+
+
+class Mute:
+    """A socket that hears nothing. ``said`` is called with each text."""
+
+    def __init__(self, said: Callable[[str], object]) -> None:
+        self.send = said
+
+
+async def crowd_of(wire: Mute) -> Crowd:
+    crowd = await Crowd("http://127.0.0.1").__aenter__()
+    crowd._wires = [cast("Wire", wire)]
+    return crowd
+
+
+async def test_a_rate_that_nobody_can_keep_ends_in_time_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chatapp.bench.crowd._BEHIND", 0.1)
+    monkeypatch.setattr("chatapp.bench.crowd._DRAIN", 0.1)
+    shown: list[tuple[int, int]] = []
+    crowd = await crowd_of(Mute(lambda text: None))
+    async with asyncio.timeout(20):
+        heard = await crowd.talk(10**9, 0.1, lambda done, total: shown.append((done, total)))
+    assert 0 < heard.sent < 10**8
+    assert heard.rate < 10**9
+    assert shown[-1] == (10**8, 10**8)  # which ends the line
+
+
+async def test_a_stop_is_heard_also_by_a_crowd_that_is_behind() -> None:
+    said: list[str] = []
+
+    def stop(text: str) -> None:
+        said.append(text)
+        if len(said) == 3:
+            talking.cancel()  # as Ctrl+C does, at whatever moment
+
+    crowd = await crowd_of(Mute(stop))
+    talking = asyncio.create_task(crowd.talk(10**9, 1e-7))
+    await asyncio.wait([talking], timeout=20)
+    assert talking.cancelled()
+    assert len(said) == 3
+
+
+def test_a_large_rate_is_said_in_full() -> None:
+    assert replace(figures(), rate=30_000.0).what == "100 clients at 30,000 messages a second"

@@ -268,3 +268,15 @@ async def test_who_moves_on_while_frames_wait_for_the_end_of_a_tick_gets_those_o
     room.go_live(listener, b"", frame("ready"))
     await tick()
     assert wire.texts == ["somebody new", "ready"]
+
+
+async def test_who_comes_in_the_moment_in_which_the_last_other_one_is_cut_hears_what_is_said_from_then_on() -> None:
+    room = Hub(buffer_limit=1000)
+    _, slow = listen(room)
+    slow.buffered = 1001
+    room.publish("general", frame("x"))
+    _, wire = listen(room)
+    assert slow.aborted
+    room.publish("general", frame("y"))
+    await tick()
+    assert wire.texts == ["y"]

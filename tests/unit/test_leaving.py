@@ -135,3 +135,17 @@ async def test_a_password_that_was_changed_meanwhile_deletes_nothing(chat, an) -
     assert not await chat.store.departures.begin(an.id, password="another", stamp=1, removing=True)
     assert await chat.store.departures.under_way() == []
     assert (await chat.store.accounts.user(an.id)).username == "An"
+
+
+async def test_what_was_said_while_the_account_was_being_locked_loses_its_name_on_open_pages_too(
+    chat, an, binh, leaving
+) -> None:
+    reader = await chat.page(binh)
+    stamp = chat.stamper.next()
+    late = await chat.say(an, "on the doorstep")
+    assert await chat.store.departures.begin(an.id, password="x", stamp=stamp, removing=False)
+    leaving.begin()
+    await seen_off(chat)
+    shown = [text for text in reader.fragments if f'id="m-{late.message.id}"' in text]
+    assert 'data-name="An"' in shown[0]
+    assert 'data-name="An"' not in shown[-1]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import replace
 
 import pytest
 
+from chatapp import clock
 from chatapp.records import Conversation, Draft, Rejected
 from messaging import GENERAL, Page
 
@@ -23,9 +25,9 @@ async def test_everybody_sees_a_message_before_it_is_saved_and_its_author_learns
     chat.gate.set()
     assert await entry.saved
     await asyncio.sleep(0)
-    [mark] = [mark for mark in author.said("saved") if "keys" in mark]
-    assert mark["keys"] == ["the-key-of-this-one"]
-    assert mark["upto"] >= entry.message.id
+    [mine, everybodys] = author.said("saved")
+    assert mine["keys"] == ["the-key-of-this-one"]
+    assert everybodys["upto"] >= entry.message.id
     assert "the-key-of-this-one" not in str(reader.wire.texts)
 
 
@@ -36,6 +38,20 @@ async def test_sent_stands_before_the_fragment(chat, an) -> None:
     order = [n for n, text in enumerate(author.wire.texts) if '"sent"' in text or f"m-{entry.message.id}" in text]
     assert len(order) == 2
     assert '"sent"' in author.wire.texts[order[0]]
+
+
+async def test_a_watermark_covers_nothing_that_comes_after_it_on_the_same_connection(chat, an, binh) -> None:
+    page = await chat.page(an)
+    chat.hub._rested = clock.monotonic() + 60  # a tick took long: what comes now waits, and is saved meanwhile
+    entries = [await chat.say(binh, "theirs"), await chat.say(an, "mine")]
+    assert [await entry.saved for entry in entries] == [True, True]
+    chat.hub._flush()
+    covered = 0
+    for text in page.wire.texts:
+        found = re.search(r'data-mid="(\d+)"', text)
+        assert not found or int(found[1]) > covered
+        covered = max([covered, *map(int, re.findall(r'"upto":(\d+)', text))])
+    assert all(page.shows(entry.message) for entry in entries)
 
 
 async def test_a_retry_is_answered_with_the_first_id_and_shown_to_nobody(chat, an, binh) -> None:
@@ -250,6 +266,26 @@ async def test_reading_on_one_device_is_known_on_the_others(chat, an, binh) -> N
         await asyncio.sleep(0.01)
     assert other.said("unread")[-1]["counts"]["general"] == 0
     assert other.said("unread")[-1]["reads"]["general"] == entry.message.id
+
+
+async def test_who_asks_what_is_unread_waits_for_nobody_else_to_be_told(chat, an, binh) -> None:
+    entry = await chat.say(an, "x")
+    await entry.saved
+    reading, _ = await chat.page(an), await chat.page(an, room=Conversation(room="tech"))
+    unread, counts, free = chat.messaging._unread, chat.store.marks.counts, asyncio.Event()
+
+    async def held(user_id: int) -> object:
+        await free.wait()
+        return await counts(user_id)
+
+    chat.store.marks.counts = held
+    unread._store_reads = lambda: None
+    unread.read(reading.listener, entry.message.id)
+    unread._read[binh.id] = {"general": entry.message.id}
+    async with asyncio.timeout(10):
+        await unread.settle(binh.id)
+    assert (await counts(binh.id)).unread["general"] == 0
+    free.set()
 
 
 async def test_news_of_several_rooms_reach_those_elsewhere_in_one_write(chat, an, binh) -> None:

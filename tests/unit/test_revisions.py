@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from contextlib import closing
+from types import SimpleNamespace
 
 import pytest
 
@@ -363,3 +364,19 @@ async def test_a_private_change_that_is_lost_shows_nothing_in_a_room(chat, an, b
     page = await chat.page(chi, since=0)
     assert public.content in page.fragments[-1]
     assert private.content not in "".join(page.fragments)
+
+
+async def test_a_removal_that_is_undone_brings_the_pictures_back_also_when_much_was_said_since(
+    chat, an, binh, revisions
+) -> None:
+    facts = {"name": "cat", "mime": "image/webp", "data": b"x", "width": 4, "height": 3, "digest": "d"}
+    thumb = {"thumb_mime": "image/webp", "thumb": b"x", "thumb_width": 4, "thumb_height": 3}
+    cat = await chat.store.pictures.add(an.id, GENERAL, SimpleNamespace(**facts, **thumb))
+    first, _ = await chat.messaging.post(an, GENERAL, Draft.parse("", KEY, (cat,)))
+    reader = await chat.page(binh)
+    removed, _ = await revisions.remove(an, target(first.message), KEY + "2")
+    assert await removed.saved
+    chat.journal.backlog._lately.clear()  # what thousands of other messages do
+    restored, _ = await revisions.restore(an, target(removed.message), KEY + "3")
+    assert await restored.saved
+    assert f"/images/{cat.id}" in reader.fragments[-1]

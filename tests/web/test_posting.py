@@ -13,6 +13,7 @@ from aiohttp import FormData
 from PIL import Image
 
 from chatapp.records import PICTURE_BYTES
+from chatapp.web import posting
 from people import Person
 from pictures import picture
 
@@ -59,6 +60,19 @@ async def test_a_refused_text_is_kept_in_the_form(meet, content: str, code: str)
     assert page.status == 422
     if content.strip("\x00\x07 \n"):
         assert content in await page.text()
+
+
+async def test_a_text_far_too_long_is_no_empty_one(meet, monkeypatch) -> None:
+    """Its pictures went out without it."""
+    an = await meet("An")
+    content, pictures = "x" * 70_000, [("a.png", picture())]
+    told = await an.post("/rooms/general/messages", form(content, pictures=pictures), headers=JSON)
+    assert (told.status, (await told.json()).get("code")) == (422, "too_long")
+    page = await an.post("/rooms/general/messages", form(content, pictures=pictures))
+    assert content in await page.text()
+    monkeypatch.setattr(posting, "_FIELD_BYTES", 60_000)
+    more = await an.post("/rooms/general/messages", form(content, pictures=pictures), headers=JSON)
+    assert more.status == 413
 
 
 async def test_four_thousand_characters_and_as_many_emoji_are_fine(meet) -> None:
