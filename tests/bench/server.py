@@ -61,7 +61,7 @@ class Server:
     @property
     def origin(self) -> str:
         """Return the address of its pages."""
-        return f"http://{self.host}:{self.port}"
+        return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
 
     @property
     def database(self) -> Path:
@@ -137,7 +137,7 @@ def environment(given: Mapping[str, str]) -> dict[str, str]:
 
 
 def _free_port(host: str) -> int:
-    with socket.create_server((host, 0)) as listening:
+    with socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET) as listening:
         return int(listening.getsockname()[1])
 
 

@@ -68,7 +68,7 @@ class Wires:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         lines = (
             f"GET /ws?room={room}&{query} HTTP/1.1",
-            f"Host: {self._server.host}:{self._server.port}",
+            f"Host: {self._server.origin.removeprefix('http://')}",
             f"Origin: {self._server.origin}",
             f"Cookie: {cookie}",
             "Connection: Upgrade",

@@ -138,10 +138,11 @@ def test_rounds_that_are_known_give_the_median_and_the_ends(bench: Bench) -> Non
     assert bench.measure.spread([3, math.nan, 1, 2_000]) == "3 (1-2,000)"
 
 
-def test_a_crowd_counts_each_delivery_and_what_is_lost(bench: Bench) -> None:
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_a_crowd_counts_each_delivery_and_what_is_lost(bench: Bench, host: str) -> None:
     """Two sockets in one room on chatapp itself: two messages, each heard twice and saved once."""
     with (
-        bench.measure.chatapp("127.0.0.1") as server,
+        bench.measure.chatapp(host) as server,
         bench.crowd.Crowd(server, bench.browser.people(server, 2)) as crowd,
     ):
         crowd.connect(2)
