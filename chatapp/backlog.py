@@ -75,8 +75,11 @@ class Backlog:
 
     def current(self, identity: Identity) -> Message | None:
         """Return the newest revision of a message, if it was accepted a short while ago."""
+        conversation, number = identity
         newest_first = chain(reversed(self.waiting), reversed(self.writing), reversed(self._lately))
-        return next((entry.message for entry in newest_first if entry.message.identity == identity), None)
+        # The number first: of thousands of entries it nearly always tells by itself.
+        found = (entry.message for entry in newest_first if entry.message.id == number)
+        return next((message for message in found if message.conversation == conversation), None)
 
     def entry(self, message: Message) -> Entry | None:
         """Return the entry of a revision that is pending."""

@@ -3,6 +3,8 @@
 
 import { person } from "./page.js";
 
+const PATIENCE = 60_000; // ms for an answer to words alone: behind them waits what else was written there
+
 // Send; call `progress(fraction)` on the way; resolve with the server's answer:
 // {status, key, id} after *saved*, {status, code, reason, retry, retry_after} when refused, {status: 0} when lost.
 export function upload({ action, key, content, rev, files = [] }, progress = () => {}) {
@@ -18,10 +20,11 @@ export function upload({ action, key, content, rev, files = [] }, progress = () 
       const { status } = request;
       resolve({ retry: status >= 500 || status < 400, ...parse(request.response), status });
     };
-    request.onerror = request.onabort = () => resolve({ status: 0 });
+    request.onerror = request.onabort = request.ontimeout = () => resolve({ status: 0 });
   });
   request.upload.onprogress = ({ loaded, total }) => progress(total ? loaded / total : 0);
   request.open("POST", action);
+  if (!files.length) request.timeout = PATIENCE;
   request.setRequestHeader("Accept", "application/json");
   request.send(body);
   return { answer, abort: () => request.abort() };

@@ -105,6 +105,8 @@ async def test_the_draft_waits_also_for_who_goes_back_to_a_page_that_was_not_kep
     await an.box.fill("a draft")
     await an.message("first").hover()
     await an.page.get_by_role("button", name="Edit", exact=True).click()
+    await expect(an.page.locator("#editing")).to_contain_text("Editing a message")
+    await expect(an.box).to_have_value("first")
     await an.box.fill("first, but better")
     await an.page.goto("/settings")
     await an.page.go_back()

@@ -119,8 +119,9 @@ async def test_what_cannot_be_saved_waits_with_its_picture_until_it_can(meet, tm
 
 
 async def test_what_fails_while_its_author_looks_at_the_people_is_sent_from_there(meet, tmp_path):
-    async with Server(tmp_path, environment=FORGETFUL) as server:
+    async with Server(tmp_path, environment={"CHATAPP_HOLD_SECONDS": "4"}) as server:  # long enough to be seen
         an, binh = await at(server, meet)
+        an.excuse("status of 503")
         with locked(server.database):
             await an.say("words")
             await binh.sees("words")

@@ -9,7 +9,7 @@ import pytest
 from playwright.async_api import WebSocketRoute, expect
 
 from browser.hold import Hold
-from browser.witness import until
+from browser.witness import holds, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -187,7 +187,7 @@ async def test_what_was_read_while_the_line_broke_marks_nothing_in_the_next_conv
     await an.sees("just seen")
     await line.cut()
     await an.switch(binh.path)
-    assert await an.page.evaluate("scroller.scrollTop < -100")  # at the first of what is new
+    await holds(an.page, "scroller.scrollTop < -100")  # at the first of what is new
     line.mend()
     await until(lambda: any('"unread"' in frame for frame in line.came))  # the last word of a greeting
     phone = await an.open("/rooms/game", await an.context.new_page())

@@ -7,6 +7,7 @@ import importlib
 import math
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -93,16 +94,17 @@ def test_a_given_database_is_not_touched(bench: Bench, tmp_path: Path, monkeypat
 
 def test_the_bench_of_commits_compares_both_ways(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench.bench_commit, "AUTHORS", (2,))
-    rows = asyncio.run(bench.bench_commit.compare(tmp_path, 1, 0.05))
+    rows = asyncio.run(bench.bench_commit.compare(tmp_path, 1, 1.0))
     assert [row[:2] for row in rows] == [["2", "group commit"], ["2", "of its own"]]
 
 
+@pytest.mark.timeout(150)
 @pytest.mark.parametrize("script", ["bench_commit.py", "bench_history.py"])
 def test_a_bench_that_fails_ends_and_leaves_nothing(script: str, tmp_path: Path) -> None:
     fails = "import measure, runpy, sys; measure.percentile = None; runpy.run_path(sys.argv[0], run_name='__main__')"
     code = f"import sys; sys.argv = [{str(BENCH / script)!r}, '--quick']; sys.path.insert(0, {str(BENCH)!r}); {fails}"
     surroundings = os.environ | {"PYTHONPATH": str(BENCH.parents[1]), "TMPDIR": str(tmp_path)}
-    done = subprocess.run([sys.executable, "-c", code], env=surroundings, capture_output=True, check=False, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], env=surroundings, capture_output=True, check=False, timeout=110)
     assert b"TypeError" in done.stderr
     assert list(tmp_path.iterdir()) == []
 
@@ -138,7 +140,16 @@ def test_rounds_that_are_known_give_the_median_and_the_ends(bench: Bench) -> Non
     assert bench.measure.spread([3, math.nan, 1, 2_000]) == "3 (1-2,000)"
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def loopbacks() -> list[str]:
+    """Return the addresses of this machine that only it can reach; not every system has the second one."""
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return ["127.0.0.1"]
+    return ["127.0.0.1", "::1"]
+
+
+@pytest.mark.parametrize("host", loopbacks())
 def test_a_crowd_counts_each_delivery_and_what_is_lost(bench: Bench, host: str) -> None:
     """Two sockets in one room on chatapp itself: two messages, each heard twice and saved once."""
     with (

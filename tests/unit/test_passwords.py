@@ -59,9 +59,10 @@ async def test_a_password_works_from_a_keyboard_that_composes_otherwise(password
 
 async def test_an_enormous_password_is_wrong_at_once(passwords: Passwords) -> None:
     enormous = "x" * 10**7
-    start = time.perf_counter()
-    assert not await passwords.verify(enormous, hashlib.sha256(enormous.encode()).hexdigest())
-    assert time.perf_counter() - start < 0.1
+    stored = hashlib.sha256(enormous.encode()).hexdigest()
+    start = time.process_time()
+    assert not await passwords.verify(enormous, stored)
+    assert time.process_time() - start < 0.1
 
 
 async def test_half_a_character_is_wrong_rather_than_an_error(passwords: Passwords) -> None:

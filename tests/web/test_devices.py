@@ -60,8 +60,8 @@ async def handles(person: Person) -> list[str]:
 
 
 async def is_told_to_go(socket: ClientWebSocketResponse) -> bool:
-    """Tell whether a socket is closed for good within a second."""
-    async with asyncio.timeout(1):
+    """Tell whether a socket is closed for good soon."""
+    async with asyncio.timeout(10):
         while (await socket.receive()).type is WSMsgType.TEXT:
             pass
     return socket.close_code == sessions.CLOSED

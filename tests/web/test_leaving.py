@@ -55,7 +55,7 @@ async def words(person: Person, path: str) -> str:
 
 
 async def is_told_to_go(socket: ClientWebSocketResponse) -> bool:
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(10):
         while (await socket.receive()).type is WSMsgType.TEXT:
             pass
     return socket.close_code == sessions.CLOSED
