@@ -330,13 +330,19 @@ async def test_a_text_that_cannot_be_dealt_with_closes_its_connection_and_no_oth
                 pass
 
 
+async def opened(person: Person, line: Line, client: Client) -> Any:
+    """Open the only socket there is, by hand. Return what the server keeps of it."""
+    line.writer.write(handshake(person))
+    await line.head()
+    await line.told("ready")
+    [socket] = client.app[keys.sockets]._open
+    return socket
+
+
 async def test_nobody_is_cut_because_the_server_was_held_for_a_while(meet, connect, client) -> None:
     an = await meet("An")
     async with connect() as line:
-        line.writer.write(handshake(an))
-        await line.head()
-        await line.told("ready")
-        [socket] = client.app[keys.sockets]._open
+        socket = await opened(an, line, client)
         long_after = clock.monotonic() + 1000
         socket.look(long_after, 20)
         assert not socket.transport.is_closing()
@@ -382,10 +388,7 @@ async def test_over_tls_too_who_reads_slowly_is_waited_for(https, app, settings)
 async def test_who_does_not_read_is_cut_although_nothing_is_read_of_them_either(meet, connect, client) -> None:
     an = await meet("An")
     async with connect() as line:
-        line.writer.write(handshake(an))
-        await line.head()
-        await line.told("ready")
-        [socket] = client.app[keys.sockets]._open
+        socket = await opened(an, line, client)
         socket.pause_writing()
         sending = asyncio.create_task(socket.send(b""))
         socket._paused = True
