@@ -17,7 +17,7 @@ PACKAGE = Path(__file__).resolve().parents[2] / "chatapp"
 FLOORS = {
     "ground": """
         __init__ adoption certificates clock descriptors devices files frames images language lock logs lookalikes
-        markup names options passwords pictures records reencoding resources schema settings store store.* upkeep
+        markup names normal options passwords pictures records reencoding resources schema settings store store.* upkeep
     """,
     "delivery": """
         audience backlog history hub journal leaving messaging pace presence render resume retries revisions unread
