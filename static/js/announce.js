@@ -31,6 +31,6 @@ function say() {
 function read(item) {
   const bubble = item.querySelector(".bub");
   const pictures = [...bubble.querySelectorAll("img")].map((image) => image.alt);
-  const words = [...pictures, bubble.textContent].join(" ").replace(/\s+/g, " ").trim();
+  const words = [...pictures, bubble.innerText].join(" ").replace(/\s+/g, " ").trim();
   return word("announce", { name: item.dataset.name, text: words.slice(0, LONG) });
 }

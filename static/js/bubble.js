@@ -4,7 +4,7 @@ import { make } from "./page.js";
 import { word } from "./words.js";
 
 export function text(content) {
-  const lines = content.trim().split("\n");
+  const lines = content.trimEnd().split("\n");
   return make("div", { class: "text" }, ...lines.flatMap((line, i) => (i ? [make("br"), line] : [line])));
 }
 

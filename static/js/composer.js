@@ -144,7 +144,7 @@ function count(box) {
 
 // As the server counts: characters of the normal form, not UTF-16 units.
 function length(text) {
-  return [...text.trim().normalize("NFC")].length;
+  return [...text.trimEnd().normalize("NFC")].length;
 }
 
 // Retry, Discard and Cancel in the messages on their way. What is taken back returns to an empty box.

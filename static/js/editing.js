@@ -62,7 +62,7 @@ export function save(text) {
   if (!text.trim() && !item?.querySelector(".shots")) return refuse(word("empty_edit"));
   // It began from another edit on its way: meanwhile that one may have become a revision.
   const rev = base && !outbox.find(base) ? Number(item?.dataset.rev) || edit.rev : edit.rev;
-  if (text.trim() !== was.trim() && !changes.add("edit", id, rev, text)) return;
+  if (text.trimEnd() !== was.trimEnd() && !changes.add("edit", id, rev, text)) return;
   close();
   sender.pump();
 }

@@ -40,6 +40,33 @@ async def test_enter_sends_and_shift_enter_begins_a_line(meet):
     await an.waits_saved("by control")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def f(x):\n    if x:\n        return 1",
+        "Tên      Điểm\nLan        10",
+        "   /\\_/\\\n  ( o.o )",
+        "\tthụt\tbảng",
+        "- một\n  - hai\n\n3. ba\n7. bảy\n\nhết",
+        "(a+b)*(c+d)*(e+f) rm *.pyc *.log và **/*.js",
+    ],
+)
+async def test_what_was_typed_is_what_is_shown_before_and_after_it_is_saved(meet, text: str):
+    """Spaces, tabs, indentation, empty lines and numbers, in the page's own drawing and in the server's."""
+    an = await meet("An")
+    hold = Hold()
+    hold.towards_server = {"message"}
+    await an.page.route_web_socket("**/ws?**", hold)
+    await an.open()
+    mine = an.messages.last.locator(".text")
+    await an.say(text)
+    await expect(an.messages.last).to_have_attribute("data-state", "sending")
+    assert await mine.evaluate("item => item.innerText") == text
+    hold.let_out()
+    await an.waits_saved(text.rsplit("\n", 1)[-1].strip())
+    assert await mine.evaluate("item => item.innerText") == text
+
+
 async def test_nothing_but_spaces_is_not_sent(meet):
     an = await meet("An")
     await an.open()

@@ -78,12 +78,43 @@ def test_the_longest_message_fits_and_one_character_more_is_refused_with_both_nu
     assert no.reason.format(**no.values) == "A message can have at most 4000 characters; this one has 4001."
 
 
-def test_spaces_around_a_message_do_not_count() -> None:
-    assert clean(" " * 5_000 + "hi" + "\n" * 5_000) == "hi"
+def test_blanks_at_the_end_of_a_message_do_not_count() -> None:
+    assert clean("hi" + " \t\n\u3000" * 5_000) == "hi"
 
 
-def test_line_breaks_are_one_character_and_control_characters_go() -> None:
-    assert clean("a\r\nb\rc\td\x00\x1b[31m\x7f\x9b") == "a\nb\nc\td[31m"
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def f(x):\n    if x:\n        return 1",
+        "Tên      Điểm\nLan        10",
+        "   /\\_/\\\n  ( o.o )",
+        "\tTab\tand\ttab",
+        "\n\n  hai dòng trống",
+        "a  \n  b",
+        "một\u00a0hai\u3000ba\u200ahẹp",
+    ],
+)
+def test_indentation_columns_and_empty_lines_stay_as_they_were_typed(text: str) -> None:
+    assert clean(text) == text
+
+
+@pytest.mark.parametrize("sign", ["\n", "\r\n", "\r", "\v", "\f", "\x85", "\u2028", "\u2029"])
+def test_every_line_break_is_one(sign: str) -> None:
+    assert clean(f"một{sign}hai{sign}{sign}ba") == "một\nhai\n\nba"
+
+
+def test_control_characters_go() -> None:
+    assert clean("a\tb\x00\x1b[31m\x7f\x9b") == "a\tb[31m"
+
+
+def test_a_decomposed_text_may_be_longer_before_it_is_put_together() -> None:
+    assert clean("e\u0323\u0302" * CONTENT_LIMIT) == "ệ" * CONTENT_LIMIT
+
+
+def test_a_text_of_any_length_is_refused_before_it_is_normalized(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chatapp.records.normalize", lambda form, text: pytest.fail("it was normalized"))
+    for text in ("a" + "\u0315" * 60_000 + "\u0316" * 60_000, "x" * 1_000_000):
+        assert refusal(text).code == "too_long"
 
 
 def test_text_is_kept_in_nfc() -> None:
