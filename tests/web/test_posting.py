@@ -7,12 +7,14 @@ import secrets
 import sqlite3
 from contextlib import closing
 from io import BytesIO
+from typing import Any
 
 import pytest
 from aiohttp import FormData
 from PIL import Image
 
 from chatapp.records import PICTURE_BYTES
+from chatapp.settings import Settings
 from chatapp.web import posting
 from people import Person
 from pictures import picture
@@ -32,10 +34,15 @@ def form(content: str = "", key: str = KEY, pictures: list[tuple[str, bytes]] | 
     return data
 
 
+def stored(settings: Settings, question: str) -> list[tuple[Any, ...]]:
+    with closing(sqlite3.connect(settings.database)) as db:
+        return db.execute(question).fetchall()
+
+
 async def test_a_form_post_answers_once_the_message_is_on_disk(meet, settings) -> None:
     an = await meet("An")
     answer = await an.post("/rooms/general/messages", {"content": "Xin chào"}, allow_redirects=False)
-    rows = sqlite3.connect(settings.database).execute("SELECT id, sender, room, message FROM messages").fetchall()
+    rows = stored(settings, "SELECT id, sender, room, message FROM messages")
     assert rows == [(int(answer.headers["Location"].rpartition("-")[2]), "An", "general", "Xin chào")]
 
 
@@ -110,7 +117,7 @@ async def test_a_retry_with_the_same_pictures_posts_once_and_another_picture_is_
         "/rooms/general/messages", form("x", pictures=[("a.png", picture(colour="blue"))]), headers=JSON
     )
     assert (other.status, (await other.json())["code"]) == (422, "key_conflict")
-    assert sqlite3.connect(settings.database).execute("SELECT count(*) FROM pictures").fetchone() == (1,)
+    assert stored(settings, "SELECT count(*) FROM pictures") == [(1,)]
 
 
 @pytest.mark.parametrize(
@@ -221,7 +228,7 @@ async def test_too_many_messages_are_held_off_with_a_stated_wait(start) -> None:
 async def test_a_form_cannot_say_who_wrote_it(meet, settings) -> None:
     an, _ = await meet("An"), await meet("Bình")
     await an.post("/rooms/general/messages", {"content": "x", "sender": "Bình", "author_id": "2", "id": "7"})
-    rows = sqlite3.connect(settings.database).execute("SELECT sender, author_id, id > 1000 FROM messages").fetchall()
+    rows = stored(settings, "SELECT sender, author_id, id > 1000 FROM messages")
     assert rows == [("An", 1, 1)]
 
 
