@@ -16,8 +16,7 @@ from yarl import URL
 from chatapp import language
 from chatapp.language import gettext, ngettext
 from chatapp.records import Rejected, sentence
-from chatapp.web import keys
-from chatapp.web.patience import Patience
+from chatapp.web import keys, parts
 
 log = logging.getLogger("chatapp.web")
 
@@ -45,7 +44,8 @@ _TEXTS = {
     503: (sentence("Not just now"), sentence("The server cannot do this at the moment. Please try again soon.")),
     507: (sentence("Not just now"), sentence("The server cannot do this at the moment. Please try again soon.")),
 }
-_STATUS = {"rate_limited": 429, "upload_quota": 429, "disk_full": 507}  # by code; 503 or 422 for all others
+# By code; 503 or 422 for all others.
+_STATUS = {"form_unreadable": 400, "rate_limited": 429, "upload_quota": 429, "disk_full": 507}
 
 
 def page(request: web.Request, template: str, context: Mapping[str, Any], status: int = 200) -> web.Response:
@@ -138,16 +138,8 @@ def is_handshake(request: web.Request) -> bool:
 
 
 async def form(request: web.Request) -> dict[str, str]:
-    """Return the text fields of a posted form, the first of each name. Raise HTTPBadRequest if it is none."""
-    try:
-        fields = await Patience().wait(request.post())
-    except (ValueError, LookupError) as error:  # a broken body, an unknown charset
-        raise web.HTTPBadRequest from error
-    found: dict[str, str] = {}
-    for name, value in fields.items():
-        if isinstance(value, str):
-            found.setdefault(name, value)
-    return found
+    """Return the text fields of a posted form, the first of each name. Raise Rejected if it is none."""
+    return await parts.fields(request)
 
 
 def wait_in_words(seconds: float) -> str:

@@ -25,8 +25,9 @@ FLOORS = {
         views
     """,
     "web": """
-        web web.connection web.conversations web.guard web.joining web.keys web.limits web.origins web.packing
-        web.pages web.patience web.places web.posting web.proof web.serving web.sessions web.sockets web.websocket
+        web web.connection web.conversations web.forms web.guard web.joining web.keys web.limits web.origins
+        web.packing web.pages web.parts web.patience web.places web.posting web.proof web.serving web.sessions
+        web.sockets web.websocket
     """,
     "handlers": """
         web.accounts web.departure web.devices web.health web.images web.password web.preferences web.revising
