@@ -7,7 +7,7 @@ import logging
 import math
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import aiohttp_jinja2
 from aiohttp import web
@@ -82,14 +82,11 @@ def back(request: web.Request, default: str) -> web.Response:
 
 def _referring(request: web.Request) -> str | None:
     """Return the address, without scheme and host, of the page of ours that a request came from."""
-    try:
-        page = urlsplit(request.headers.get("HX-Current-URL", request.headers.get("Referer", "")))
-    except ValueError:
+    page = request.headers.get("HX-Current-URL", request.headers.get("Referer", ""))
+    host, slash, path = page.partition("://")[2].partition("/")
+    if host.lower() != request.host.lower():
         return None
-    if page.netloc.lower() != request.host.lower():
-        return None
-    path = f"{page.path}?{page.query}" if page.query else page.path
-    return safe_next(path, request.app[keys.settings].base_path)
+    return safe_next(slash + path.partition("#")[0], request.app[keys.settings].base_path)
 
 
 def safe_next(address: str | None, base: str = "") -> str | None:
