@@ -62,7 +62,7 @@ GUARDED_STANDARD = {"sqlite3", "time"}
 
 SQL_HERE = "adoption pictures schema store store.*"
 CLOCK_HERE = "clock"
-NORMALIZATION_HERE = "normal records"
+NORMALIZATION_HERE = "normal"
 ENVIRONMENT_HERE = "bench.server settings"  # a bench hides the operator's settings from its server
 
 SQL = re.compile(
