@@ -15,6 +15,7 @@ from urllib.parse import quote_from_bytes
 import pytest
 
 import entrances
+from chatapp.records import PICTURE_BYTES
 from chatapp.web import connection
 from chatapp.web.parts import FIELDS_BYTES
 from entrances import COOKIES, FILES, FORMS, FRAMES, HEADERS, HOSTILE, QUERIES, SHORT
@@ -28,6 +29,7 @@ TRIES = 3  # of which the best counts: the machine has other things to do
 TOGETHER = 12  # requests, one after the other, that are looked at one by one only if any of them held the server
 LINE = 8_000  # bytes of an address or a header; the framework takes 8,190
 FRAME = 64 * 2**10  # bytes
+OLD_FRAME = PICTURE_BYTES * 4 // 3  # of the original program's client, whose pictures are frames
 HANDSHAKE = (
     "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
@@ -377,7 +379,19 @@ def frames(me: Visitor) -> Iterator[Case]:
                     yield f"{what} as a {form} {name} of a frame {kind}", frame_
 
 
-@pytest.mark.parametrize(("frames", "query", "turns"), [(frames, "?room=general&epoch=x&since=0", 10)])
+def large_frames(me: Visitor) -> Iterator[Case]:
+    for what in ("marks of two classes", "digits", "brackets"):
+        text = HOSTILE[what]
+        for kind in ("message", "image"):
+            for form, whole in zip(("text", "value"), said(kind, "content", text, OLD_FRAME, {}), strict=True):
+                yield f"{what} as a large {form} of a frame {kind}", whole
+        picture = b'{"type":"image","content":"data:image/png;base64,' + text(OLD_FRAME - 100).replace(b'"', b"'")
+        yield f"{what} as a large picture", frame(picture + b'"}')
+
+
+@pytest.mark.parametrize(
+    ("frames", "query", "turns"), [(frames, "?room=general&epoch=x&since=0", 10), (large_frames, "", 1)]
+)
 async def test_no_frame_holds_the_server(
     server: Server, frames: Callable[[Visitor], Iterator[Case]], query: str, turns: int
 ) -> None:
