@@ -18,7 +18,7 @@ from chatapp.options import DEFAULT_PORTS, Network
 from chatapp.web import keys
 
 _AT_HOME = {"localhost", "127.0.0.1", "[::1]"}
-HOST = re.compile(r"[A-Za-z0-9._~:\[\]-]+")  # what can stand in a policy and mean nothing else there
+HOST = re.compile(r"[A-Za-z0-9._:\[\]-]+")  # what can stand in a policy and mean nothing else there
 # A host and a port as browsers write them, with all the signs that a name may have (WHATWG URL, forbidden host code
 # points): Windows allows an underscore, and puts one where the name of a computer has a space. Nothing is decoded.
 _AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[\w.~!$&'()*+,;={}`\"-]+)(?::([0-9]{0,5}))?", re.ASCII)
