@@ -7,12 +7,12 @@ import binascii
 import logging
 import re
 import secrets
-import unicodedata
 from datetime import UTC, datetime
 
 import aiosqlite
 
 from chatapp import clock, names
+from chatapp.normal import normalize
 from chatapp.pictures import Prepare, insert_picture
 from chatapp.records import Conversation, Rejected
 from chatapp.settings import CannotStart
@@ -108,7 +108,7 @@ async def rooms(db: aiosqlite.Connection) -> None:
 
 def _slug(folded: str, taken: set[str]) -> str:
     """Return an id for a room that can be read in its address: ``am-nhac`` for "Âm nhạc"."""
-    letters = unicodedata.normalize("NFKD", folded.replace("đ", "d")).encode("ascii", "ignore").decode()
+    letters = normalize("NFKD", folded.replace("đ", "d")).encode("ascii", "ignore").decode()
     slug = re.sub(r"[^a-z0-9]+", "-", letters)[:_SLUG_LIMIT].strip("-") or "room"
     number, free = 2, slug
     while free in taken:

@@ -16,6 +16,7 @@ import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
+from chatapp.normal import normalize
 from chatapp.records import PICTURE_BYTES, Rejected, sentence
 
 NAME_LIMIT = 100  # characters of a file name
@@ -173,6 +174,6 @@ def check(data: bytes) -> None:
 
 def clean_name(name: str) -> str:
     """Return the last part of a file's path, fit to be shown and to be downloaded under."""
-    last = re.split(r"[/\\]", name)[-1]
+    last = re.split(r"[/\\]", name)[-1][: 4 * NAME_LIMIT]  # composing makes at most four characters into one
     visible = "".join(" " if unicodedata.category(c)[0] in "CZ" else c for c in last)
-    return " ".join(unicodedata.normalize("NFC", visible).split()).strip(". ")[:NAME_LIMIT].strip() or DEFAULT_NAME
+    return " ".join(normalize("NFC", visible).split()).strip(". ")[:NAME_LIMIT].strip() or DEFAULT_NAME

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import sys
-import warnings
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, TextIO
@@ -25,8 +24,6 @@ def configure(log_format: str, stream: TextIO | None = None) -> None:
     handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     logging.getLogger("chatapp").setLevel(logging.INFO)
-    # Warnings past the log: these quote what somebody called their file.
-    warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"aiohttp\.multipart")
 
 
 class TextFormatter(logging.Formatter):

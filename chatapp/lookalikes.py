@@ -6,8 +6,9 @@ that people mix up in practice; not its whole table.
 
 from __future__ import annotations
 
-import unicodedata
 from functools import lru_cache
+
+from chatapp.normal import normalize
 
 # What is drawn like the letters of the first column. Compatibility forms (full width, mathematical) are folded before.
 _ALIKE = {
@@ -82,5 +83,5 @@ _PROTOTYPES = str.maketrans({letter: prototype for prototype, letters in _ALIKE.
 @lru_cache(maxsize=10_000)
 def skeleton(name: str) -> str:
     """Return what names that look alike have in common. It is for comparing, never to be shown."""
-    drawn = unicodedata.normalize("NFD", unicodedata.normalize("NFKC", name)).translate(_PROTOTYPES)
-    return unicodedata.normalize("NFD", drawn.casefold().translate(_PROTOTYPES))
+    drawn = normalize("NFD", normalize("NFKC", name)).translate(_PROTOTYPES)
+    return normalize("NFD", drawn.casefold().translate(_PROTOTYPES))

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import unicodedata
 
+from chatapp.normal import normalize
 from chatapp.records import BLANK, Rejected, sentence
 
 LIMIT = 32  # characters; fits beside a message on a phone
+# Characters of a new name as it came in: none decomposes into more than four, so what is longer cannot become shorter.
+_TYPED_LIMIT = 4 * LIMIT
+LOOKUP_LIMIT = 200  # characters of a name that is looked up; longer ones are nobody's, and are not folded
 MARKS_LIMIT = 3  # combining marks in a row: enough for any language, too few to climb over other lines
 HUES = 12
 
@@ -20,10 +24,10 @@ _SKIN_TONES = frozenset("\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff")
 
 def check(name: str) -> str:
     """Return a new username in NFC. Raise Rejected with the reason why it cannot be one."""
-    name = unicodedata.normalize("NFC", name)
-    if not name.strip():
+    typed, name = name, normalize("NFC", name[:_TYPED_LIMIT])
+    if not typed.strip():
         raise Rejected("name_empty", sentence("Please choose a name."))
-    if len(name) > LIMIT:
+    if len(typed) > _TYPED_LIMIT or len(name) > LIMIT:
         raise Rejected("name_too_long", sentence("A name can have at most {limit} characters."), limit=LIMIT)
     _check_characters(name)
     _check_scripts(name)
@@ -48,7 +52,7 @@ def _check_characters(name: str) -> None:
 
 def _check_scripts(name: str) -> None:
     """Refuse letters of scripts that nobody writes together. The first word of a letter's name is its script."""
-    letters = [letter for letter in unicodedata.normalize("NFKC", name) if letter.isalpha()]
+    letters = [letter for letter in normalize("NFKC", name) if letter.isalpha()]
     scripts = {unicodedata.name(letter, "").partition(" ")[0] for letter in letters} - _NO_SCRIPTS
     if len(scripts) < 2 or any(scripts <= companions | {"LATIN"} for companions in _HAN_SETS):
         return
@@ -56,17 +60,31 @@ def _check_scripts(name: str) -> None:
         raise Rejected("name_scripts", sentence("A name cannot mix letters of different scripts."))
 
 
+def may_exist(name: str) -> bool:
+    """Tell whether a name that came in can be somebody's at all. Ask before ``key`` is made of it.
+
+    It cannot if it is too long, or holds half a character, which no database keeps.
+    """
+    if len(name) > LOOKUP_LIMIT:
+        return False
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def key(name: str) -> str:
     """Return what the spellings of one name have in common: compatibility forms and case are folded."""
-    folded, last = unicodedata.normalize("NFKC", name).casefold(), None
+    folded, last = normalize("NFKC", name).casefold(), None
     while folded != last:
-        folded, last = unicodedata.normalize("NFKC", folded).casefold(), folded
-    return unicodedata.normalize("NFC", folded)
+        folded, last = normalize("NFKC", folded).casefold(), folded
+    return normalize("NFC", folded)
 
 
 def initials(name: str) -> str:
     """Return one or two capitals that stand for a name, of its first and of its last word."""
-    words = unicodedata.normalize("NFC", name).split()
+    words = normalize("NFC", name).split()
     return "".join(_initial(word) for word in (words if len(words) < 2 else (words[0], words[-1])))
 
 
@@ -76,7 +94,7 @@ def _initial(word: str) -> str:
     while end < len(word) and (unicodedata.combining(word[end]) or word[end] in _SKIN_TONES):
         end += 1
     letter = word[start:end]
-    capital = unicodedata.normalize("NFC", letter.upper())
+    capital = normalize("NFC", letter.upper())
     return capital if len(capital) == len(letter) else letter  # "ß" would become two letters
 
 

@@ -6,12 +6,13 @@ import base64
 import ipaddress
 import math
 import re
-import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
+
+from chatapp.normal import normalize
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Value = TypeVar("Value")
@@ -83,7 +84,7 @@ def host(raw: str) -> str:
 
 def name(raw: str) -> str:
     """Read a name that people see."""
-    name = unicodedata.normalize("NFC", raw.strip())
+    name = normalize("NFC", raw.strip())
     if not 0 < len(name) <= NAME_LIMIT or not name.isprintable():
         raise ValueError(f"is not a name of 1 to {NAME_LIMIT} visible characters")
     return name

@@ -7,7 +7,6 @@ import hashlib
 import hmac
 import re
 import secrets
-import unicodedata
 from base64 import b64encode
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -17,12 +16,14 @@ from typing import TypeVar
 from cryptography.exceptions import InvalidKey
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
+from chatapp.normal import normalize
 from chatapp.records import Rejected, sentence
 
 SHORTEST = 8  # characters
 LONGEST = 256  # characters; a new password
 LONGEST_BYTES = 1_024  # of a password to verify; more is not even hashed (ASVS 5.0, 6.2.9 and 15.2.2)
 THREADS = 2  # each hash takes 19 MiB and 30 ms of a processor
+TOO_LONG = sentence("This password is longer than any here can be. Please type it again.")
 WAITING = 32  # hashes in the queue: about half a second of work
 BUSY_SECONDS = 2.0
 
@@ -126,7 +127,7 @@ class Passwords:
         return argon2.derive_phc_encoded(material)
 
     def _verify(self, password: str, stored: str | None) -> bool:
-        if len(password) > LONGEST_BYTES or len(password.encode("utf-8", "surrogatepass")) > LONGEST_BYTES:
+        if is_too_long(password):
             password, stored = "", None
         if stored is not None and _SHA256.fullmatch(stored):
             _matches(b"", self._nobodys)
@@ -138,21 +139,26 @@ class Passwords:
         return _matches(_material(password), stored)
 
 
+def is_too_long(password: str) -> bool:
+    """Tell whether what somebody typed is longer than any password of this chat: there is nothing to verify."""
+    return len(password) > LONGEST_BYTES or len(password.encode("utf-8", "surrogatepass")) > LONGEST_BYTES
+
+
 def check_new(password: str) -> None:
     """Raise Rejected unless a password is good enough to be chosen."""
     if len(password) < SHORTEST:
         raise Rejected("password_short", sentence("A password must have at least {limit} characters."), limit=SHORTEST)
     if len(password) > LONGEST:
         raise Rejected("password_long", sentence("A password can have at most {limit} characters."), limit=LONGEST)
-    if len(_material(password)) > LONGEST_BYTES:
+    if is_too_long(password) or len(_material(password)) > LONGEST_BYTES:
         raise Rejected("password_long", sentence("This password is too long."))
-    if unicodedata.normalize("NFKC", password).casefold() in _COMMON:
+    if normalize("NFKC", password).casefold() in _COMMON:
         raise Rejected("password_common", sentence("This password is one of the first that anyone would try."))
 
 
 def _material(password: str) -> bytes:
     # Keyboards differ in how they compose "ệ"; the same password must work from each (NIST SP 800-63B, 5.1.1.2).
-    return unicodedata.normalize("NFKC", password).encode("utf-8", "surrogatepass")
+    return normalize("NFKC", password).encode("utf-8", "surrogatepass")
 
 
 def _matches(material: bytes, stored: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -224,6 +225,17 @@ def number(value: object) -> int | None:
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < ID_LIMIT:
         return value
     return None
+
+
+def cursor(given: Mapping[str, object]) -> int | None:
+    """Return the cursor that a page gives as ``since``, None if it gives none.
+
+    What is there and is no number is beyond everything: such a page gets its list anew, and never part of a gap.
+    """
+    if "since" not in given:
+        return None
+    found = number(given["since"])
+    return ID_LIMIT if found is None else found
 
 
 def id_of(text: str) -> int:

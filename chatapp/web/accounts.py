@@ -18,7 +18,6 @@ from chatapp.web import keys, limits, pages, proof, sessions
 log = logging.getLogger("chatapp.accounts")
 
 _FIRST_ROOM = "/rooms/general"
-_NAME_LIMIT = 200  # characters of a name that is looked up; longer ones cannot be anybody's
 _WRONG = sentence("The name or the password is wrong.")
 
 
@@ -90,9 +89,10 @@ async def login_form(request: web.Request) -> web.StreamResponse:
 async def login(request: web.Request) -> web.StreamResponse:
     """Log in with name and password; one answer, in equal time, for a wrong name and a wrong password."""
     fields = await pages.form(request)
-    username, password = fields.get("username", "")[:_NAME_LIMIT], fields.get("password", "")
-    if errors := _missing(username, password):
+    username, password = fields.get("username", ""), fields.get("password", "")
+    if errors := _unusable(username, password):
         return _form(request, "login", fields, errors)
+    username = username[: names.LOOKUP_LIMIT + 1]  # what is longer is nobody's name, and all that is nobody's is alike
     name_key, address = names.key(username.strip()), limits.neighbourhood(request.remote)
     if wait := request.app[keys.limits].log_in(name_key, address):
         log.warning("log-in held off", extra={"address": request.remote})
@@ -109,19 +109,22 @@ async def login(request: web.Request) -> web.StreamResponse:
     return _go_on(request, fields)
 
 
-def _missing(username: str, password: str) -> dict[str, str]:
+def _unusable(username: str, password: str) -> dict[str, str]:
     errors = {}
     if not username.strip():
         errors["username"] = gettext("Please enter your name.")
     if not password:
         errors["password"] = gettext("Please enter your password.")
+    elif passwords.is_too_long(password):
+        errors |= {"form": gettext(_WRONG), "password": gettext(passwords.TOO_LONG)}
     return errors
 
 
 async def _verified(request: web.Request, username: str, password: str) -> tuple[User, str] | None:
     """Return the user whose name and password these are, and what is stored of the password."""
     accounts, hasher = request.app[keys.store].accounts, request.app[keys.passwords]
-    found = await accounts.credentials(username, names.key(username.strip()))
+    possible = names.may_exist(username)
+    found = await accounts.credentials(username, names.key(username.strip())) if possible else None
     user, stored = found or (None, None)
     if not await hasher.verify(password, stored) or user is None or stored is None:
         return None

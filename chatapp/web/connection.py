@@ -18,7 +18,7 @@ from chatapp.backlog import Entry
 from chatapp.hub import TRY_AGAIN, Hub
 from chatapp.messaging import Messaging
 from chatapp.presence import Presence
-from chatapp.records import Draft, NotFound, Rejected, User, number, sentence
+from chatapp.records import Draft, NotFound, Rejected, User, cursor, number, sentence
 from chatapp.revisions import Target
 from chatapp.store import Busy, Unwritable
 from chatapp.unread import Unread
@@ -76,7 +76,7 @@ class Connection(WebSocket):
         return self.app[keys.unread]
 
     async def enter(
-        self, refusal: Callable[[], int | None], since: str | None, epoch: str | None, *, endings: int
+        self, refusal: Callable[[], int | None], since: int | None, epoch: str | None, *, endings: int
     ) -> None:
         """Catch up and go on live, unless there is a close code as a refusal.
 
@@ -217,15 +217,15 @@ class Connection(WebSocket):
         nowhere = frame.get("room") is None and frame.get("direct") is None
         with self._or_later():
             self._place = None if nowhere else await places.find(self, self._me, frame)
-            await self._catch_up(frame.get("since"), frame.get("epoch"))
+            await self._catch_up(cursor(frame), frame.get("epoch"))
 
-    async def _catch_up(self, since: object, epoch: object) -> None:
+    async def _catch_up(self, since: int | None, epoch: object) -> None:
         if self.closed:
             return  # it was told to go while its place was looked for
         await self._messaging.resume.catch_up(
             self._listener,
             self._place.conversation if self._place else None,
-            number(since),
+            since,
             epoch if isinstance(epoch, str) else None,
             self.send,
         )

@@ -11,15 +11,24 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable
-from urllib.parse import urlsplit
 
 from aiohttp import web
 
 from chatapp.options import DEFAULT_PORTS, Network
 from chatapp.web import keys
 
-_AT_HOME = {"localhost", "127.0.0.1", "::1"}
-HOST = re.compile(r"[A-Za-z0-9.:\[\]-]+")
+_AT_HOME = {"localhost", "127.0.0.1", "[::1]"}
+HOST = re.compile(r"[A-Za-z0-9._:\[\]-]+")  # what can stand in a policy and mean nothing else there
+# A host and a port as browsers write them, with all the signs that a name may have (WHATWG URL, forbidden host code
+# points): Windows allows an underscore, and puts one where the name of a computer has a space. Nothing is decoded.
+_AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[\w.~!$&'()*+,;={}`\"-]+)(?::([0-9]{0,5}))?", re.ASCII)
+# An address in X-Forwarded-For: by itself, or with a port, which some proxies add (Azure, IIS), then IPv6 in brackets.
+_HOP = re.compile(
+    r"(?:\[(?P<boxed>[0-9A-Fa-f:.]{2,45})(?:%\w+)?\]|(?P<short>[0-9.]{7,15}))(?::[0-9]{0,5})?"
+    r"|(?P<bare>[0-9A-Fa-f:.]{2,45})(?:%\w+)?"
+)
+_HOPS = 30  # steps of a request that are looked at, from the last; of a header that goes on for a megabyte too
+_HOP_LIMIT = 100  # characters
 
 
 def believing(request: web.Request) -> web.Request:
@@ -44,14 +53,24 @@ def client_address(peer: str, hops: Iterable[str], trusted: Iterable[Network]) -
     """Return the right-most address that is no trusted proxy; what stands left of it, the client could invent."""
     address = peer
     for hop in reversed([*hops]):
-        if not _is_trusted(address, trusted) or _parsed(hop) is None:
+        parsed = _hop(hop)
+        if not _is_trusted(address, trusted) or parsed is None:
             break
-        address = hop
+        address = parsed
     return address
 
 
 def _listed(request: web.Request, header: str) -> list[str]:
-    return [part.strip() for line in request.headers.getall(header, ()) for part in line.split(",")]
+    """Return the last parts of a header that lists."""
+    parts = ",".join(request.headers.getall(header, ()))[-_HOPS * _HOP_LIMIT :].split(",")
+    return [part.strip() for part in parts[-_HOPS:]]
+
+
+def _hop(said: str) -> str | None:
+    """Return the address of a step, without its port, zone and quotation marks; None for anything else."""
+    match = _HOP.fullmatch(said.strip(' \t"'))
+    parsed = _parsed(match["boxed"] or match["short"] or match["bare"]) if match else None
+    return None if parsed is None else str(parsed)
 
 
 def _is_trusted(address: str | None, trusted: Iterable[Network]) -> bool:
@@ -72,13 +91,13 @@ def is_misdirected(request: web.Request) -> bool:
     public = request.app[keys.settings].origin
     if not public:
         return False
-    named = f"{request.scheme}://{request.host}"
-    return HOST.fullmatch(request.host) is None or _host_of(named) != _host_of(public)
+    named = _host_of(request.scheme, request.host)
+    return named is None or named != _host_of(*_split(public))
 
 
 def is_at_home(request: web.Request) -> bool:
     """Tell whether the browser runs on this computer: then it trusts a plain connection as if it were HTTPS."""
-    found = _host_of(f"http://{request.host}")  # not request.url: that cannot be made of every Host header
+    found = _host_of("http", request.host)  # not request.url: that cannot be made of every Host header
     return found is not None and found[0] in _AT_HOME
 
 
@@ -105,16 +124,19 @@ def is_same_origin(origin: str, host: str, *, secure: bool) -> bool:
 
     A plain connection may have been an HTTPS one until some proxy, so only ``secure`` fixes the scheme.
     """
-    scheme, separator, authority = origin.partition("://")
-    if not separator or scheme not in DEFAULT_PORTS or (secure and scheme != "https"):
+    scheme, authority = _split(origin)
+    if scheme not in DEFAULT_PORTS or (secure and scheme != "https"):
         return False
-    return HOST.fullmatch(authority) is not None and _host_of(origin) == _host_of(f"{scheme}://{host}")
+    named = _host_of(scheme, authority)
+    return named is not None and named == _host_of(scheme, host)
 
 
-def _host_of(address: str) -> tuple[str, int | None] | None:
-    try:
-        parts = urlsplit(address)
-        port = parts.port or DEFAULT_PORTS.get(parts.scheme)
-    except ValueError:
-        return None
-    return (parts.hostname, port) if parts.hostname else None
+def _split(origin: str) -> tuple[str, str]:
+    scheme, _, authority = origin.partition("://")
+    return scheme, authority
+
+
+def _host_of(scheme: str, authority: str) -> tuple[str, int] | None:
+    """Return host and port, the same for all ways to write one name; None for what no browser writes."""
+    match = _AUTHORITY.fullmatch(authority)
+    return (match[1].lower(), int(match[2] or DEFAULT_PORTS[scheme])) if match else None

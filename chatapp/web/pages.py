@@ -7,7 +7,7 @@ import logging
 import math
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import aiohttp_jinja2
 from aiohttp import web
@@ -16,8 +16,7 @@ from yarl import URL
 from chatapp import language
 from chatapp.language import gettext, ngettext
 from chatapp.records import Rejected, sentence
-from chatapp.web import keys
-from chatapp.web.patience import Patience
+from chatapp.web import keys, parts
 
 log = logging.getLogger("chatapp.web")
 
@@ -45,7 +44,8 @@ _TEXTS = {
     503: (sentence("Not just now"), sentence("The server cannot do this at the moment. Please try again soon.")),
     507: (sentence("Not just now"), sentence("The server cannot do this at the moment. Please try again soon.")),
 }
-_STATUS = {"rate_limited": 429, "upload_quota": 429, "disk_full": 507}  # by code; 503 or 422 for all others
+# By code; 503 or 422 for all others.
+_STATUS = {"form_unreadable": 400, "rate_limited": 429, "upload_quota": 429, "disk_full": 507}
 
 
 def page(request: web.Request, template: str, context: Mapping[str, Any], status: int = 200) -> web.Response:
@@ -82,14 +82,11 @@ def back(request: web.Request, default: str) -> web.Response:
 
 def _referring(request: web.Request) -> str | None:
     """Return the address, without scheme and host, of the page of ours that a request came from."""
-    try:
-        page = urlsplit(request.headers.get("HX-Current-URL", request.headers.get("Referer", "")))
-    except ValueError:
+    page = request.headers.get("HX-Current-URL", request.headers.get("Referer", ""))
+    host, slash, path = page.partition("://")[2].partition("/")
+    if host.lower() != request.host.lower():
         return None
-    if page.netloc.lower() != request.host.lower():
-        return None
-    path = f"{page.path}?{page.query}" if page.query else page.path
-    return safe_next(path, request.app[keys.settings].base_path)
+    return safe_next(slash + path.partition("#")[0], request.app[keys.settings].base_path)
 
 
 def safe_next(address: str | None, base: str = "") -> str | None:
@@ -138,16 +135,8 @@ def is_handshake(request: web.Request) -> bool:
 
 
 async def form(request: web.Request) -> dict[str, str]:
-    """Return the text fields of a posted form, the first of each name. Raise HTTPBadRequest if it is none."""
-    try:
-        fields = await Patience().wait(request.post())
-    except (ValueError, LookupError) as error:  # a broken body, an unknown charset
-        raise web.HTTPBadRequest from error
-    found: dict[str, str] = {}
-    for name, value in fields.items():
-        if isinstance(value, str):
-            found.setdefault(name, value)
-    return found
+    """Return the text fields of a posted form, the first of each name. Raise Rejected if it is none."""
+    return await parts.fields(request)
 
 
 def wait_in_words(seconds: float) -> str:

@@ -33,7 +33,7 @@ async def find(asker: keys.Asker, me: User, names_given: Mapping[str, object]) -
         for known in await asker.app[keys.store].messages.rooms():
             if known.id == room:
                 return of_room(known)
-    elif isinstance(direct, str):
+    elif isinstance(direct, str) and names.may_exist(direct):
         person = await asker.app[keys.store].accounts.named(direct, names.key(direct))
         if person is not None and (not person.left or await _knew(asker, me, person)):
             return of_person(me, person)

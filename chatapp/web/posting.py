@@ -11,24 +11,22 @@ import shutil
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from aiohttp import BodyPartReader, web
+from aiohttp import web
 
 from chatapp import language
 from chatapp.records import PICTURE_BYTES, PICTURES_LIMIT, Draft, Picture, Rejected, User, sentence
 from chatapp.store import Busy, Unwritable
-from chatapp.web import conversations, keys, pages, places, sessions
+from chatapp.web import conversations, forms, keys, pages, places, sessions
+from chatapp.web.parts import Part, Parts
 from chatapp.web.patience import Patience
 from chatapp.web.places import Place
 
 _FIELD_BYTES = 2**20  # of a text field, as in other forms: what is too long for a message still comes back to be cut
 _BODY_BYTES = PICTURES_LIMIT * PICTURE_BYTES + 2**20  # past this a request is not even read to its end
 _DATA_URL = re.compile(r"data:image/[a-z0-9.+-]{1,20};base64,", re.IGNORECASE)
-# As browsers write it. The framework stumbles over a file name with several semicolons and forgets the whole part.
-_DISPOSITION = re.compile(r'form-data; name="([^"]*)"(?:; filename="([^"]*)")?')
 _FIELDS = ("content", "key", "author")
 _OTHER_PERSON = sentence("{name} is logged in here now. Log in as before to send this.")
 _WAIT = sentence("You have sent many pictures. Please wait a moment.")
-_PARTS = 2 * PICTURES_LIMIT + 10  # parts of one form, useful or not
 
 
 @dataclass(slots=True)
@@ -40,8 +38,6 @@ class Form:
     author: str = ""  # the id of the person whose page it is, where the page says so
     pictures: list[Picture] = field(default_factory=list)
     refusal: Rejected | None = None
-    size: int = 0
-    patience: Patience = field(default_factory=Patience)
     taken: bool = False  # a message shows its pictures
 
 
@@ -105,7 +101,7 @@ async def _refuse(request: web.Request, place: Place, form: Form, refusal: Rejec
 
 
 async def _read(request: web.Request, me: User, place: Place, form: Form) -> None:
-    if not request.content_type.startswith("multipart/"):
+    if forms.kind(request).name != forms.MULTIPART:
         fields = await pages.form(request)
         form.content, form.key, form.author = (fields.get(name, "") for name in _FIELDS)
         return
@@ -116,44 +112,28 @@ async def _read(request: web.Request, me: User, place: Place, form: Form) -> Non
 
 
 async def _read_parts(request: web.Request, me: User, place: Place, form: Form) -> None:
-    try:
-        reader = await request.multipart()
-        for _ in range(_PARTS):
-            part = await form.patience.wait(reader.next())
-            if part is None:
-                return
-            if isinstance(part, BodyPartReader):
-                await _take(request, me, place, form, part)
-    except (ValueError, AssertionError) as error:  # a broken body; aiohttp asserts on some
-        raise web.HTTPBadRequest from error
-    raise Rejected("too_many_parts", sentence("This form has too many parts."))
+    parts = Parts(request, _BODY_BYTES, Patience())
+    while (part := await parts.next()) is not None:
+        await _take(request, me, place, form, parts, part)
 
 
-async def _take(request: web.Request, me: User, place: Place, form: Form, part: BodyPartReader) -> None:
-    name, filename = _named_by(part)
-    if name in _FIELDS:
-        text = await _bytes(part, form, _FIELD_BYTES)
+async def _take(  # noqa: PLR0913 - a part, and what becomes of it
+    request: web.Request, me: User, place: Place, form: Form, parts: Parts, part: Part
+) -> None:
+    if part.name in _FIELDS:
+        text = await parts.read(_FIELD_BYTES)
         if text is None:
-            raise web.HTTPRequestEntityTooLarge(_FIELD_BYTES, form.size)
-        setattr(form, name, text.decode("utf-8", "replace"))
+            raise web.HTTPRequestEntityTooLarge(_FIELD_BYTES)
+        setattr(form, part.name, forms.text(text))
         return
-    if name != "pictures" or not filename:
-        await _bytes(part, form, 0)
-        return
-    data = await _bytes(part, form, PICTURE_BYTES)
+    if part.name != "pictures" or not part.filename:
+        return  # it is passed over
+    data = await parts.read(PICTURE_BYTES)
     if form.refusal is None:
         try:
-            form.pictures.append(await _picture(request, me, place, form, data, filename))
+            form.pictures.append(await _picture(request, me, place, form, data, part.filename))
         except Rejected as refusal:
-            form.refusal = _named(refusal, filename)  # the rest is read all the same: the caption may come last
-
-
-def _named_by(part: BodyPartReader) -> tuple[str | None, str | None]:
-    """Return the names of a field and of its file."""
-    match = _DISPOSITION.fullmatch(part.headers.get("Content-Disposition", ""))
-    if match is None:
-        return part.name, part.filename
-    return match[1], match[2] and match[2].replace("%22", '"')
+            form.refusal = _named(refusal, part.filename)  # the rest is read all the same: the caption may come last
 
 
 def _named(refusal: Rejected, name: str) -> Rejected:
@@ -224,17 +204,3 @@ def too_big(name: str) -> Rejected:
     """Return the refusal of a picture with too many bytes."""
     reason = sentence("“{name}” is larger than {limit} MB.")
     return Rejected("picture_too_big", reason, name=name, limit=PICTURE_BYTES // 2**20)
-
-
-async def _bytes(part: BodyPartReader, form: Form, limit: int) -> bytes | None:
-    """Return the bytes of a part, or None if there are more than ``limit``; the part is read to its end."""
-    data, whole = bytearray(), True
-    while chunk := await form.patience.wait(part.read_chunk(2**16)):
-        form.size += len(chunk)
-        form.patience.came(len(chunk))
-        if form.size > _BODY_BYTES:
-            raise web.HTTPRequestEntityTooLarge(_BODY_BYTES, form.size)
-        whole = whole and len(data) + len(chunk) <= limit
-        if whole:
-            data += chunk
-    return bytes(data) if whole else None

@@ -6,7 +6,7 @@ import logging
 
 from aiohttp import web
 
-from chatapp import names
+from chatapp import names, passwords
 from chatapp.records import Rejected, sentence
 from chatapp.web import keys, limits, pages, sessions
 
@@ -19,6 +19,8 @@ _OVERTAKEN = sentence("Your account was changed at the same moment. Please try a
 
 async def of_password(request: web.Request, password: str) -> str:
     """Return what is stored of the password of who asks, if this is it. Raise Rejected, ``password_wrong`` if not."""
+    if passwords.is_too_long(password):
+        raise Rejected("password_wrong", passwords.TOO_LONG)
     me, tries = sessions.me(request), request.app[keys.limits]
     name_key, address = names.key(me.username), limits.neighbourhood(request.remote)
     if wait := tries.log_in(name_key, address):

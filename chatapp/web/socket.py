@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from functools import partial
-from urllib.parse import parse_qsl
 
 from aiohttp import web
 
 from chatapp import hub
 from chatapp.audience import Listener
-from chatapp.records import PICTURE_BYTES, User
+from chatapp.records import PICTURE_BYTES, User, cursor
 from chatapp.web import keys, pages, places, sessions
 from chatapp.web.connection import Connection
 from chatapp.web.limits import neighbourhood
@@ -24,7 +23,7 @@ async def socket(request: web.Request) -> web.StreamResponse:
     session = request[keys.session]
     if session is None:
         return pages.log_in_first(request)
-    query = dict(parse_qsl(request.query_string, keep_blank_values=True))
+    query = dict(request.query)
     place = await _first_place(request, session.user, query)
     settings = request.app[keys.settings]
     # Our page says where it is; a connection that does not may be the original program's client,
@@ -42,8 +41,8 @@ async def socket(request: web.Request) -> web.StreamResponse:
     # Somebody else may have logged in since the page was rendered: what waits in it is not theirs to send.
     foreign = query.get("author", str(session.user.id)) != str(session.user.id)
     refusal = (lambda: sessions.CLOSED) if foreign else partial(_turned_away, request.app, listener)
-    cursor = query.get("since"), query.get("epoch")
-    connection.begin(request, connection.enter(refusal, *cursor, endings=request[keys.endings]))
+    since, epoch = cursor(query), query.get("epoch")
+    connection.begin(request, connection.enter(refusal, since, epoch, endings=request[keys.endings]))
     return response
 
 

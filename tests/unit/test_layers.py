@@ -25,8 +25,9 @@ FLOORS = {
         views
     """,
     "web": """
-        web web.connection web.conversations web.guard web.joining web.keys web.limits web.origins web.packing
-        web.pages web.patience web.places web.posting web.proof web.serving web.sessions web.sockets web.websocket
+        web web.connection web.conversations web.forms web.guard web.joining web.keys web.limits web.origins
+        web.packing web.pages web.parts web.patience web.places web.posting web.proof web.serving web.sessions
+        web.sockets web.websocket
     """,
     "handlers": """
         web.accounts web.departure web.devices web.health web.images web.password web.preferences web.revising
@@ -61,6 +62,7 @@ GUARDED_STANDARD = {"sqlite3", "time"}
 
 SQL_HERE = "adoption pictures schema store store.*"
 CLOCK_HERE = "clock"
+NORMALIZATION_HERE = "normal"
 ENVIRONMENT_HERE = "bench.server settings"  # a bench hides the operator's settings from its server
 
 SQL = re.compile(
@@ -75,6 +77,8 @@ CLOCKS = {
     "date.today",
     "datetime.date.today",
 }
+# They sort runs of combining marks in quadratic time; chatapp.normal does not. urlsplit does it to the name of a host.
+NORMALIZATION = {"unicodedata.normalize", "unicodedata.is_normalized"}
 ENVIRONMENT = {"os.environ", "os.environb", "os.getenv", "os.getenvb", "os.putenv"}
 
 
@@ -209,6 +213,12 @@ def test_sql_is_written_only_in_the_schema_and_the_store(module: str) -> None:
 def test_only_the_clock_reads_the_time(module: str) -> None:
     found = {dotted(node) for node in ast.walk(modules()[module])} & CLOCKS
     assert not found or named(module, CLOCK_HERE), f"chatapp.{module} uses {found}; ask chatapp.clock."
+
+
+def test_unicode_is_normalized_in_one_place_where_it_is_cheap_for_any_text(module: str) -> None:
+    used = {dotted(node) for node in ast.walk(modules()[module])} | imports(module)
+    found = used & NORMALIZATION
+    assert not found or named(module, NORMALIZATION_HERE), f"chatapp.{module} uses {found}; call chatapp.normal."
 
 
 def test_only_the_settings_read_the_environment(module: str) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chatapp.names import HUES, check, hue, initials, key
+from chatapp.names import HUES, LIMIT, check, hue, initials, key, may_exist
 from chatapp.records import Rejected
 
 
@@ -142,3 +142,18 @@ def test_initials_stand_for_the_first_and_the_last_word(name: str, letters: str)
 def test_users_who_joined_together_get_different_colours() -> None:
     assert {hue(user_id) for user_id in range(1, HUES + 1)} == set(range(HUES))
     assert abs(hue(1) - hue(2)) > 2
+
+
+def test_a_name_is_measured_before_anything_is_made_of_it() -> None:
+    marks = "a" + "\u0315" * 500_000 + "\u0316" * 500_000
+    with pytest.raises(Rejected) as refusal:
+        check(marks)
+    assert refusal.value.code == "name_too_long"
+    assert not may_exist(marks)
+    assert not may_exist("An\ud800")
+    assert may_exist("Nguyễn Thị Minh Khai")
+
+
+def test_no_name_that_fits_is_refused_for_how_its_accents_are_stored() -> None:
+    for letter in "ᾂệ각":
+        assert check(unicodedata.normalize("NFD", letter * LIMIT)) == letter * LIMIT

@@ -391,6 +391,24 @@ async def test_a_socket_of_our_own_page_opens(meet: Meet) -> None:
         ("http://chat.example:8765", "chat.example", False, False),
         ("http://chat.example", "", False, False),
         ("http://xn--ht-1ia18f.example", "xn--ht-1ia18f.example", False, True),
+        ("http://may_tinh:9316", "may_tinh:9316", False, True),
+        ("http://_may_tinh_", "MAY_TINH", False, False),
+        ("http://may_tinh:9316", "may_tinh:9317", False, False),
+        ("http://may_tinh", "may-tinh", False, False),
+        ("http://chat.local.:9316", "chat.local.:9316", False, True),
+        ("http://chat.local.", "chat.local", False, False),
+        ("http://lan's-pc~1", "LAN'S-PC~1", False, True),
+        ("https://[2001:db8::7]", "[2001:DB8::7]:443", True, True),
+        ("http://[::1]:8765", "[::1]:8766", False, False),
+        ("http://chat.example:", "chat.example", False, True),
+        ("http://chat.example/", "chat.example", False, False),
+        ("http://user@chat.example", "user@chat.example", False, False),
+        ("http://chat.example", "chat.example#", False, False),
+        ("http://ch%61t.example", "ch%61t.example", False, False),
+        ("http://chat\\.example", "chat\\.example", False, False),
+        ("null", "null", False, False),
+        ("file://", "", False, False),
+        ("http://a" + "\u0315\u0316" * 4000, "a" + "\u0315\u0316" * 4000, False, False),
     ],
 )
 def test_an_origin_is_the_same_when_scheme_host_and_port_are(origin: str, host: str, secure: bool, same: bool) -> None:
@@ -426,6 +444,9 @@ async def test_forwarded_headers_of_a_stranger_mean_nothing(client: Client) -> N
         (["6.6.6.6, <script>"], "127.0.0.1"),
         (["6.6.6.6, , 10.0.0.7"], "10.0.0.7"),
         ([""], "127.0.0.1"),
+        (["6.6.6.6, 198.51.100.7:50123", "[2001:db8::7]:443"], "2001:db8::7"),
+        (["6.6.6.6", *["1," * 4000] * 100, "198.51.100.7:50123"], "198.51.100.7"),
+        (["6.6.6.6", *["10.0.0.7" + ",10.0.0.7" * 800] * 100, "10.0.0.8"], "10.0.0.7"),
     ],
 )
 async def test_a_trusted_proxy_tells_who_asks_and_the_rightmost_stranger_counts(
@@ -434,6 +455,65 @@ async def test_a_trusted_proxy_tells_who_asks_and_the_rightmost_stranger_counts(
     client = await start(add_routes, trusted_proxies=LOCAL)
     headers = CIMultiDict([("X-Forwarded-For", hop) for hop in hops])
     assert (await facts(client, headers))["remote"] == client_address
+
+
+@pytest.mark.parametrize(
+    ("hops", "client_address"),
+    [
+        (["198.51.100.7:50123"], "198.51.100.7"),
+        (["[2001:db8::7]:443"], "2001:db8::7"),
+        (["[2001:db8::7]"], "2001:db8::7"),
+        (['"[2001:db8::7]:443"'], "2001:db8::7"),
+        (['  "198.51.100.7:50123"\t'], "198.51.100.7"),
+        (["2001:DB8:0:0::7"], "2001:db8::7"),
+        (["::ffff:198.51.100.7"], "198.51.100.7"),
+        (["[::ffff:198.51.100.7]:443"], "198.51.100.7"),
+        (["fe80::1%eth0"], "fe80::1"),
+        (["6.6.6.6:1, 198.51.100.7:2, 10.0.0.7:3"], "198.51.100.7"),
+        (["6.6.6.6, unknown"], "127.0.0.1"),
+        (["6.6.6.6, _hidden"], "127.0.0.1"),
+        (["6.6.6.6, 198.51.100.7:x"], "127.0.0.1"),
+        (["6.6.6.6, 198.51.100.7:123456"], "127.0.0.1"),
+        (["6.6.6.6, 198.51.100.7:1:2"], "127.0.0.1"),
+        (["6.6.6.6, [198.51.100.7"], "127.0.0.1"),
+        (["6.6.6.6, 2001:db8::7]:443"], "127.0.0.1"),
+        (["6.6.6.6, 198.51.100.999"], "127.0.0.1"),
+        (["6.6.6.6, 198.51.100"], "127.0.0.1"),
+        (["6.6.6.6, 0x7f.1"], "127.0.0.1"),
+        (["6.6.6.6, 198.51.100.07"], "127.0.0.1"),
+        (["6.6.6.6, \u0661.2.3.4"], "127.0.0.1"),
+    ],
+)
+def test_an_address_is_found_with_a_port_too_and_junk_is_nobodys(hops: list[str], client_address: str) -> None:
+    said = [hop.strip() for line in hops for hop in line.split(",")]
+    assert origins.client_address("127.0.0.1", said, LOCAL) == client_address
+
+
+async def test_people_behind_a_proxy_that_adds_ports_have_limits_of_their_own(start: Start) -> None:
+    client = await start(trusted_proxies=LOCAL, address_tries=3)
+
+    async def log_in(hop: str) -> int:
+        async with Person(client.server, "An") as an:
+            form = {"username": "An", "password": "wrong"}
+            return (await an.post("/login", form, headers={"X-Forwarded-For": hop})).status
+
+    tries = [await log_in(f"198.51.100.7:{port}") for port in range(50_123, 50_128)]
+    assert tries == [422, 422, 422, 429, 429], "a port is no other client"
+    assert await log_in("198.51.100.9:50123") == 422
+    assert await log_in("[2001:db8::7]:443") == 422
+
+
+@pytest.mark.parametrize("host", ["may_tinh:9316", "May_Tinh", "may.tinh.", "lan's~pc:80", "[2001:db8::7]:9316"])
+async def test_forms_and_sockets_work_under_whatever_name_a_browser_can_ask_for(client: Client, host: str) -> None:
+    async with Person(client.server, "An") as an:
+        an.origin = f"http://{host.lower()}"
+        named = {"Host": host}
+        form = {"username": "An", "password": an.password}
+        assert (await an.post("/register", form, headers=named, allow_redirects=False)).status == 303
+        upgrade = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13"}
+        asked = {**named, **upgrade, "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==", "Origin": an.origin}
+        async with client.session.get(client.make_url("/ws"), headers=asked) as response:
+            assert response.status == 401, "it is let in as far as a stranger comes"
 
 
 @pytest.mark.parametrize(

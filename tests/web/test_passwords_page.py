@@ -227,3 +227,11 @@ async def test_a_visit_or_another_site_changes_no_password(client: Client, meet:
         for response in (await stranger.get(PATH, allow_redirects=False), await change(stranger)):
             assert response.headers["Location"].startswith("/login")
     assert await logs_in(client, "An", PASSWORD)
+
+
+async def test_a_current_password_longer_than_any_is_said_to_be_so(meet: Meet) -> None:
+    an = await meet("An")
+    for hostile in ("x" * 300_000, "a" + "\u0315" * 60_000 + "\u0316" * 60_000):
+        response = await change(an, current=hostile)
+        assert response.status == 422
+        assert "longer than any here can be" in await words(response)

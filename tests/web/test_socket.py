@@ -7,11 +7,14 @@ import base64
 import json
 import re
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from aiohttp import WSMsgType, WSServerHandshakeError
 from aiohttp.streams import EofStream
+from yarl import URL
 
+from chatapp.web import keys
 from people import Person
 from pictures import picture
 
@@ -352,3 +355,40 @@ async def test_a_closed_socket_gets_one_close_frame(meet) -> None:
         await socket._writer.close(4401)  # the answer; a second frame of the server would be read as a fault
         with pytest.raises(EofStream):
             await socket._reader.read()
+
+
+JUNK = ["abc", "-1", "1e3", "", "1_000", "１２", "9223372036854775808", " 5", "+5", "0x5", "5.0", "null", "\x00"]
+
+
+async def test_a_cursor_that_is_no_number_gets_the_list_anew_and_never_part_of_a_gap(meet, client) -> None:
+    an, binh = await meet("An"), await meet("Bình")
+    await binh.post("/rooms/general/messages", {"content": "missed"})
+    epoch = client.app[keys.messaging].resume.epoch
+    for since in JUNK:
+        async with an.socket(f"/ws?{urlencode({'room': 'general', 'since': since, 'epoch': epoch})}") as socket:
+            assert (await Ear(socket).until("hello"))["recovered"] is False, since
+    async with an.socket(f"/ws?room=general&since=0&epoch={epoch}") as socket:
+        ear = Ear(socket)
+        assert (await ear.until("hello"))["recovered"] is True
+        await ear.until(lambda frame: "missed" in frame)
+
+
+async def test_a_cursor_that_is_no_number_gets_the_list_anew_after_a_switch_too(meet, client) -> None:
+    an, binh = await meet("An"), await meet("Bình")
+    await binh.post("/rooms/tech/messages", {"content": "missed"})
+    epoch = client.app[keys.messaging].resume.epoch
+    async with an.socket(f"/ws?room=general&since=0&epoch={epoch}") as socket:
+        ear = Ear(socket)
+        await ear.until(lambda frame: '"ready"' in frame)
+        for since in [*JUNK, None, True, 5.0, [], {}, -1, 2**63]:
+            ear.heard.clear()
+            await ear.say("join", room="tech", since=since, epoch=epoch)
+            assert (await ear.until("hello"))["recovered"] is False, since
+            await ear.until(lambda frame: '"ready"' in frame)
+
+
+@pytest.mark.parametrize("name", ["50%de", "A+B", "a&room=tech", "C=D", "%41"])
+async def test_a_socket_finds_whom_an_address_names_whatever_signs_the_name_has(meet, name: str) -> None:
+    an, other = await meet("An"), await meet(name)
+    async with an.socket(URL.build(path="/ws", query={"direct": other.name, "epoch": "x"})) as socket:
+        assert (await Ear(socket).until("hello"))["conversation"].startswith("@")
