@@ -12,8 +12,8 @@ from chatapp.presence import Presence
 from chatapp.records import NotFound, Rejected, number, sentence
 from chatapp.store import Busy, Unwritable
 from chatapp.unread import Unread
-from chatapp.web import keys, legacy, places, sessions
-from chatapp.web.allowance import FLOOD_SECONDS, Allowance, price
+from chatapp.web import allowance, keys, legacy, places, sessions
+from chatapp.web.allowance import FLOOD_SECONDS, Allowance
 from chatapp.web.speaker import Frame, Speaker
 from chatapp.web.websocket import ABUSE
 
@@ -87,23 +87,25 @@ class Connection(Speaker):
         """Wait for room for a large text, and count it as kept. Return False when there is none."""
         return await self.app[keys.limits].buffers.room(self._me.id, self._listener.address, size)
 
-    def _spend(self, allowance: Allowance, amount: float) -> float:
+    def _spend(self, account: Allowance, amount: float) -> float:
         """Take from what all sockets of this person have together; close them all when it has been too much for long.
 
         The page takes that code for abuse and comes back some seconds later.
         """
-        wait = allowance.take(self._me.id, amount)
-        if wait and allowance.tired(self._me.id) > FLOOD_SECONDS:
+        wait = account.take(self._me.id, amount)
+        if wait and account.tired(self._me.id) > FLOOD_SECONDS:
             for listener in self._hub.of_user(self._me.id):
                 self._hub.close(listener, ABUSE, "too many frames")
         return wait
 
-    async def _afford(self, kind: str, text: str | bytearray) -> bool:
-        """Wait until this person may ask for one thing more. Return False if they have gone meanwhile."""
-        limits = self.app[keys.limits]
-        free = kind in _WRITING and not self.app[keys.settings].messages_per_second
-        wait = self._spend(limits.acts, price("" if free else kind, text))
+    async def _afford(self, price: float) -> bool:
+        """Wait until this person may ask for more, at a price. Return False if they have gone meanwhile."""
+        wait = self._spend(self.app[keys.limits].acts, price) if price else 0
         return not wait or await self.rest(wait)
+
+    def _price(self, kind: str) -> float:
+        is_free = kind in _WRITING and not self.app[keys.settings].messages_per_second  # it has a limit of its own
+        return 0 if is_free else allowance.price(kind)
 
     # --- what comes in ----------------------------------------------------------------------------------------------
 
@@ -113,12 +115,14 @@ class Connection(Speaker):
             return  # it was told to go
         key: object = None
         try:
+            if not await self._afford(allowance.length_price(text)):
+                return
             if isinstance(text, bytearray):
                 await self._received_picture(text)
                 return
             frame = frames.parsed(text)
-            kind = str(frame.get("type")) if frame else "?"
-            if not await self._afford(kind, text):
+            kind = str(frame.get("type")) if frame else ""
+            if not await self._afford(self._price(kind)):
                 return
             if frame is None:
                 raise Rejected("not_json", sentence("The server did not understand this frame."))
@@ -138,11 +142,10 @@ class Connection(Speaker):
 
     async def _received_picture(self, text: bytearray) -> None:
         """Post a picture that came in a text as large as only pictures are."""
-        if await self._afford("image", text):
-            frame, data = await legacy.picture(text)
-            if frame.get("type") != "image":
-                raise Rejected("unknown_type", sentence("The server does not know this type of frame."))
-            await self.picture(frame, data)
+        frame, data = await legacy.picture(text)
+        if frame.get("type") != "image":
+            raise Rejected("unknown_type", sentence("The server does not know this type of frame."))
+        await self.picture(frame, data)
 
     def _refuse(self, key: object, refusal: Rejected) -> None:
         nonsense = not refusal.retry and refusal.code not in _HONEST

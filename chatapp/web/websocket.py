@@ -134,7 +134,8 @@ class WebSocket(Outgoing):
         """Take bytes; cut some into messages, to be dealt with in their order; answer pings at once."""
         self._heard, self._pinged = clock.monotonic(), False
         if self._inbox.ended:
-            return  # nothing that comes now can be understood
+            self._pause()  # nothing that comes now means anything; to throw a flood away is work, too
+            return
         self._inbox.add(data)
         if not self._paused:
             self._cut()
@@ -169,7 +170,11 @@ class WebSocket(Outgoing):
         """See to it that what came in is dealt with, before more comes."""
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._deal(first), context=self._context)
-        if (self._inbox.more or self._owed) and not (self._paused or self.transport.is_closing()):
+        if self._inbox.more or self._owed:
+            self._pause()
+
+    def _pause(self) -> None:
+        if not (self._paused or self.transport.is_closing()):
             self._paused = clock.monotonic()
             self.transport.pause_reading()
 
@@ -227,7 +232,7 @@ class WebSocket(Outgoing):
         return True
 
     def _read_on(self) -> None:
-        if self._paused and not self.transport.is_closing():
+        if self._paused and not (self._inbox.ended or self.transport.is_closing()):
             self._inbox.excuse(clock.monotonic() - self._paused)
             self._paused = 0.0
             self.transport.resume_reading()

@@ -53,9 +53,7 @@ async def test_a_flood_of_cheap_frames_does_not_keep_others_waiting(start, gathe
     resident, waits = server.resident, {}
     for page, kind in zip(hostile.pages, KINDS, strict=True):
         waits[kind], did = await late(people, flood(server, page, kind, sockets))
-        figures(
-            **{f"{kind}_p99_ms": waits[kind], f"{kind}_taken_kb": did["bytes"] // 1024, f"{kind}_ends": did["ends"]}
-        )
+        figures(**{kind: f"p99 {waits[kind]:.0f} ms, {did['bytes'] >> 10} KB taken, ends {did['ends']}"})
     verdict = await people.verdict()
     figures(usual_p99_ms=usual, memory_grown_mb=server.resident - resident, verdict=verdict.counts)
     assert {kind: wait for kind, wait in waits.items() if wait > max(LATE, SLOW * usual)} == {}
