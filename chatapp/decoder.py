@@ -29,6 +29,8 @@ _MASK = 4  # bytes
 _PIECES = 1024
 PIECE = (CONTINUATION, b"")  # stands for a frame that completes no message
 
+# What begins half of a pair of UTF-16, which is no UTF-8. Python waits for its last byte to say so.
+_HALF_PAIR = re.compile(rb"\xed[\xa0-\xbf]")
 _utf8 = codecs.getincrementaldecoder("utf-8")
 
 
@@ -76,6 +78,8 @@ class _Pieces:
                 self._text.decode(plain, final=self.last and not self.left)
             except UnicodeDecodeError as error:
                 raise Violation(NOT_UTF8, "not UTF-8") from error
+            if _HALF_PAIR.match(self._text.getstate()[0]):
+                raise Violation(NOT_UTF8, "not UTF-8")
 
 
 class Decoder:

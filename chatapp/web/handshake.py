@@ -9,6 +9,8 @@ from typing import Any, cast
 
 from aiohttp import HttpVersion11, hdrs, web
 
+from chatapp.web import pages
+
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # section 1.3
 _KEY_BYTES = 16
 _VERSION = "13"
@@ -34,9 +36,9 @@ def _answer(request: web.Request) -> str:
     keys = request.headers.getall("Sec-WebSocket-Key", [])
     is_handshake = (
         request.method == hdrs.METH_GET
-        and request.version >= HttpVersion11
-        and _names(request, "Upgrade", "websocket")  # else it did not pass the checks of a handshake
-        and _names(request, "Connection", "upgrade")
+        and request.version == HttpVersion11
+        and pages.is_handshake(request)  # else it did not pass the checks of one
+        and "upgrade" in _listed(request, "Connection")
         and request.headers.getall("Sec-WebSocket-Version", []) == [_VERSION]
         and len(keys) == 1
         and _is_key(keys[0])
@@ -46,9 +48,8 @@ def _answer(request: web.Request) -> str:
     return base64.b64encode(hashlib.sha1(keys[0].encode() + _GUID).digest()).decode()  # noqa: S324 - as the RFC has it
 
 
-def _names(request: web.Request, header: str, token: str) -> bool:
-    listed = ",".join(request.headers.getall(header, []))
-    return token in (each.strip().lower() for each in listed.split(","))
+def _listed(request: web.Request, header: str) -> list[str]:
+    return [each.strip().lower() for each in ",".join(request.headers.getall(header, [])).split(",")]
 
 
 def _is_key(key: str) -> bool:
