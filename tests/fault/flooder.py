@@ -19,14 +19,18 @@ from contextlib import suppress
 _FIN, _TEXT, _CONTINUATION, _PING, _PONG = 0x80, 0x1, 0x0, 0x9, 0xA
 _BLOB = 128 * 1024  # bytes of frames that are always ready to be sent
 _HANDSHAKE = (
-    "GET /ws?room=general&epoch=x HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nOrigin: http://127.0.0.1:{port}\r\n"
+    "GET /ws?{query} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nOrigin: http://127.0.0.1:{port}\r\n"
     "Cookie: {cookie}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 )
 
 
 def _frame(first: int, payload: bytes = b"") -> bytes:
-    length = struct.pack("!B", 0x80 | len(payload)) if len(payload) < 126 else struct.pack("!BH", 0xFE, len(payload))
+    size = len(payload)
+    if size < 126:
+        length = struct.pack("!B", 0x80 | size)
+    else:
+        length = struct.pack("!BH", 0xFE, size) if size < 65_536 else struct.pack("!BQ", 0xFF, size)
     return bytes([first]) + length + bytes(4) + payload
 
 
@@ -49,17 +53,31 @@ KINDS = {
 }
 FIRST = {"empty fragments": _frame(_TEXT)}
 
+# As large as only the original program's client may send them, in a picture.
+_LARGE = 13 * 2**20
+_OPENING = b'{"type":"image","content":"data:image/png;base64,'
+LARGE = {
+    "picture": _OPENING + b"A" * (_LARGE - len(_OPENING) - 2) + b'"}',
+    "digits": b'{"type":"beat","x":[' + b"1," * (_LARGE // 2 - 12) + b"1]}",
+}
+
 
 class Flood:
     """One socket after the other, as long as it is wanted."""
 
     def __init__(self, port: int, cookie: str, kind: str) -> None:
         self._address = ("127.0.0.1", port)
-        self._hello = _HANDSHAKE.format(port=port, cookie=cookie).encode()
-        frames = KINDS[kind]
+        how, _, large = kind.partition(" ")
+        is_large = large in LARGE
+        query = "" if is_large else "room=general&epoch=x"
+        self._hello = _HANDSHAKE.format(port=port, cookie=cookie, query=query).encode()
+        frames = [_frame(_FIN | _TEXT, LARGE[large])] if is_large else KINDS[kind]
         size = sum(map(len, frames))
         self._blob = memoryview(b"".join(frames) * (_BLOB // size + 1))
         self._first = FIRST.get(kind, b"")
+        self._is_half = is_large and how == "half"
+        if self._is_half:
+            self._blob = self._blob[:-1000]
         self.taken = self.made = 0
         self.ends: Counter[str] = Counter()
 
@@ -89,6 +107,8 @@ class Flood:
                 sent = connection.send(state[0])
                 self.taken += sent
                 state[0] = state[0][sent:] or self._blob
+                if self._is_half and state[0] is self._blob:  # that was all, and it waits
+                    selector.modify(connection, selectors.EVENT_READ, state)
         except BlockingIOError:
             pass
         except OSError:
