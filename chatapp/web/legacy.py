@@ -10,6 +10,7 @@ from typing import Any
 from chatapp import frames
 from chatapp.decoder import Larger
 from chatapp.records import PICTURE_BYTES, Rejected, Room, sentence
+from chatapp.views import room_title
 from chatapp.web import posting
 from chatapp.web.buffers import LARGE
 
@@ -39,7 +40,7 @@ def room(named: object, rooms: list[Room]) -> str | None:
     if not isinstance(named, str):
         return None
     wanted = named[:_ROOM_NAME].strip().lower()
-    return next((each.id for each in rooms if wanted in (each.id.lower(), (each.name or "").lower())), None)
+    return next((each.id for each in rooms if wanted in (each.id.lower(), room_title(each).lower())), None)
 
 
 async def picture(text: bytearray) -> tuple[Frame, bytes]:
