@@ -40,26 +40,34 @@ class Listener:
         self.audience: Audience | None = None
         self.catching_up = False
         self.closed = False  # by us: the close frame was written
-        self._told: tuple[bytes, ...] = ()  # tuples: an empty one takes no room, and most are empty most of the time
-        self._gathered: tuple[bytes, ...] = ()
+        self._told: bytearray | None = None  # None takes no room, and most have nothing most of the time
+        self._gathered: bytearray | None = None
+
+    def tell(self, data: bytes) -> None:
+        """Let this connection alone be told something at the end of the tick."""
+        if self._told is None:
+            self._told = bytearray()
+        self._told += data  # in place: what is told costs no more when much was told before it
 
     def gather(self, data: bytes) -> None:
         """Keep live frames back while older ones are being caught up with."""
-        self._gathered = (*self._gathered, data)
+        if self._gathered is None:
+            self._gathered = bytearray()
+        self._gathered += data
 
     @property
     def gathered_size(self) -> int:
         """Return how many bytes are kept back."""
-        return sum(map(len, self._gathered))
+        return len(self._gathered or b"")
 
     def take_told(self) -> bytes:
         """Return what was told to this connection alone, and forget it."""
-        told, self._told = b"".join(self._told), ()
+        told, self._told = bytes(self._told or b""), None
         return told
 
     def take_gathered(self) -> bytes:
         """Return what was kept back, and forget it."""
-        gathered, self._gathered = b"".join(self._gathered), ()
+        gathered, self._gathered = bytes(self._gathered or b""), None
         return gathered
 
 

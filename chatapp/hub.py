@@ -133,8 +133,10 @@ class Hub:
         for listener in listeners:
             if listener.catching_up:
                 listener.gather(data)
+                if listener.gathered_size > self._buffer_limit:
+                    self.cut(listener)
             elif listener.audience is not None:
-                listener._told = (*listener._told, data)  # noqa: SLF001 - the two classes are one mechanism
+                listener.tell(data)
                 self._told.add(listener)
         self._schedule()
 

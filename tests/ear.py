@@ -18,10 +18,10 @@ class Ear:
         self.heard: list[str] = []
         self.ever: list[str] = []  # all of it, also what was asked for already
 
-    async def until(self, wanted: Callable[[str], bool]) -> str:
+    async def until(self, wanted: Callable[[str], bool], seconds: float = 10) -> str:
         """Return the first frame, heard or to come, that ``wanted`` accepts."""
         seen = 0
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(seconds):
             while True:
                 while seen < len(self.heard):
                     seen += 1

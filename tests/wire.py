@@ -48,13 +48,14 @@ def masked(first: int, payload: bytes = b"", mask: bytes = bytes(4), *, claimed:
 
 def frames(data: bytes) -> list[tuple[int, bytes]]:
     """Take unmasked WebSocket frames apart."""
-    found = []
-    while data:
-        length, start = data[1], 2
-        if length == 126:
-            length, start = struct.unpack("!H", data[2:4])[0], 4
-        elif length == 127:
-            length, start = struct.unpack("!Q", data[2:10])[0], 10
-        found.append((data[0] & 15, data[start : start + length]))
-        data = data[start + length :]
+    found, at = [], 0
+    while at < len(data):
+        first, length = data[at : at + 2]
+        at += 2
+        if length >= 126:
+            width = 2 if length == 126 else 8
+            length = int.from_bytes(data[at : at + width], "big")
+            at += width
+        found.append((first & 15, data[at : at + length]))
+        at += length
     return found

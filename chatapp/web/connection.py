@@ -2,70 +2,30 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import secrets
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
-from typing import Any
-
-from aiohttp import web
 
 from chatapp import frames, language
-from chatapp.audience import Listener
-from chatapp.backlog import Entry
-from chatapp.hub import TRY_AGAIN, Hub
-from chatapp.messaging import Messaging
+from chatapp.hub import TRY_AGAIN
 from chatapp.presence import Presence
-from chatapp.records import Draft, NotFound, Rejected, User, cursor, number, sentence
-from chatapp.revisions import Target
+from chatapp.records import NotFound, Rejected, cursor, number, sentence
 from chatapp.store import Busy, Unwritable
 from chatapp.unread import Unread
-from chatapp.web import keys, places, posting, sessions
-from chatapp.web.places import Place
-from chatapp.web.websocket import WebSocket
+from chatapp.web import allowance, keys, legacy, places, sessions
+from chatapp.web.allowance import FLOOD_SECONDS, Allowance
+from chatapp.web.speaker import Frame, Speaker
+from chatapp.web.websocket import ABUSE
 
 log = logging.getLogger("chatapp.web")
 
-_ABUSE = 1008
 _HONEST = {"changed", "removed", "too_late", "left"}  # refusals that a well-meaning page runs into when it is late
 
-Frame = dict[str, Any]
 
-
-class Connection(WebSocket):
+class Connection(Speaker):
     """One person's socket: their frames in, one after the other, and what they lead to."""
 
-    __slots__ = ("_listener", "_me", "_place", "app")
-
-    def __init__(  # noqa: PLR0913 - whose it is and where
-        self,
-        app: web.Application,
-        transport: asyncio.Transport,
-        listener: Listener,
-        me: User,
-        place: Place | None,
-        limit: int,
-    ) -> None:
-        super().__init__(transport, limit)
-        self.app = app
-        self._listener = listener
-        self._me = me
-        self._place = place
-
-    @property
-    def closed(self) -> bool:
-        """Tell whether a close frame was sent: nothing more is said, and nothing more is listened to."""
-        return self._listener.closed
-
-    @property
-    def _hub(self) -> Hub:
-        return self.app[keys.hub]
-
-    @property
-    def _messaging(self) -> Messaging:
-        return self.app[keys.messaging]
+    __slots__ = ()
 
     @property
     def _presence(self) -> Presence:
@@ -113,17 +73,61 @@ class Connection(WebSocket):
         self._presence.changed()
         self.app[keys.sockets].discard(self)
 
-    async def received(self, text: str) -> None:
+    # --- how much a person may ask for ------------------------------------------------------------------------------
+
+    def took(self, count: int) -> float:
+        """Return for how many seconds this person has to wait after so many frames."""
+        return self._spend(self.app[keys.limits].frames, count)
+
+    def keep(self, more: int) -> bool:
+        """Note that so many more bytes (or fewer) are kept of this person. Return False if that is too much."""
+        return self.app[keys.limits].buffers.keep(self._me.id, self._listener.address, more)
+
+    async def room(self, size: int) -> bool:
+        """Wait for room for a large text, and count it as kept. Return False when there is none."""
+        return await self.app[keys.limits].buffers.room(self._me.id, self._listener.address, size)
+
+    def _spend(self, account: Allowance, amount: float) -> float:
+        """Take from what all sockets of this person have together; close them all when it has been too much for long.
+
+        The page takes that code for abuse and comes back some seconds later.
+        """
+        wait = account.take(self._me.id, amount)
+        if wait and account.tired(self._me.id) > FLOOD_SECONDS:
+            for listener in self._hub.of_user(self._me.id):
+                self._hub.close(listener, ABUSE, "too many frames")
+        return wait
+
+    async def _afford(self, price: float) -> bool:
+        """Wait until this person may ask for more, at a price. Return False if they have gone meanwhile."""
+        wait = self._spend(self.app[keys.limits].acts, price) if price else 0
+        return not wait or await self.rest(wait)
+
+    def _price(self, kind: str) -> float:
+        is_free = kind in _WRITING and not self.app[keys.settings].messages_per_second  # it has a limit of its own
+        return 0 if is_free else allowance.price(kind)
+
+    # --- what comes in ----------------------------------------------------------------------------------------------
+
+    async def received(self, text: str | bytearray) -> None:
         """Do what a frame asks for, or say why not."""
         if self.closed:
             return  # it was told to go
         key: object = None
         try:
+            if not await self._afford(allowance.length_price(text)):
+                return
+            if isinstance(text, bytearray):
+                await self._received_picture(text)
+                return
             frame = frames.parsed(text)
+            kind = str(frame.get("type")) if frame else ""
+            if not await self._afford(self._price(kind)):
+                return
             if frame is None:
                 raise Rejected("not_json", sentence("The server did not understand this frame."))
             key = frame.get("key")
-            action = _ACTIONS.get(str(frame.get("type")))
+            action = _ACTIONS.get(kind)
             if action is None:
                 raise Rejected("unknown_type", sentence("The server does not know this type of frame."))
             await action(self, frame)
@@ -136,10 +140,17 @@ class Connection(WebSocket):
         except NotFound:
             self._refuse(key, Rejected("not_found", sentence("There is no such room or person.")))
 
+    async def _received_picture(self, text: bytearray) -> None:
+        """Post a picture that came in a text as large as only pictures are."""
+        frame, data = await legacy.picture(text)
+        if frame.get("type") != "image":
+            raise Rejected("unknown_type", sentence("The server does not know this type of frame."))
+        await self.picture(frame, data)
+
     def _refuse(self, key: object, refusal: Rejected) -> None:
         nonsense = not refusal.retry and refusal.code not in _HONEST
         if nonsense and self.app[keys.limits].nonsense.take(self._me.id):
-            self.shut(_ABUSE, "too many bad frames")
+            self.shut(ABUSE, "too many bad frames")
             return
         self._tell(
             frames.control(
@@ -152,72 +163,17 @@ class Connection(WebSocket):
             )
         )
 
-    def _tell(self, data: bytes) -> None:
-        self._hub.tell([self._listener], data)
-
-    async def message(self, frame: Frame) -> None:
-        """Post a text."""
-        # The original program's client sends no key: its messages are posted at most once, and not retried.
-        key = frame["key"] if "key" in frame else secrets.token_urlsafe(16)
-        await self._post(Draft.parse(frame.get("content"), key))
-
-    async def image(self, frame: Frame) -> None:
-        """Post a picture as the original program's client sends it."""
-        data = posting.decoded(frame.get("content"))
-        picture = await posting.keep_picture(self, self._me, self._here(), data, "picture")
-        await self._post(Draft.parse("", frame.get("key", secrets.token_urlsafe(16)), (picture,)))
-
-    async def revise(self, frame: Frame) -> None:
-        """Edit or remove a message of one's own, or undo its removal."""
-        message_id, rev, key = number(frame.get("id")), number(frame.get("rev")), frame.get("key")
-        if message_id is None or rev is None:
-            raise Rejected("not_found", sentence("There is no such message."))
-        revisions, target = self.app[keys.revisions], Target(self._here().conversation, message_id, rev)
-        posting.take_turn(self, self._me)
-        match frame["type"]:
-            case "edit":
-                entry, settled = await revisions.edit(self._me, target, frame.get("content"), key)
-            case "remove":
-                entry, settled = await revisions.remove(self._me, target, key)
-            case _:
-                entry, settled = await revisions.restore(self._me, target, key)
-        if settled:
-            self._settle(str(key), entry)
-
-    def _here(self) -> Place:
-        if self._place is None:
-            raise Rejected("nowhere", sentence("Join a room first."))
-        return self._place
-
-    async def _post(self, draft: Draft) -> None:
-        if self.closed:
-            return  # its session ended while its picture was prepared
-        place = self._here()
-        posting.check_reader(place)
-        posting.take_turn(self, self._me)
-        entry, again = await self._messaging.post(self._me, place.conversation, draft, place.person)
-        if again:
-            self._settle(draft.key, entry)
-
-    def _settle(self, key: str, entry: Entry) -> None:
-        """Answer a retry, or the same change under another key, with what became of the first try."""
-        facts = {"rev": entry.message.rev} if entry.message.is_change else {}
-        self._tell(frames.control("sent", key=key, id=entry.message.id, **facts))
-        if entry.saved.done():
-            self._mark_saved(key, entry.saved)
-        elif key != entry.message.key:  # the journal tells of its own key only
-            entry.saved.add_done_callback(partial(self._mark_saved, key))
-
-    def _mark_saved(self, key: str, saved: asyncio.Future[bool]) -> None:
-        if saved.result() and not self.closed:
-            self._tell(frames.control("saved", keys=[key]))
-
     async def join(self, frame: Frame) -> None:
         """Move to another conversation on the same socket, and catch up there."""
         nowhere = frame.get("room") is None and frame.get("direct") is None
         with self._or_later():
             self._place = None if nowhere else await places.find(self, self._me, frame)
             await self._catch_up(cursor(frame), frame.get("epoch"))
+
+    async def switch_room(self, frame: Frame) -> None:
+        """Move to a room, which relatives of the original program may call by its name."""
+        rooms = await self.app[keys.store].messages.rooms()
+        await self.join(frame | {"room": legacy.room(frame.get("room"), rooms) or "", "direct": None})
 
     async def _catch_up(self, since: int | None, epoch: object) -> None:
         if self.closed:
@@ -257,4 +213,7 @@ _ACTIONS: dict[str, Callable[[Connection, Frame], Awaitable[None]]] = {
     "read": Connection.read,
     "typing": Connection.typing,
     "beat": Connection.beat,
+    "private_message": Connection.private_message,
+    "switch_room": Connection.switch_room,
 }
+_WRITING = {"message", "private_message", "image", "edit", "remove", "restore"}  # these have a limit of their own

@@ -25,6 +25,7 @@ log = logging.getLogger("chatapp.web")
 
 _UNSAFE = {"POST", "PUT", "PATCH", "DELETE", "CONNECT"}  # all that RFC 9110, 9.2.1 does not call safe
 _PROBES = {"/healthz", "/readyz"}
+_TELLING = ("Allow", "Retry-After", "Sec-WebSocket-Version")  # headers of a refusal that say what to do instead
 _IMPERSONAL = ("/static/", "/healthz", "/readyz", "/favicon.ico")  # the same for everybody: no session is read
 _CLIENT_LEFT = 499  # nginx's number for a request whose client did not wait for the answer
 _BUSY_SECONDS = 5
@@ -106,7 +107,7 @@ def _answer(request: web.Request, error: Exception) -> web.Response:
     """Return what to say about an error, no more than the asker may know; raise it where nothing can be said."""
     match error:
         case web.HTTPException() if error.status >= HTTPStatus.BAD_REQUEST:
-            kept = {name: error.headers[name] for name in ("Allow", "Retry-After") if name in error.headers}
+            kept = {name: error.headers[name] for name in _TELLING if name in error.headers}
             return pages.refuse(request, error.status, headers=kept)
         case NotFound() | HttpProcessingError() | web.RequestPayloadError():  # the last two: a body that falls apart
             return pages.refuse(request, 404 if isinstance(error, NotFound) else 400)

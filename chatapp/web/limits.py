@@ -10,6 +10,15 @@ from typing import TypeVar
 
 from chatapp import clock
 from chatapp.settings import Settings
+from chatapp.web.allowance import (
+    ACT_BURST,
+    ACTS_PER_SECOND,
+    FLOOD_SECONDS,
+    FRAME_BURST,
+    FRAMES_PER_SECOND,
+    Allowance,
+)
+from chatapp.web.buffers import Buffers
 
 T = TypeVar("T")
 Now = Callable[[], float]
@@ -122,11 +131,18 @@ class Limits:
         self._addresses = Tries(settings.address_tries, ADDRESS_SECONDS, now)
         self.registrations = Tries(settings.registrations, ADDRESS_SECONDS, now)
         self.messages = Bucket(settings.messages_per_second, settings.message_burst, now)
+        self.frames = Allowance(FRAMES_PER_SECOND, FRAME_BURST, now)  # by person, over all of their sockets
+        self.acts = Allowance(ACTS_PER_SECOND, ACT_BURST, now)
+        self.buffers = Buffers()
         self.nonsense = Tries(NONSENSE, 60, now)  # by person
         self.uploads = Bucket(settings.uploads_per_minute / 60, settings.uploads_per_minute, now)
         self.bodies = Abreast(BODIES_EACH, BODIES)
         day = settings.upload_megabytes * 2**20
         self.upload_bytes = Bucket(day / DAY_SECONDS, day, now)
+
+    def floods(self, person: int) -> bool:
+        """Tell whether a person has sent too much for long, up to a moment ago."""
+        return max(self.frames.tired(person), self.acts.tired(person)) > FLOOD_SECONDS
 
     def log_in(self, name_key: str, address: str) -> float:
         """Count a try to log in before its password is looked at, and return 0 or the seconds to wait.

@@ -8,14 +8,13 @@ from aiohttp import web
 
 from chatapp import hub
 from chatapp.audience import Listener
-from chatapp.records import PICTURE_BYTES, User, cursor
-from chatapp.web import keys, pages, places, sessions
+from chatapp.records import User, cursor
+from chatapp.web import keys, legacy, pages, places, sessions
 from chatapp.web.connection import Connection
+from chatapp.web.handshake import Upgrade
 from chatapp.web.limits import neighbourhood
 from chatapp.web.places import Place
-from chatapp.web.websocket import Upgrade
-
-_LEGACY_BYTES = PICTURE_BYTES * 4 // 3 + 1024  # a picture as base64 in a frame of the original program
+from chatapp.web.websocket import ABUSE
 
 
 async def socket(request: web.Request) -> web.StreamResponse:
@@ -29,7 +28,7 @@ async def socket(request: web.Request) -> web.StreamResponse:
     # Our page says where it is; a connection that does not may be the original program's client,
     # which sends pictures as frames.
     ours = "epoch" in query or "join" in query
-    limit = settings.frame_bytes if ours else max(settings.frame_bytes, _LEGACY_BYTES)
+    larger = None if ours else legacy.PICTURES
     response, transport = Upgrade(request), request.transport
     try:
         await response.prepare(request)
@@ -37,7 +36,7 @@ async def socket(request: web.Request) -> web.StreamResponse:
         return response  # the browser went before it was answered
     assert transport is not None, "a request that was just read has a transport"
     listener = Listener(transport, session.user.id, session.id, neighbourhood(request.remote))
-    connection = Connection(request.app, transport, listener, session.user, place, limit)
+    connection = Connection(request.app, transport, listener, session.user, place, settings.frame_bytes, larger)
     # Somebody else may have logged in since the page was rendered: what waits in it is not theirs to send.
     foreign = query.get("author", str(session.user.id)) != str(session.user.id)
     refusal = (lambda: sessions.CLOSED) if foreign else partial(_turned_away, request.app, listener)
@@ -60,6 +59,8 @@ def _turned_away(app: web.Application, listener: Listener) -> int | None:
     settings, everybody = app[keys.settings], app[keys.hub]
     if app[keys.messaging].closing:
         return hub.RESTART
+    if app[keys.limits].floods(listener.user_id):
+        return ABUSE
     mine = everybody.of_user(listener.user_id)
     if len(mine) >= settings.sockets_per_person > 0:
         return hub.TOO_MANY

@@ -2,90 +2,72 @@
 
 The framework answers the handshake. Then its connection is let go of: what it keeps for each one, most of it about a
 request that is long answered, would be four fifths of the memory of a person who only listens.
+
+Whoever sends more than can be dealt with, or than they may, is not read for a while. So neither one read that brings
+thousands of frames nor a flood of them keeps anybody else waiting: after a few the others have their turn.
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import contextvars
-import hashlib
 import logging
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Coroutine
-from typing import Any, cast
 
 from aiohttp import web
 
 from chatapp import clock, frames
-from chatapp.frames import BINARY, CLOSE, PING, PONG, Decoder, Violation
-from chatapp.hub import PARTING
+from chatapp.decoder import Larger
+from chatapp.frames import Violation
+from chatapp.hub import PARTING, TRY_AGAIN
+from chatapp.web.handshake import taken_over
+from chatapp.web.inbox import Inbox, Message
+from chatapp.web.outgoing import Outgoing
 
 log = logging.getLogger("chatapp.web")
 
-_INBOX = 32  # messages that wait their turn before no more is read
-_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
-_KEY_BYTES = 16
-_AHEAD = 64 * 1024  # bytes that wait for a peer before we do; TLS would let 512 KiB, past what the hub cuts a peer for
+ABUSE = 1008  # close code
 _PATIENCE = 1.4  # beats of silence: with what a look around takes, a peer is gone within one and a half
+# A message may take so long to come, and longer at this rate: a photo over a bad mobile line. Half of one is memory.
+_COMING_SECONDS, _COMING_RATE = 30.0, 16 * 1024  # seconds, bytes a second
+_LITTLE = 4096  # bytes that every socket may keep without being counted
+_NAP = 1.0  # seconds between two looks whether somebody who has to wait is still there
 
 
-class Upgrade(web.StreamResponse):
-    """The answer to a handshake, and all that the framework sends on the connection."""
+class WebSocket(Outgoing):
+    """Read texts from a connection and hand them on in their order."""
 
-    def __init__(self, request: web.Request) -> None:
-        """Accept a handshake. Raise HTTPBadRequest if it is none."""
-        accept = {"Upgrade": "websocket", "Connection": "upgrade", "Sec-WebSocket-Accept": _answer(request)}
-        super().__init__(status=101, headers=accept)
+    __slots__ = (
+        "_context",
+        "_heard",
+        "_inbox",
+        "_kept",
+        "_owed",
+        "_paused",
+        "_pinged",
+        "_reserved",
+        "_task",
+    )
 
-    async def write_eof(self, data: bytes = b"") -> None:
-        """Write nothing: the connection belongs to somebody else."""
-
-
-def _answer(request: web.Request) -> str:
-    key = request.headers.get("Sec-WebSocket-Key", "")
-    named = request.headers.get("Upgrade", "").lower() == "websocket"  # else it did not pass the checks of a handshake
-    upgrades = named and "upgrade" in request.headers.get("Connection", "").lower()
-    try:
-        if upgrades and request.headers.get("Sec-WebSocket-Version") == "13" and len(_decoded(key)) == _KEY_BYTES:
-            return base64.b64encode(hashlib.sha1(key.encode() + _GUID).digest()).decode()  # noqa: S324 - as the RFC has it
-    except (binascii.Error, ValueError):
-        pass
-    raise web.HTTPBadRequest
-
-
-def _decoded(key: str) -> bytes:
-    return base64.b64decode(key, validate=True)
-
-
-class WebSocket(asyncio.Protocol, ABC):
-    """Read texts from a connection and hand them on in their order. Writing goes straight to ``transport``."""
-
-    __slots__ = ("_context", "_decoder", "_heard", "_inbox", "_paused", "_pinged", "_resumed", "_task", "transport")
-
-    def __init__(self, transport: asyncio.Transport, limit: int) -> None:
-        """Read from a transport; no text may be longer than ``limit`` bytes."""
-        self.transport = transport
+    def __init__(self, transport: asyncio.Transport, limit: int, larger: Larger | None = None) -> None:
+        """Read from a transport; no text may be longer than ``limit`` bytes, but some that may be ``larger``."""
+        super().__init__(transport)
         self._heard = clock.monotonic()
         self._pinged = False  # since then
-        self._decoder: Decoder | None = Decoder(limit)
-        self._inbox: list[tuple[int, bytes] | Violation] = []
-        self._paused = False  # nothing is read: there is enough to deal with
-        self._resumed: asyncio.Future[None] | None = None  # the peer does not read fast enough; done when it does
+        self._inbox = Inbox(limit, larger)
+        self._kept = 0  # bytes that were counted as kept
+        self._reserved = 0  # of those, for a large text
+        self._owed = 0.0  # seconds that the peer has to wait for what it took
+        self._paused = 0.0  # since when nothing is read: there is enough to deal with; 0 while all is read
         self._task: asyncio.Task[None] | None = None
         self._context = contextvars.copy_context()  # the language and the number of the request that opened it
 
     # --- what it means is for a subclass to say ---------------------------------------------------------------------
 
-    @property
     @abstractmethod
-    def closed(self) -> bool:
-        """Tell whether a close frame was sent."""
-
-    @abstractmethod
-    async def received(self, text: str) -> None:
-        """Act on a text."""
+    async def received(self, text: str | bytearray) -> None:
+        """Act on a text; a bytearray is one that is larger than others may be."""
 
     @abstractmethod
     def shut(self, code: int, reason: str) -> None:
@@ -95,31 +77,42 @@ class WebSocket(asyncio.Protocol, ABC):
     def left(self) -> None:
         """Forget the connection: it ends, and all that came over it was dealt with. May be called twice."""
 
+    def took(self, count: int) -> float:
+        """Return for how many seconds the peer has to wait after so many frames."""
+        return 0.0
+
+    def keep(self, more: int) -> bool:
+        """Note that so many more bytes of the peer (or fewer) are kept. Return False if that is too much."""
+        return True
+
+    async def room(self, size: int) -> bool:
+        """Wait for room for a large text, and count it as kept. Return False when there is none."""
+        return True
+
     # --- beginning and end ------------------------------------------------------------------------------------------
 
     def begin(self, request: web.Request, first: Coroutine[None, None, None]) -> None:
         """Take the connection from the framework, with what has arrived on it already; do something before all else."""
-        self.transport.set_write_buffer_limits(_AHEAD)
         self._attend(first)
-        connection, early = request.protocol, _Early()
-        connection.set_parser(cast(Any, early))  # it wants no more than this of a parser
-        self.transport.set_protocol(self)
-        connection.transport = None  # or it would close it
-        connection.connection_lost(None)
-        if early.data:  # not before: the framework reads on once it is rid of it, whatever we say
-            self.data_received(early.data)
+        early = taken_over(request, self)
+        if early:  # not before: the framework reads on once it is rid of it, whatever we say
+            self.data_received(early)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let what has arrived be dealt with, then go."""
         self.resume_writing()
         if self._task is None:
-            self.left()
+            self._leave()
+
+    def _leave(self) -> None:
+        self._forget()
+        self.left()
 
     def look(self, now: float, beat: float) -> None:
         """Ping a peer that was silent for ``beat`` seconds; cut one that did not answer half as long again.
 
         Nobody is cut for a silence that is ours: after the server was held, or while it does not read because of its
-        own work; it may also wait for the peer to read.
+        own work; it may also wait for the peer to read. Who keeps us waiting for the rest of a message is told to go.
         """
         silent = now - self._heard
         if silent > beat and not (self._pinged or self.transport.is_closing()):
@@ -127,73 +120,76 @@ class WebSocket(asyncio.Protocol, ABC):
             self.transport.write(frames.ping)
         elif silent > beat * _PATIENCE and (self._resumed is not None or not self._paused):
             self.transport.abort()
+        elif not (self._paused or self.closed) and self._is_late(now):
+            self._forget()
+            self.shut(ABUSE, "a message took too long to come")
 
-    # --- what goes out ----------------------------------------------------------------------------------------------
-
-    async def send(self, frame: bytes) -> None:
-        """Send a frame and wait until the peer takes it. Raise ConnectionResetError when it is gone.
-
-        Nothing follows a close frame (RFC 6455, 5.5.1).
-        """
-        if not (self.closed or self.transport.is_closing()):
-            self.transport.write(frame)
-            if self._resumed is not None:
-                await self._resumed
-        if self.transport.is_closing():
-            raise ConnectionResetError("the connection is gone")
-
-    def pause_writing(self) -> None:
-        """Note that the peer does not read fast enough."""
-        self._resumed = asyncio.get_running_loop().create_future()
-
-    def resume_writing(self) -> None:
-        """Let those go on who wait for the peer to read."""
-        resumed, self._resumed = self._resumed, None
-        if resumed is not None and not resumed.done():
-            resumed.set_result(None)
+    def _is_late(self, now: float) -> bool:
+        since, size = self._inbox.since, self._inbox.size
+        return since is not None and now - since > _COMING_SECONDS + size / _COMING_RATE
 
     # --- what comes in ----------------------------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
-        """Cut bytes into messages, to be dealt with in their order; answer pings at once."""
+        """Take bytes; cut some into messages, to be dealt with in their order; answer pings at once."""
         self._heard, self._pinged = clock.monotonic(), False
-        if self._decoder is None:
-            return  # nothing that comes now can be understood
-        try:
-            for opcode, payload in self._decoder.feed(data):
-                if opcode == PING:
-                    self._answer(payload)
-                elif opcode != PONG:
-                    self._inbox.append((opcode, payload))
-        except Violation as violation:
-            self._decoder = None
-            self._inbox.append(violation)
-        if self._inbox:
-            self._attend()
+        if self._inbox.ended:
+            self._pause()  # nothing that comes now means anything; to throw a flood away is work, too
+            return
+        self._inbox.add(data)
+        if not self._paused:
+            self._cut()
+            if self._inbox or self._inbox.more or self._owed:
+                self._attend()
 
-    def _answer(self, payload: bytes) -> None:
-        if self._resumed is None and not (self.closed or self.transport.is_closing()):
-            self.transport.write(frames.pong(payload))  # who does not read gets none
+    def _cut(self) -> None:
+        inbox = self._inbox
+        count, pongs = inbox.cut()
+        if pongs and self._resumed is None and not (self.closed or self.transport.is_closing()):
+            self.transport.write(pongs)  # who does not read gets none
+        if count:
+            self._owed = self.took(count)
+        self._count()
+
+    def _count(self) -> None:
+        """Count what is kept of the peer's."""
+        kept = self._inbox.size + self._inbox.kept
+        kept = max(self._reserved, kept if kept > _LITTLE else 0)
+        more, self._kept = kept - self._kept, kept
+        if more and not self.keep(more):
+            self._forget()
+            self.shut(TRY_AGAIN, "too much at once")
+
+    def _forget(self) -> None:
+        """Keep nothing of the peer's any more."""
+        self._inbox.clear()
+        self._reserved = 0
+        self._count()
 
     def _attend(self, first: Coroutine[None, None, None] | None = None) -> None:
-        """See to it that what came in is dealt with."""
+        """See to it that what came in is dealt with, before more comes."""
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._deal(first), context=self._context)
-        elif len(self._inbox) > _INBOX and not self._paused:
-            self._paused = True
+        if self._inbox.more or self._owed:
+            self._pause()
+
+    def _pause(self) -> None:
+        if not (self._paused or self.transport.is_closing()):
+            self._paused = clock.monotonic()
             self.transport.pause_reading()
 
     async def _deal(self, first: Coroutine[None, None, None] | None) -> None:
+        inbox = self._inbox
         try:
             if first is not None:
                 await first
-            while self._inbox:
-                inbox, self._inbox = self._inbox, []
-                for each in inbox:
-                    await self._take(each)
-                if self._paused and not self.transport.is_closing():
-                    self._paused = False
-                    self.transport.resume_reading()
+            while inbox or inbox.more or self._owed:
+                while inbox:
+                    await self._take(inbox.pop())
+                    if inbox:
+                        await asyncio.sleep(0)
+                await self._go_on()
+            self._read_on()
         except ConnectionError:
             self.transport.abort()  # it went while something was written; it will resume
         except Exception:
@@ -202,21 +198,58 @@ class WebSocket(asyncio.Protocol, ABC):
         finally:
             self._task = None
             if self.transport.is_closing():
-                self.left()
+                self._leave()
 
-    async def _take(self, each: tuple[int, bytes] | Violation) -> None:
+    async def _go_on(self) -> None:
+        """Cut more out of what has come, when it is the peer's turn again."""
+        inbox = self._inbox
+        owed, self._owed = self._owed, 0.0
+        if not (owed or inbox.more):
+            return
+        if not await self.rest(owed):
+            self._forget()
+        elif inbox.asks:
+            await self._admit(inbox.larger)
+        self._cut()
+
+    async def _admit(self, size: int) -> None:
+        """Let a large text come as soon as there is room for it."""
+        if await self.room(size - self._kept):
+            self._reserved = self._kept = size
+            self._inbox.admits = True
+        else:
+            self.shut(TRY_AGAIN, "too many large texts at once")
+            self._forget()
+
+    async def rest(self, seconds: float) -> bool:
+        """Let the peer wait, and everybody else have their turn. Return False if the peer is gone meanwhile."""
+        until = clock.monotonic() + seconds
+        await asyncio.sleep(0)
+        while (left := until - clock.monotonic()) > 0:
+            if self.closed or self.transport.is_closing():
+                return False
+            await asyncio.sleep(min(left, _NAP))
+        return True
+
+    def _read_on(self) -> None:
+        if self._paused and not (self._inbox.ended or self.transport.is_closing()):
+            self._inbox.excuse(clock.monotonic() - self._paused)
+            self._paused = 0.0
+            self.transport.resume_reading()
+
+    async def _take(self, message: Message) -> None:
         try:
-            if isinstance(each, Violation):
-                raise each
-            opcode, payload = each
-            if opcode == CLOSE:
-                self._part(frames.close_code(payload))
-            elif opcode == BINARY:
-                raise Violation(frames.UNSUPPORTED, "text only")
+            if isinstance(message, Violation):
+                raise message
+            if isinstance(message, bytes):
+                self._part(frames.close_code(message))
             else:
-                await self.received(frames.decoded(payload))
+                await self.received(message)
         except Violation as violation:
             self.shut(violation.code, str(violation))
+        if isinstance(message, bytearray):
+            self._reserved = 0
+        self._count()
 
     def _part(self, code: int | None) -> None:
         """Answer a close, or take the answer to ours, and end the connection."""
@@ -224,16 +257,3 @@ class WebSocket(asyncio.Protocol, ABC):
             self.transport.write(frames.closing(code))
         self.transport.close()
         asyncio.get_running_loop().call_later(PARTING, self.transport.abort)  # should it never read what is left
-
-
-class _Early:
-    """Stands in for a parser of the framework while a connection changes hands: it is given what came early."""
-
-    data = b""
-
-    def feed_data(self, data: bytes) -> tuple[bool, bytes]:
-        self.data = data
-        return False, b""
-
-    def feed_eof(self) -> None:
-        """Do nothing: the connection goes on without the framework."""

@@ -12,7 +12,7 @@ from fault.page import Page
 from fault.server import Server
 
 _HANDSHAKE = (
-    "GET /ws?room={room}&epoch=x HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nOrigin: {url}\r\nCookie: {cookie}\r\n"
+    "GET /ws?{query} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nOrigin: {url}\r\nCookie: {cookie}\r\n"
     "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\r\n"
 )
 TEXT, BINARY, CLOSE, PING = 0x1, 0x2, 0x8, 0x9
@@ -29,6 +29,10 @@ class Wire:
     def send(self, data: bytes) -> None:
         """Put bytes on the wire as they are."""
         self._connection.sendall(data)
+
+    def settimeout(self, seconds: float) -> None:
+        """Wait no longer for the server, in one go."""
+        self._connection.settimeout(seconds)
 
     def frames(self) -> Iterator[tuple[int, bytes]]:
         """Yield the opcode and the payload of each frame until the connection ends."""
@@ -62,15 +66,18 @@ class Wire:
 
 
 @contextmanager
-def upgraded(server: Server, page: Page, *, room: str = "general", window: int = 0) -> Iterator[Wire]:
+def upgraded(
+    server: Server, page: Page, *, room: str = "general", query: str | None = None, window: int = 0
+) -> Iterator[Wire]:
     """Open a connection of a page's person; ``window`` limits what the kernel takes for somebody who does not read."""
+    query = f"room={room}&epoch=x" if query is None else query
     with socket.socket() as connection:
         if window:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
         connection.settimeout(20)
         connection.connect(("127.0.0.1", server.port))
         key = base64.b64encode(os.urandom(16)).decode()
-        head = _HANDSHAKE.format(room=room, port=server.port, url=server.url, cookie=page.cookie, key=key)
+        head = _HANDSHAKE.format(query=query, port=server.port, url=server.url, cookie=page.cookie, key=key)
         connection.sendall(head.encode())
         answer = b""
         while not answer.endswith(b"\r\n\r\n"):

@@ -7,6 +7,7 @@ import struct
 
 import pytest
 
+from chatapp import clock
 from chatapp.audience import Listener
 from chatapp.frames import frame
 from chatapp.hub import Hub
@@ -246,6 +247,31 @@ async def test_after_a_short_tick_or_a_rest_nothing_waits(time: list[float]) -> 
     room.publish("general", frame("five"))
     await tick()
     assert wire.texts == ["four", "five"]
+
+
+@pytest.mark.parametrize("catching_up", [False, True])
+async def test_what_is_told_in_one_tick_costs_no_more_when_much_was_told_before(catching_up: bool) -> None:
+    room = Hub(buffer_limit=2**30)
+    listener, wire = listen(room)
+    if catching_up:
+        room.join(listener, "general")
+    began = clock.monotonic()
+    for number in range(100_000):  # copied each time, these took half a minute
+        room.tell([listener], frame(str(number)))
+    assert clock.monotonic() - began < 5
+    if catching_up:
+        room.go_live(listener, b"", b"")
+    await tick()
+    assert wire.texts == [str(number) for number in range(100_000)]
+
+
+async def test_a_listener_that_catches_up_is_not_told_without_end() -> None:
+    room = Hub(buffer_limit=1000)
+    listener, wire = listen(room)
+    room.join(listener, "general")
+    for _ in range(20):
+        room.tell([listener], frame("x" * 60))
+    assert wire.aborted
 
 
 async def test_who_comes_while_frames_wait_for_the_end_of_a_tick_gets_none_of_them_and_holds_up_nobody() -> None:

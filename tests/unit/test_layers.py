@@ -16,7 +16,8 @@ PACKAGE = Path(__file__).resolve().parents[2] / "chatapp"
 # From the ground up. A module imports from floors below; on its own floor only as long as no circle comes of it.
 FLOORS = {
     "ground": """
-        __init__ adoption certificates clock descriptors devices files frames images inline language links lock logs
+        __init__ adoption certificates clock decoder descriptors devices files frames images inline language
+        links lock logs
         lookalikes markup names normal options passwords pictures records reencoding resources schema settings store
         store.* upkeep
     """,
@@ -25,9 +26,10 @@ FLOORS = {
         views
     """,
     "web": """
-        web web.connection web.conversations web.forms web.guard web.joining web.keys web.limits web.origins
-        web.packing web.pages web.parts web.patience web.places web.posting web.proof web.serving web.sessions
-        web.sockets web.websocket
+        web web.allowance web.buffers web.connection web.conversations web.forms web.guard web.handshake
+        web.inbox web.joining web.keys web.legacy web.limits web.origins web.outgoing web.packing web.pages
+        web.parts web.patience web.places web.posting web.proof web.serving web.sessions web.sockets web.speaker
+        web.websocket
     """,
     "handlers": """
         web.accounts web.departure web.devices web.health web.images web.password web.preferences web.revising

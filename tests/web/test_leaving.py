@@ -249,6 +249,8 @@ async def test_somebody_who_left_can_be_read_by_who_talked_with_them_but_not_wri
     async with binh.socket("/ws?direct=%201&epoch=x") as socket:
         await socket.send_json({"type": "message", "content": "hello?", "key": "k" * 20})
         assert "has left" in await hears(socket, '"refused"')
+        await socket.send_json({"type": "private_message", "to": " 1", "message": "hello?"})
+        assert "has left" in await hears(socket, '"refused"')
 
 
 async def test_what_was_kept_for_somebody_alone_is_forgotten(client: Client, meet: Meet) -> None:

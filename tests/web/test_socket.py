@@ -158,6 +158,70 @@ async def test_the_original_clients_frames_work(meet) -> None:
         assert "JPEG" in refused["reason"]
 
 
+async def test_frames_of_relatives_of_the_original_program_work(meet) -> None:
+    an, binh, chi = await meet("An"), await meet("Bình"), await meet("Chi")
+    async with (
+        an.socket("/ws") as one,
+        binh.socket("/ws?direct=An&since=0&epoch=x") as other,
+        chi.socket(OURS) as third,
+    ):
+        a, b, c = Ear(one), Ear(other), Ear(third)
+        for ear in (a, b, c):
+            await ear.until("ready")
+        await one.send_str('{"type":"message","message":"to all"}')
+        await c.until("to all")
+        await a.until(lambda frame: '"saved","keys"' in frame)
+        a.heard.clear()
+        await one.send_str('{"type":"private_message","to":"bình","message":"to you alone"}')
+        fragment = await b.until("to you alone")
+        sent = await a.until("sent")
+        assert f'data-mid="{sent["id"]}"' in fragment
+        await a.until(lambda frame: '"saved","keys"' in frame and sent["key"] in frame)
+        await one.send_str('{"type":"switch_room","room":"Tech"}')
+        await a.until(lambda frame: '"ready"' in frame and '"tech"' in frame)
+        await one.send_str('{"type":"message","message":"in tech"}')
+        await a.until("in tech")
+        for ear in (b, c):
+            await ear.say("beat")
+            await ear.until("beat")
+        assert b.count("to all") == c.count("to you alone") == c.count("in tech") == 0
+    assert "to you alone" in await (await binh.get("/direct/An")).text()
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ('{"type": "private_message", "to": "Nobody", "message": "x"}', "not_found"),
+        ('{"type": "private_message", "to": 5, "message": "x"}', "not_found"),
+        ('{"type": "private_message", "message": "x"}', "not_found"),
+        ('{"type": "private_message", "to": "An", "message": ""}', "empty"),
+        ('{"type": "private_message", "to": "An"}', "content_type"),
+        ('{"type": "private_message", "to": "An", "message": 7}', "content_type"),
+        ('{"type": "private_message", "to": "An", "message": "x", "key": "short"}', "key"),
+        ('{"type": "message", "message": ""}', "empty"),
+        ('{"type": "message", "message": ["x"]}', "content_type"),
+        ('{"type": "message", "content": "", "message": "x"}', "empty"),
+        (json.dumps({"type": "message", "message": "x" * 4001}), "too_long"),
+        ('{"type": "switch_room", "room": "nowhere"}', "not_found"),
+        ('{"type": "switch_room", "room": ""}', "not_found"),
+        ('{"type": "switch_room", "room": 5}', "not_found"),
+        ('{"type": "switch_room"}', "not_found"),
+        ('{"type": "switch_room", "direct": "An"}', "not_found"),
+    ],
+)
+async def test_a_relatives_frame_that_cannot_be_is_refused_with_a_sentence(meet, text: str, code: str) -> None:
+    an = await meet("An")
+    async with an.socket("/ws") as socket:
+        ear = Ear(socket)
+        await ear.until("ready")
+        await socket.send_str(text)
+        refused = await ear.until("refused")
+        assert refused["code"] == code
+        assert refused["reason"]
+        await ear.say("message", message="still in general")
+        await ear.until("still in general")
+
+
 @pytest.mark.parametrize(
     ("text", "code"),
     [

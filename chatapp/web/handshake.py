@@ -1,0 +1,84 @@
+"""The handshake of a WebSocket, RFC 6455, and how a connection changes hands after it."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from typing import Any, cast
+
+from aiohttp import HttpVersion11, hdrs, web
+
+from chatapp.web import pages
+
+_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # section 1.3
+_KEY_BYTES = 16
+_VERSION = "13"
+
+
+class Upgrade(web.StreamResponse):
+    """The answer to a handshake, and all that the framework sends on the connection.
+
+    It names no extension and no subprotocol: what a client offers of them is declined by silence (section 4.2.2).
+    """
+
+    def __init__(self, request: web.Request) -> None:
+        """Accept a handshake. Raise HTTPBadRequest if it is none."""
+        accept = {"Upgrade": "websocket", "Connection": "upgrade", "Sec-WebSocket-Accept": _answer(request)}
+        super().__init__(status=101, headers=accept)
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """Write nothing: the connection belongs to somebody else."""
+
+
+def _answer(request: web.Request) -> str:
+    """Return the proof that the handshake was understood (section 4.2.1). Raise HTTPBadRequest."""
+    keys = request.headers.getall("Sec-WebSocket-Key", [])
+    is_handshake = (
+        request.method == hdrs.METH_GET
+        and request.version == HttpVersion11
+        and pages.is_handshake(request)  # else it did not pass the checks of one
+        and "upgrade" in _listed(request, "Connection")
+        and request.headers.getall("Sec-WebSocket-Version", []) == [_VERSION]
+        and len(keys) == 1
+        and _is_key(keys[0])
+    )
+    if not is_handshake:
+        raise web.HTTPBadRequest(headers={"Sec-WebSocket-Version": _VERSION})
+    return base64.b64encode(hashlib.sha1(keys[0].encode() + _GUID).digest()).decode()  # noqa: S324 - as the RFC has it
+
+
+def _listed(request: web.Request, header: str) -> list[str]:
+    return [each.strip().lower() for each in ",".join(request.headers.getall(header, [])).split(",")]
+
+
+def _is_key(key: str) -> bool:
+    try:
+        return len(base64.b64decode(key, validate=True)) == _KEY_BYTES
+    except (binascii.Error, ValueError):
+        return False
+
+
+def taken_over(request: web.Request, protocol: Any) -> bytes:
+    """Take a connection from the framework for a protocol of ours. Return what has arrived on it already."""
+    connection, early = request.protocol, _Early()
+    transport = connection.transport
+    assert transport is not None, "a request that was just answered has a transport"
+    connection.set_parser(cast(Any, early))  # it wants no more than this of a parser
+    transport.set_protocol(protocol)
+    connection.transport = None  # or it would close it
+    connection.connection_lost(None)
+    return early.data
+
+
+class _Early:
+    """Stands in for a parser of the framework while a connection changes hands: it is given what came early."""
+
+    data = b""
+
+    def feed_data(self, data: bytes) -> tuple[bool, bytes]:
+        self.data = data
+        return False, b""
+
+    def feed_eof(self) -> None:
+        """Do nothing: the connection goes on without the framework."""

@@ -1,0 +1,84 @@
+"""What clients of the original program and its relatives send: other names for a few things, pictures in texts."""
+
+from __future__ import annotations
+
+import asyncio
+import binascii
+import re
+from typing import Any
+
+from chatapp import frames
+from chatapp.decoder import Larger
+from chatapp.records import PICTURE_BYTES, Rejected, Room, sentence
+from chatapp.views import room_title
+from chatapp.web import posting
+from chatapp.web.buffers import LARGE
+
+Frame = dict[str, Any]
+
+_HEAD = 1024  # bytes within which a picture's text says that it is one
+_ENDS = 2048  # bytes that may stand before a picture and after it, together
+# One flat object with a few short values before the long one, which is a data: URL. Some languages write "\/".
+_OPENING = re.compile(
+    rb'\s*\{\s*(?:"[a-z_]{1,32}"\s*:\s*(?:"[^"\\]{0,200}"|[-+.\deE]{1,30}|true|false|null)\s*,\s*){0,6}'
+    rb'"(?:content|message)"\s*:\s*"data:image\\?/[a-zA-Z0-9.+-]{1,20};base64,'
+)
+_CHUNK = 64 * 1024  # bytes decoded in one go: while they are, no other thread of Python has its turn
+_QUAD = 4  # letters of base64 that stand for whole bytes
+_ROOM_NAME = 100  # characters of a room's name that are looked at
+
+PICTURES = Larger(LARGE, _OPENING, _HEAD)
+
+
+def words(frame: Frame) -> object:
+    """Return what a message says: relatives of the original program put it into ``message``."""
+    return frame["content"] if "content" in frame else frame.get("message")
+
+
+def room(named: object, rooms: list[Room]) -> str | None:
+    """Return the id of the room that an old client means by its id or its name."""
+    if not isinstance(named, str):
+        return None
+    wanted = named[:_ROOM_NAME].strip().lower()
+    return next((each.id for each in rooms if wanted in (each.id.lower(), room_title(each).lower())), None)
+
+
+async def picture(text: bytearray) -> tuple[Frame, bytes]:
+    """Take a text apart that holds a picture, and empty it. Return the frame without it, and it. Raise Rejected."""
+    return await asyncio.to_thread(_picture, text)
+
+
+def _picture(text: bytearray) -> tuple[Frame, bytes]:
+    try:
+        opening = _OPENING.match(text)
+        start = opening.end() if opening else 0
+        end = text.find(b'"', start)
+        frame = None
+        if start and end > 0 and start + len(text) - end <= _ENDS:
+            frame = frames.parsed((text[:start] + text[end:]).decode(errors="replace"))
+        if frame is None:
+            raise Rejected("not_json", sentence("The server did not understand this frame."))
+        return frame, _decoded(text, start, end)
+    finally:
+        text.clear()
+
+
+def _decoded(text: bytearray, start: int, end: int) -> bytes:
+    """Return the bytes of the base64 between two places, without ever keeping other threads from working for long."""
+    data, rest = bytearray(), b""
+    try:
+        for at in range(start, end, _CHUNK):
+            letters = (rest + text[at : min(at + _CHUNK, end)]).replace(b"\\/", b"/")
+            size = len(letters) - letters.endswith(b"\\")  # what that stands before comes with the next ones
+            whole = size - size % _QUAD
+            data += binascii.a2b_base64(letters[:whole], strict_mode=True)
+            rest = letters[whole:]
+            if letters[:whole].endswith(b"=") and (rest or at + _CHUNK < end):
+                raise binascii.Error  # it goes on after its end
+        if rest:
+            raise binascii.Error  # it stops in the middle
+    except binascii.Error as error:
+        raise Rejected("damaged", sentence("This picture is damaged.")) from error
+    if len(data) > PICTURE_BYTES:
+        raise posting.too_big("picture")
+    return bytes(data)
