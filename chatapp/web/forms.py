@@ -68,7 +68,9 @@ async def urlencoded(request: web.Request) -> dict[str, str]:
     claimed, body = kind(request), await Patience().wait(request.read())
     if not body:
         return {}
-    if claimed.name != URLENCODED or claimed.charset not in CHARSETS:
+    if claimed.name not in ("", URLENCODED):
+        raise Rejected("not_a_form", sentence("This address takes a form, as browsers send it, and nothing else."))
+    if not claimed.name or claimed.charset not in CHARSETS:
         raise unreadable()
     found: dict[str, str] = {}
     for name, value in _pairs(text(body)):
