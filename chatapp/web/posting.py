@@ -188,7 +188,7 @@ async def keep_picture(asker: keys.Asker, me: User, place: Place, data: bytes, n
         raise Rejected("rate_limited", _WAIT, retry=True, retry_after=round(wait + 0.5, 1))
     asker.app[keys.messaging].refuse_when_unable()  # a picture whose message is refused would stay behind
     _check_room(asker)
-    prepared = await asker.app[keys.images].prepare(data, name)
+    prepared = await asker.app[keys.images].prepare(data, name, me.id)
     if asker.app[keys.limits].upload_bytes.take(me.id, len(prepared.data) + len(prepared.thumb)):
         reason = sentence("You have sent {limit} MB of pictures within a day; that is the limit. Try again tomorrow.")
         raise Rejected("upload_quota", reason, limit=asker.app[keys.settings].upload_megabytes)

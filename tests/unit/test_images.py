@@ -14,12 +14,14 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from PIL import Image, ImageCms, ImageDraw, ImageOps, PngImagePlugin
+from PIL import Image, ImageCms, ImageDraw, ImageFile, ImageOps, PngImagePlugin
 
-from chatapp import images, reencoding
+from chatapp import animations, gifs, images, reencoding
+from chatapp.animations import Pace
+from chatapp.budget import FRAMES, PIXELS
 from chatapp.images import WAITING, Images, Prepared, clean_name
 from chatapp.records import PICTURE_BYTES, Rejected
-from chatapp.reencoding import FRAMES, PIXELS, reencode
+from chatapp.reencoding import reencode
 
 RED, GREEN, BLUE = (220, 20, 20), (20, 220, 20), (20, 20, 220)
 SECRET = b"somewhere in Hanoi"
@@ -32,6 +34,11 @@ async def worker() -> AsyncIterator[Images]:
     worker = Images()
     yield worker
     await worker.close()
+
+
+def pid(worker: Images) -> int | None:
+    """Return the process id of the one child that one picture after another needs."""
+    return next(iter(worker.pids), None)
 
 
 def encoded(image: Image.Image, format_: str, **options: Any) -> bytes:
@@ -76,6 +83,14 @@ def shown(data: bytes) -> Image.Image:
 
 def near(one: Any, other: tuple[int, ...]) -> bool:
     return all(abs(a - b) < 25 for a, b in zip(one, other, strict=True))
+
+
+def adopt(data: bytes) -> Prepared:
+    """Adopt a picture, and leave Pillow as strict as it was."""
+    try:
+        return reencoding.adopt(data)
+    finally:
+        ImageFile.LOAD_TRUNCATED_IMAGES = False
 
 
 def refusal(data: bytes) -> str:
@@ -143,9 +158,10 @@ def test_the_colours_of_a_profile_become_those_of_screens() -> None:
 @pytest.mark.parametrize(
     ("size", "kept", "thumb"),
     [
-        ((10_000, 1_000), (2_560, 256), (640, 64)),
-        ((1_000, 10_000), (256, 2_560), (64, 640)),
-        ((10_000, 1), (2_560, 1), (640, 1)),
+        ((10_000, 1_000), (10_000, 1_000), (640, 107)),
+        ((1_290, 19_854), (1_020, 15_692), (256, 640)),
+        ((800, 1_600), (800, 1_600), (320, 640)),
+        ((40_000, 1), (16_000, 1), (6, 1)),
         ((4_000, 3_000), (2_560, 1_920), (640, 480)),
         ((2_560, 640), (2_560, 640), (640, 160)),
     ],
@@ -250,8 +266,8 @@ def test_a_large_animation_is_shrunk() -> None:
 def test_an_animation_too_large_as_written_anew_is_shrunk_until_it_fits(monkeypatch: pytest.MonkeyPatch) -> None:
     noise = [Image.effect_noise((60, 50), 99).convert("P") for _ in range(15)]
     upload = encoded(noise[0], "GIF", save_all=True, append_images=noise[1:])
-    monkeypatch.setattr(reencoding, "PICTURE_BYTES", len(upload) // 2)
-    mime, kept, first = reencoding._animation(Image.open(BytesIO(upload)))
+    monkeypatch.setattr(animations, "PICTURE_BYTES", len(upload) // 2)
+    mime, kept, first = animations.write_gif(gifs.parse(upload, 15), Pace(15))
     assert mime == "image/gif"
     assert len(kept) <= len(upload) // 2
     assert first.size == shown(kept).size < (60, 50)
@@ -262,9 +278,17 @@ def test_too_long_animations_are_refused() -> None:
     assert refusal(sparse_gif(5, 7_000)) == "picture_pixels"
 
 
-def test_an_animated_png_becomes_its_first_picture() -> None:
-    prepared = reencode(animation(4, "PNG"))
-    assert not getattr(Image.open(BytesIO(prepared.data)), "is_animated", False)
+def test_an_animated_png_stays_animated() -> None:
+    upload = animation(9, "PNG", duration=[40 + 10 * n for n in range(9)], loop=2)
+    before, after = Image.open(BytesIO(upload)), Image.open(BytesIO(reencode(upload).data))
+    assert (after.format, after.n_frames, after.info["loop"]) == ("WEBP", 9, 2)  # type: ignore[attr-defined]
+    for number in range(9):
+        before.seek(number)
+        after.seek(number)
+        after.load()
+        assert after.info["duration"] == before.info["duration"]
+        for place in ((1, 1), (number + 7, 15), (58, 38)):
+            assert near(after.convert("RGB").getpixel(place), before.convert("RGB").getpixel(place))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -303,6 +327,82 @@ def test_any_damage_ends_in_a_picture_or_in_a_refusal(format_: str) -> None:
             assert shown(reencode(bytes(data)).data)
         except Rejected:
             pass
+
+
+@pytest.mark.parametrize("format_", ["JPEG", "PNG"])
+def test_a_picture_without_its_end_mark_is_refused_when_it_is_sent(format_: str) -> None:
+    whole = encoded(photo(), format_)
+    cut = whole[: -2 if format_ == "JPEG" else -12]
+    assert refusal(cut) == "picture_damaged"
+    assert shown(adopt(cut).data).size == (320, 240)
+
+
+@pytest.mark.parametrize("format_", ["JPEG", "PNG", "WEBP"])
+def test_an_old_picture_that_is_cut_off_is_shown_as_far_as_it_goes(format_: str) -> None:
+    whole = encoded(photo(), format_)
+    after = shown(adopt(whole[: len(whole) * 2 // 3]).data)
+    assert after.size == (320, 240)
+    assert near(after.convert("RGB").getpixel((9, 9)), RED)
+
+
+@pytest.mark.parametrize("format_", ["GIF", "WEBP"])
+def test_an_old_animation_that_is_cut_off_keeps_the_frames_that_are_whole(format_: str) -> None:
+    whole = animation(30, format_)
+    after = Image.open(BytesIO(adopt(whole[: len(whole) * 2 // 3]).data))
+    assert 10 <= after.n_frames < 30  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("format_", ["BMP", "TIFF", "ICO", "PPM", "AVIF"])
+def test_an_old_picture_of_another_format_becomes_one_of_ours(format_: str) -> None:
+    before = Image.new("RGB", (64, 64), RED)
+    prepared = adopt(encoded(before, format_))
+    assert prepared.mime in ("image/webp", "image/jpeg")
+    assert near(shown(prepared.data).convert("RGB").getpixel((30, 30)), RED)
+
+
+@pytest.mark.parametrize("format_", ["JPEG", "PNG", "WEBP", "GIF"])
+def test_an_old_picture_of_64_megapixels_is_made_smaller(format_: str) -> None:
+    upload = encoded(Image.new("L", (8_000, 8_000), 99), format_)
+    assert refusal(upload) == "picture_pixels"
+    prepared = adopt(upload)
+    assert (prepared.width, prepared.height) == shown(prepared.data).size == (2_560, 2_560)
+
+
+@pytest.mark.parametrize("format_", ["GIF", "WEBP", "PNG"])
+def test_an_old_animation_of_too_many_frames_keeps_some_of_them_and_all_of_its_time(format_: str) -> None:
+    upload = animation(2 * FRAMES + 7, format_, size=(20, 30), duration=50)
+    assert refusal(upload) == "picture_frames"
+    after = Image.open(BytesIO(adopt(upload).data))
+    frames = after.n_frames  # type: ignore[attr-defined]
+    assert FRAMES // 2 < frames <= FRAMES
+    lasts = 0
+    for number in range(frames):
+        after.seek(number)
+        after.load()
+        lasts += after.info["duration"]
+    assert lasts == (2 * FRAMES + 7) * 50
+
+
+def test_an_old_picture_of_too_many_bytes_is_taken() -> None:
+    upload = encoded(photo(), "PNG") + bytes(PICTURE_BYTES)
+    assert refusal(upload) == "picture_bytes"
+    assert shown(adopt(upload).data).size == (320, 240)
+
+
+@pytest.mark.parametrize("data", [b"", b"no picture at all" * 9, b"<svg/>", b"GIF89a" + bytes(90), b"\xff\xd8\xff"])
+def test_of_old_data_only_what_shows_nothing_is_refused(data: bytes) -> None:
+    with pytest.raises(Rejected):
+        adopt(data)
+
+
+async def test_old_pictures_go_through_a_child_of_their_own(worker: Images) -> None:
+    upload = encoded(photo(), "BMP")
+    assert (await worker.adopt(upload, "mèo.bmp")).name == "mèo.bmp"
+    assert worker._adopter.pid
+    assert not any(decoder.pid for decoder in worker._decoders)
+    with pytest.raises(Rejected) as refused:
+        await worker.prepare(upload, "mèo.bmp")
+    assert refused.value.code == "picture_type"
 
 
 def test_what_follows_a_picture_in_its_file_is_gone() -> None:
@@ -377,31 +477,31 @@ async def test_nothing_is_started_for_what_is_plainly_no_picture(worker: Images)
     for data in (b"", b"<svg/>", bytes(PICTURE_BYTES + 1)):
         with pytest.raises(Rejected):
             await worker.prepare(data, "x")
-    assert worker.pid is None
+    assert pid(worker) is None
 
 
 @posix
 async def test_a_child_killed_between_pictures_is_replaced_unnoticed(worker: Images) -> None:
     await worker.prepare(encoded(photo(), "JPEG"), "one.jpg")
-    first = worker.pid
+    first = pid(worker)
     assert first
     os.kill(first, signal.SIGKILL)
-    child = worker._child
+    child = worker._decoders[0]._child
     assert child
     await child.wait()
     assert await worker.prepare(encoded(photo(), "JPEG"), "two.jpg")
-    assert worker.pid != first
+    assert pid(worker) != first
 
 
 @posix
 async def test_a_child_killed_at_work_costs_that_picture_only(worker: Images) -> None:
     await worker.prepare(encoded(photo(), "JPEG"), "one.jpg")
-    first = worker.pid
+    first = pid(worker)
     assert first
     os.kill(first, signal.SIGSTOP)
     doomed = asyncio.create_task(worker.prepare(encoded(photo(), "JPEG"), "doomed.jpg"))
     waiting = asyncio.create_task(worker.prepare(encoded(photo(), "JPEG"), "waiting.jpg"))
-    while not worker._turn.locked():
+    while not worker._turns._served:
         await asyncio.sleep(0)
     os.kill(first, signal.SIGKILL)
     with pytest.raises(Rejected) as refused:
@@ -414,16 +514,16 @@ async def test_a_child_killed_at_work_costs_that_picture_only(worker: Images) ->
 async def test_a_picture_that_takes_too_long_is_given_up(worker: Images) -> None:
     upload = encoded(photo(), "JPEG")
     await worker.prepare(upload, "one.jpg")
-    first = worker.pid
+    first = pid(worker)
     assert first
     os.kill(first, signal.SIGSTOP)  # as slow as can be
-    worker._seconds = 0.01
+    worker._decoders[0]._seconds = 0.01
     with pytest.raises(Rejected) as refused:
         await worker.prepare(upload, "slow.jpg")
     assert refused.value.code == "picture_slow"
     with pytest.raises(ProcessLookupError):
         os.kill(first, 0)
-    worker._seconds = images.SECONDS
+    worker._decoders[0]._seconds = images.SECONDS
     assert await worker.prepare(upload, "next.jpg")
 
 
@@ -432,14 +532,14 @@ async def test_a_child_that_takes_too_long_to_start_is_given_up() -> None:
     with pytest.raises(Rejected) as refused:
         await worker.prepare(encoded(photo(), "JPEG"), "slow.jpg")
     assert refused.value.code == "picture_slow"
-    assert worker.pid is None
+    assert pid(worker) is None
     await worker.close()
 
 
 async def test_a_cancelled_upload_does_not_answer_the_next_one(worker: Images) -> None:
     await worker.prepare(encoded(photo(), "JPEG"), "warm.jpg")
     left = asyncio.create_task(worker.prepare(encoded(photo(2_000, 2_000), "PNG"), "left.png"))
-    while not worker._turn.locked():
+    while not worker._turns._served:
         await asyncio.sleep(0)
     left.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -459,24 +559,24 @@ async def test_more_pictures_than_the_queue_holds_are_refused(worker: Images) ->
 async def test_an_idle_child_ends() -> None:
     worker = Images(idle_seconds=0.01)
     await worker.prepare(encoded(photo(), "JPEG"), "one.jpg")
-    while worker.pid:
+    while pid(worker):
         await asyncio.sleep(0.01)
     assert await worker.prepare(encoded(photo(), "JPEG"), "two.jpg")
     await worker.close()
-    assert worker.pid is None
+    assert pid(worker) is None
 
 
 async def test_nothing_is_started_after_closing(worker: Images) -> None:
     await worker.close()
     with pytest.raises(Rejected):
         await worker.prepare(encoded(photo(), "JPEG"), "late.jpg")
-    assert worker.pid is None
+    assert pid(worker) is None
 
 
 @pytest.mark.skipif(not Path("/proc/self/limits").exists(), reason="reads the limits of a process on Linux")
 async def test_the_child_is_short_of_memory(worker: Images) -> None:
     await worker.prepare(encoded(photo(), "JPEG"), "one.jpg")
-    limits = Path(f"/proc/{worker.pid}/limits").read_text()
+    limits = Path(f"/proc/{pid(worker)}/limits").read_text()
     assert f"Max address space         {reencoding.MEMORY}" in limits
 
 
