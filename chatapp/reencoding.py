@@ -36,6 +36,8 @@ _FORMATS = ("JPEG", "PNG", "GIF", "WEBP")
 _OLD_FORMATS = (*_FORMATS, "BMP", "DIB", "TIFF", "ICO", "PPM", "AVIF", "JPEG2000")
 _OLD_FRAMES = 5_000  # of an old animation; later ones are left out
 _OLD_PIXELS = 2_000_000_000  # of the frames of an old animation that are decoded at all: about a minute
+# What decoders leave where they came to nothing: black, grey, or nothing.
+_UNDECODED = {((value, value),) * 3 + ((255, 255),) for value in (0, 127, 128, 129)} | {((0, 0),) * 4}
 
 
 def reencode(data: bytes, name: str = DEFAULT_NAME) -> Prepared:
@@ -58,18 +60,13 @@ def adopt(data: bytes, name: str = DEFAULT_NAME) -> Prepared:
         check(data)
     digest = hashlib.sha256(data).hexdigest()
     data = headers.mended(data)
-    ImageFile.LOAD_TRUNCATED_IMAGES = True
     Pillow.MAX_IMAGE_PIXELS = None
     with _honest():
         try:
-            gif = gifs.parse(data, _OLD_FRAMES, lenient=True) if data.startswith(b"GIF8") else None
-            size, count = (gif.size, len(gif.frames)) if gif else _announced(data)
-            count = max(1, min(count, _OLD_FRAMES, _OLD_PIXELS // (size[0] * size[1])))
-            pace = Pace(count, -(-count // budget.FRAMES))
-            return _prepared(digest, name, *_written(data, gif, pace, _OLD_FORMATS))
-        except Exception:  # whatever stumbled over its frames: one of them is better than none
-            with Pillow.open(BytesIO(data), formats=_OLD_FORMATS) as image:
-                return _prepared(digest, name, *stills.write(image, data))
+            written = _adopted(data)
+        except Exception:  # whatever stumbled over the end of a damaged file
+            written = _repaired(data)
+        return _prepared(digest, name, *written)
 
 
 def verify(data: bytes) -> None:
@@ -78,6 +75,28 @@ def verify(data: bytes) -> None:
         for number in range(getattr(image, "n_frames", 1)):
             image.seek(number)
             image.load()
+
+
+def _adopted(data: bytes) -> tuple[str, bytes, Image]:
+    gif = gifs.parse(data, _OLD_FRAMES, lenient=True) if data.startswith(b"GIF8") else None
+    size, count = (gif.size, len(gif.frames)) if gif else _announced(data)
+    count = max(1, min(count, _OLD_FRAMES, _OLD_PIXELS // (size[0] * size[1])))
+    return _written(data, gif, Pace(count, -(-count // budget.FRAMES)), _OLD_FORMATS)
+
+
+def _repaired(data: bytes) -> tuple[str, bytes, Image]:
+    """Return what can be decoded of a damaged picture. Raise ValueError if that is nothing."""
+    ImageFile.LOAD_TRUNCATED_IMAGES = True
+    try:
+        mime, kept, first = _adopted(data)
+    except Exception:  # one of its frames is better than none
+        with Pillow.open(BytesIO(data), formats=_OLD_FORMATS) as image:
+            mime, kept, first = stills.write(image, data)
+    finally:
+        ImageFile.LOAD_TRUNCATED_IMAGES = False
+    if first.convert("RGBA").getextrema() in _UNDECODED:
+        raise ValueError("nothing was decoded")
+    return mime, kept, first
 
 
 def _announced(data: bytes) -> tuple[tuple[int, int], int]:
