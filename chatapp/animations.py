@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from io import BytesIO
 from math import sqrt
@@ -11,7 +11,8 @@ from typing import Any
 from PIL import ImageChops
 from PIL.Image import Dither, Image, Resampling
 
-from chatapp import gifs, shapes
+from chatapp import apngs, gifs, shapes
+from chatapp.apngs import Apng
 from chatapp.gifs import Gif
 from chatapp.records import PICTURE_BYTES
 
@@ -50,19 +51,37 @@ def write_gif(gif: Gif, pace: Pace) -> tuple[str, bytes, Image]:
 
 
 def write_webp(image: Image, pace: Pace) -> tuple[str, bytes, Image]:
-    """Return the type and the bytes of an animated WebP made of another or of an animated PNG, and its first frame."""
-    hidden = int(image.format == "PNG" and bool(image.info.get("default_image")))  # shown where nothing moves
-    drawing = image.format == "PNG"
-    scale = _scale(image.size, pace)
+    """Return the type and the bytes of an animated WebP made of another, and its first frame."""
+    return _drawn(lambda: _decoded(image, pace.count), image.size, image.info.get("loop", 0), pace)
+
+
+def write_apng(apng: Apng, pace: Pace) -> tuple[str, bytes, Image]:
+    """Return the type and the bytes of an animated WebP made of an animated PNG, and its first frame."""
+
+    def frames() -> Iterator[tuple[Image, float]]:
+        return ((canvas, frame.duration) for canvas, frame in zip(apngs.paint(apng), apng.frames, strict=True))
+
+    return _drawn(frames, apng.size, apng.loop, pace, sharp=True)
+
+
+def _drawn(
+    frames: Callable[[], Iterator[tuple[Image, float]]],
+    full: tuple[int, int],
+    loop: int,
+    pace: Pace,
+    *,
+    sharp: bool = False,
+) -> tuple[str, bytes, Image]:
+    scale = _scale(full, pace)
     while True:
-        size = shapes.scaled(*image.size, scale)
-        frames, durations = [], []
-        for frame, duration in _thinned(_decoded(image, hidden, pace.count), pace, size):
-            frames.append(frame)
+        size = shapes.scaled(*full, scale)
+        shown, durations = [], []
+        for frame, duration in _thinned(frames(), pace, size):
+            shown.append(frame)
             durations.append(duration)
-        data = _webp(frames, durations, image.info.get("loop", 0), drawing)
+        data = _webp(shown, durations, loop, sharp)
         if len(data) <= PICTURE_BYTES:
-            return "image/webp", data, frames[0]
+            return "image/webp", data, shown[0]
         scale *= _less(len(data))
 
 
@@ -76,8 +95,8 @@ def _less(size: int) -> float:
     return min(0.9, 0.9 * sqrt(PICTURE_BYTES / size))
 
 
-def _decoded(image: Image, hidden: int, count: int) -> Iterator[tuple[Image, float]]:
-    for number in range(hidden, hidden + count):
+def _decoded(image: Image, count: int) -> Iterator[tuple[Image, float]]:
+    for number in range(count):
         image.seek(number)
         image.load()
         yield image, image.info.get("duration", _DELAY)
@@ -152,10 +171,10 @@ def _changed(before: Image, shown: Image) -> tuple[int, int, int, int]:
     return ImageChops.difference(before, shown).getbbox() or (0, 0, 1, 1)
 
 
-def _webp(frames: list[Image], durations: list[float], loop: int, drawing: bool) -> bytes:
+def _webp(frames: list[Image], durations: list[float], loop: int, sharp: bool) -> bytes:
     if len(frames) == 1:
         frames, durations = frames * 2, [durations[0] / 2] * 2
     out = BytesIO()
-    options: dict[str, Any] = {"duration": durations, "loop": loop, "quality": 75, "method": 0, "allow_mixed": drawing}
+    options: dict[str, Any] = {"duration": durations, "loop": loop, "quality": 75, "method": 0, "allow_mixed": sharp}
     frames[0].save(out, "WEBP", save_all=True, append_images=frames[1:], **options)
     return out.getvalue()

@@ -69,7 +69,8 @@ def parse(data: bytes, most: int, *, lenient: bool = False) -> Gif:
             raise
     if not gif.frames:
         raise ValueError("no frame")
-    return gif if all(gif.size) else replace(gif, size=gif.frames[0].box[2:])
+    left, top, across, down = gif.frames[0].box  # browsers enlarge a screen that is too small for the first frame
+    return replace(gif, size=(max(width, left + across), max(height, top + down)))
 
 
 def _table(data: bytes, position: int, flags: int) -> tuple[bytes, int]:

@@ -6,6 +6,7 @@ import re
 import struct
 from dataclasses import dataclass
 
+PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG_MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")  # not a stuffed byte, not a restart inside a scan
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOF0 to SOF15 (ITU T.81, table B.1)
 _JPEG_ALONE = {0x01, 0xD8}  # TEM and SOI carry no length
@@ -38,7 +39,7 @@ def read(data: bytes) -> Header:
     """
     if data.startswith(b"\xff\xd8"):
         return _jpeg(data)
-    return _png(data) if data.startswith(b"\x89PNG") else _webp(data)
+    return _png(data) if data.startswith(PNG) else _webp(data)
 
 
 def _jpeg(data: bytes) -> Header:
@@ -64,14 +65,14 @@ def _png(data: bytes) -> Header:
     if data[12:16] != b"IHDR":
         raise ValueError("no size")
     width, height = struct.unpack_from(">II", data, 16)
-    position, frames, whole = 8, 1, False
+    position, frames, moves, whole = 8, 0, False, False
     while not whole and position + 8 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, position)
         whole = kind == b"IEND"
-        if kind == b"acTL":
-            (frames,) = struct.unpack_from(">I", data, position + 8)
+        moves = moves or kind == b"acTL"
+        frames += kind == b"fcTL"
         position += length + 12
-    return Header("PNG", width, height, max(frames, 1), whole=whole)
+    return Header("PNG", width, height, max(frames, 1) if moves else 1, whole=whole)
 
 
 def _webp(data: bytes) -> Header:

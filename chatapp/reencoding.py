@@ -19,7 +19,7 @@ from PIL import Image as Pillow
 from PIL import ImageFile
 from PIL.Image import Image
 
-from chatapp import animations, budget, gifs, headers, shapes, stills
+from chatapp import animations, apngs, budget, gifs, headers, shapes, stills
 from chatapp.animations import Pace
 from chatapp.decoder import ADOPT, LENGTH
 from chatapp.headers import Header
@@ -100,10 +100,11 @@ def _repaired(data: bytes) -> tuple[str, bytes, Image]:
 
 
 def _announced(data: bytes) -> tuple[tuple[int, int], int]:
+    if data.startswith(headers.PNG):
+        header = headers.read(data)
+        return (header.width, header.height), header.frames
     with Pillow.open(BytesIO(data), formats=_OLD_FORMATS) as image:
-        moves = image.format in ("PNG", "WEBP", "AVIF")
-        hidden = image.format == "PNG" and bool(image.info.get("default_image"))
-        return image.size, getattr(image, "n_frames", 1) - hidden if moves else 1
+        return image.size, getattr(image, "n_frames", 1) if image.format in ("WEBP", "AVIF") else 1
 
 
 def _written(
@@ -113,6 +114,8 @@ def _written(
         return animations.write_gif(gif, pace)
     if gif:
         return stills.write(next(gifs.paint(gif)), data)
+    if pace.count > 1 and data.startswith(headers.PNG):
+        return animations.write_apng(apngs.parse(data, pace.count), pace)
     with Pillow.open(BytesIO(data), formats=formats) as image:
         return animations.write_webp(image, pace) if pace.count > 1 else stills.write(image, data)
 

@@ -6,10 +6,10 @@ from io import BytesIO
 from typing import Any
 
 from PIL import Image as Pillow
-from PIL import ImageChops, ImageCms
+from PIL import ImageCms
 from PIL.Image import Image, Resampling, Transpose
 
-from chatapp import shapes
+from chatapp import modes, shapes
 
 _ORIENTATION = 0x0112  # EXIF; the values below say how to turn the picture upright
 _TURNS = {
@@ -23,7 +23,6 @@ _TURNS = {
 }
 _BAND = 256  # rows that are converted at once: a second copy of a large picture would not fit
 _SHARP = 3.0  # bytes of a lossless source for one of the lossy result up to which it is worth staying lossless
-_PNG_DEPTH = 24  # where a PNG says how many bits a sample has
 
 
 def write(image: Image, source: bytes) -> tuple[str, bytes, Image]:
@@ -34,7 +33,7 @@ def write(image: Image, source: bytes) -> tuple[str, bytes, Image]:
     image.load()
     orientation, profile = _orientation(image), image.info.get("icc_profile")
     share = target[0] * target[1] / (image.width * image.height)
-    image = _upright(_srgb(_shrunk(_transparent(image, source), target), profile), orientation)
+    image = _upright(_srgb(_shrunk(modes.keyed(image, source), target), profile), orientation)
     if "A" in image.mode:
         mime, lossy = "image/webp", encoded(image, "WEBP", quality=85, method=3)
     else:
@@ -66,65 +65,28 @@ def _upright(image: Image, orientation: int) -> Image:
     return image.transpose(Transpose[_TURNS[orientation]]) if orientation in _TURNS else image
 
 
-def _transparent(image: Image, source: bytes) -> Image:
-    """Say in the 8 bits that Pillow decodes to which grey or colour of a PNG stands for nothing."""
-    key = image.info.get("transparency")
-    if image.format == "PNG" and key is not None:
-        depth = source[_PNG_DEPTH]
-        if image.mode == "L":
-            image.info["transparency"] = key * 255 // (2**depth - 1)
-        elif image.mode == "RGB" and depth > 8:
-            image.info["transparency"] = tuple(value >> 8 for value in key)
-    return image
-
-
 def _shrunk(image: Image, target: tuple[int, int]) -> Image:
     """Return a picture in mode L, RGB, RGBA or CMYK, made smaller. The one given is no longer usable."""
+    if image.size == target:
+        return _without_needless_alpha(modes.plain(image))
     factor = max(1, min(image.width // target[0], image.height // target[1]))
     rows = _BAND * factor
     result: Image | None = None
     for top in range(0, image.height, rows):
-        band = _plain(image.crop((0, top, image.width, min(top + rows, image.height))))
+        band = modes.plain(image.crop((0, top, image.width, min(top + rows, image.height))))
         band = band.convert("RGBa") if band.mode == "RGBA" else band  # a see-through pixel must not lend its colour
         band = band.reduce(factor) if factor > 1 else band
         result = result or Pillow.new(band.mode, (band.width, -(-image.height // factor)))
         result.paste(band, (0, top // factor))
     assert result, "a picture has rows"
     image.close()
-    result = result.resize(target, Resampling.BICUBIC) if result.size != target else result
-    if result.mode != "RGBa":
-        return result
-    result = result.convert("RGBA")
-    return result.convert("RGB") if result.getchannel("A").getextrema() == (255, 255) else result
+    result = result.resize(target, Resampling.BICUBIC)
+    return _without_needless_alpha(result.convert("RGBA") if result.mode == "RGBa" else result)
 
 
-def _plain(image: Image) -> Image:
-    """Return a picture in mode L, RGB, RGBA or CMYK: those that can be shrunk well."""
-    if image.mode.startswith("I;16"):
-        return _from_16_bits(image)
-    if image.mode == "I":
-        return image.point(lambda grey: grey * (1 / 256)).convert("L")
-    if image.has_transparency_data:
-        return image.convert("RGBA")
-    if image.mode in ("1", "L", "F"):
-        return image.convert("L")
-    return image if image.mode in ("RGB", "CMYK") else image.convert("RGB")
-
-
-def _from_16_bits(image: Image) -> Image:
-    """Return the upper bytes of 16 bits of grey, see-through where all 16 are those that stand for nothing."""
-    raw = image.tobytes()
-    last = 0 if image.mode.endswith("B") else 1
-    high = Pillow.frombytes("L", image.size, raw[last::2])
-    key = image.info.get("transparency")
-    if not isinstance(key, int):
-        return high
-    low = Pillow.frombytes("L", image.size, raw[1 - last :: 2])
-    here = [
-        part.point([255 * (value != wanted) for value in range(256)])
-        for part, wanted in ((high, key >> 8), (low, key & 255))
-    ]
-    return Pillow.merge("LA", (high, ImageChops.lighter(*here))).convert("RGBA")
+def _without_needless_alpha(image: Image) -> Image:
+    opaque = image.mode == "RGBA" and image.getchannel("A").getextrema() == (255, 255)
+    return image.convert("RGB") if opaque else image
 
 
 def _srgb(image: Image, profile: bytes | None) -> Image:
