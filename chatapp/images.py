@@ -21,10 +21,10 @@ from chatapp.turns import Full, Turns
 NAME_LIMIT = 100  # characters of a file name
 DEFAULT_NAME = "picture"
 
-SECONDS = 15.0  # for one picture; the dearest that is let in takes 3 s, and five times that on a very small computer
-ADOPTING_SECONDS = 180.0  # for one picture of an old database, which may be over every limit
+SECONDS = 40.0  # for one picture; the child gives it half as much of its work, and waits while the server is busy
+ADOPTING_SECONDS = 300.0  # for one picture of an old database, which may be over every limit
 IDLE_SECONDS = 60.0  # before a child without work ends
-CHILDREN = 2  # at most, at 450 MB each with the dearest picture
+CHILDREN = 2  # at most, at 510 MB each with the dearest picture
 WAITING = 32  # pictures in the queue, at most PICTURE_BYTES each
 EACH = 4  # of one person: as many as forms of theirs come in at once
 BUSY_SECONDS = 5.0

@@ -11,8 +11,10 @@ CONTENT_LIMIT = 4_000  # characters of one message; a screenful of prose, small 
 CONTENT_BYTES = 16_000  # UTF-8 bytes of it: four bytes a character is all that UTF-8 can need
 PICTURES_LIMIT = 10  # pictures of one message
 PICTURE_BYTES = 10 * 2**20  # bytes of one picture as uploaded
+TALLEST_IN_LOG = 448  # CSS pixels of a picture: most of a phone's screen, so that what was said around it is seen too
 ID_LIMIT = 2**53  # ids stay exact in JavaScript's numbers below this
 
+_THUMB_SHORT, _CUT = 100, 1.05  # pixels; how much longer a picture is than its thumbnail when that was cut
 _KEY = re.compile(r"[A-Za-z0-9_-]{16,64}")
 # Kept in messages: a line break and a tab. Every other control character has no look of its own and can
 # disturb terminals, logs and the layout of a page.
@@ -120,6 +122,21 @@ class Picture:
     thumb_width: int
     thumb_height: int
     digest: str = ""  # SHA-256 of the uploaded bytes, hex: tells a retry from another picture under one key
+
+    @property
+    def size_in_log(self) -> tuple[int, int]:
+        """Return the size at which the log shows the thumbnail where there is room: its whole shape, not too tall."""
+        scale = min(1.0, TALLEST_IN_LOG / max(self.thumb_height, 1))
+        return max(1, round(self.thumb_width * scale)), max(1, round(self.thumb_height * scale))
+
+    @property
+    def beyond(self) -> str:
+        """Tell where a picture goes on that its thumbnail shows the beginning of: "below", "beside" or nowhere ("")."""
+        # With fewer pixels than that the rounding of a whole thumbnail alone makes as much of a difference.
+        if min(self.thumb_width, self.thumb_height) < _THUMB_SHORT:
+            return ""
+        longer = (self.height * self.thumb_width) / max(self.width * self.thumb_height, 1)
+        return "below" if longer > _CUT else "beside" if longer < 1 / _CUT else ""
 
 
 @dataclass(frozen=True, slots=True)

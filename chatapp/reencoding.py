@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import signal
 import sys
 import warnings
 from collections.abc import Iterator
@@ -28,6 +29,8 @@ from chatapp.records import Rejected, sentence
 
 MEMORY = 640 * 2**20  # bytes of address space of the child, where the system can limit it
 ADOPTING_MEMORY = 3 * 2**30  # the same while an old database is adopted: nobody waits for it
+SECONDS = 20  # of work for one picture, where the system can limit it; the dearest upload takes 4 on a small server
+ADOPTING_SECONDS = 150  # the same for a picture of an old database
 NICENESS = 10  # messages go before pictures
 SACRIFICE = "1000"  # to Linux: of all processes take this one first when memory runs out
 
@@ -147,9 +150,11 @@ def _honest(damaged: str = sentence("This picture is damaged or incomplete.")) -
 _TASKS = {b"prepare": reencode, b"adopt": adopt}
 
 
-def _serve(source: BinaryIO, target: BinaryIO) -> None:
+def _serve(source: BinaryIO, target: BinaryIO, seconds: int) -> None:
     """Answer one picture after another until the server closes its end."""
     while task := _receive(source):
+        if sys.platform != "win32":
+            signal.setitimer(signal.ITIMER_PROF, seconds)  # the signal ends this process, also within a decoder
         name, data = _receive(source).decode(), _receive(source)
         try:
             parts = [b"done", *_do(task, data, name)]
@@ -192,11 +197,10 @@ def _confine(memory: int) -> None:
 
 
 if __name__ == "__main__":
-    import signal
-
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which then closes the pipe
-    _confine(ADOPTING_MEMORY if ADOPT in sys.argv else MEMORY)
+    old = ADOPT in sys.argv
+    _confine(ADOPTING_MEMORY if old else MEMORY)
     try:
-        _serve(sys.stdin.buffer, sys.stdout.buffer)
+        _serve(sys.stdin.buffer, sys.stdout.buffer, ADOPTING_SECONDS if old else SECONDS)
     except BrokenPipeError:
         pass

@@ -52,6 +52,8 @@ class Turns(Generic[Hand]):
         if turn.done() and not turn.cancelled():  # also when its owner was cancelled before they knew of their turn
             self._served.discard(person)
             self._free.append(turn.result())
+            if person in self._lines:
+                self._lines[person] = self._lines.pop(person)  # behind those who came meanwhile
         self._lend()
 
     def _lend(self) -> None:
@@ -64,4 +66,3 @@ class Turns(Generic[Hand]):
             elif self._free and person not in self._served:
                 self._served.add(person)
                 line.popleft().set_result(self._free.pop())
-                self._lines[person] = self._lines.pop(person)  # to the end of the round

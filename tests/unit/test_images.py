@@ -4,10 +4,13 @@ import asyncio
 import os
 import random
 import signal
+import struct
 import subprocess
 import sys
 import time
+import zlib
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -16,11 +19,11 @@ import pytest
 import pytest_asyncio
 from PIL import Image, ImageCms, ImageDraw, ImageOps, PngImagePlugin
 
-from chatapp import animations, gifs, images, reencoding
+from chatapp import animations, apngs, gifs, images, reencoding, shapes
 from chatapp.animations import Pace
 from chatapp.budget import FRAMES, PIXELS
-from chatapp.images import WAITING, Images, Prepared, clean_name
-from chatapp.records import PICTURE_BYTES, Rejected
+from chatapp.images import EACH, WAITING, Images, Prepared, clean_name
+from chatapp.records import PICTURE_BYTES, Picture, Rejected
 from chatapp.reencoding import adopt, reencode
 
 RED, GREEN, BLUE = (220, 20, 20), (20, 220, 20), (20, 20, 220)
@@ -190,6 +193,39 @@ def test_sixteen_bits_of_grey_keep_their_brightness() -> None:
     assert near(picture.convert("RGB").getpixel((5, 5)), (128, 128, 128))
 
 
+def png(depth: int, colour_type: int, row: bytes, transparent: bytes = b"", width: int = 4) -> bytes:
+    """Return a PNG of one row, as Pillow does not write them."""
+    header = struct.pack(">IIBBBBB", width, 1, depth, colour_type, 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"tRNS", transparent), (b"IDAT", zlib.compress(b"\0" + row)), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in chunks
+        if body or kind != b"tRNS"
+    )
+
+
+@pytest.mark.parametrize(
+    ("upload", "shades"),
+    [
+        (png(16, 0, struct.pack(">4H", 0x7693, 0x7694, 0x8000, 0x7593), b"\x76\x93"), [None, 0x76, 0x80, 0x75]),
+        (png(2, 0, bytes([0b00011011]), b"\0\1"), [0, None, 170, 255]),
+        (png(1, 0, bytes([0b10100000]), b"\0\1"), [None, 0, None, 0]),
+        (png(4, 0, bytes([0x09, 0x9F]), b"\0\x09"), [0, None, None, 255]),
+        (png(8, 0, bytes([3, 4, 5, 200]), b"\0\4"), [3, None, 5, 200]),
+        (png(16, 2, struct.pack(">12H", *[9_000] * 3, *[50_000] * 6, *[0] * 3), struct.pack(">3H", *[9_000] * 3)),
+         [None, 195, 195, 0]),
+    ],
+)  # fmt: skip
+def test_the_one_grey_or_colour_that_stands_for_nothing_is_seen_through(
+    upload: bytes, shades: list[int | None]
+) -> None:
+    after = shown(reencode(upload).data).convert("RGBA")
+    found = [after.getpixel((x, 0)) for x in range(4)]
+    for (grey, _, _, alpha), shade in zip(found, shades, strict=True):  # type: ignore[misc]
+        assert alpha == (0 if shade is None else 255)
+        assert shade is None or abs(grey - shade) <= 1
+
+
 def test_transparency_is_kept_where_there_is_any() -> None:
     seen_through = Image.new("RGBA", (900, 50), (*BLUE, 100))
     after = shown(reencode(encoded(seen_through, "PNG")).data)
@@ -234,6 +270,79 @@ def test_what_moves_in_a_transparent_gif_leaves_no_trail() -> None:
     for n, frame in enumerate(frames):
         after.seek(n)
         assert after.convert("RGBA").getchannel("A").tobytes() == frame.getchannel("A").tobytes()
+
+
+def gif(*frames: tuple[tuple[int, int, int, int], int, int | None, str], size: tuple[int, int] = (4, 1)) -> bytes:
+    """Return a GIF of frames: box, disposal, index that stands for nothing, and rows of the digits of a palette."""
+    palette = bytes([*RED, *GREEN, *BLUE, 9, 9, 9])
+    parts = [
+        replace(
+            gifs.packed(Image.frombytes("L", box[2:], bytes(int(c) for c in rows)), box, palette),
+            delay=5,
+            disposal=disposal,
+            clear=clear,
+        )
+        for box, disposal, clear, rows in frames
+    ]
+    return gifs.write(size, 0, parts)
+
+
+def seen(data: bytes) -> list[str]:
+    """Return what stands in the one row of each frame: r, g, b, or a dot for nothing."""
+    names = {(*RED, 255): "r", (*GREEN, 255): "g", (*BLUE, 255): "b"}
+    return [
+        "".join(names.get(frame.getpixel((x, 0)), ".") for x in range(frame.width))  # type: ignore[arg-type]
+        for frame in gifs.paint(gifs.parse(data, FRAMES))
+    ]
+
+
+WHOLE = (0, 0, 4, 1)
+
+
+@pytest.mark.parametrize(
+    ("upload", "frames"),
+    [
+        # An opaque frame that is taken away again, and frames with holes: the file that used to leave a trail.
+        (gif((WHOLE, 2, None, "0000"), (WHOLE, 2, 3, "1133"), (WHOLE, 2, 3, "2233")), ["rrrr", "gg..", "bb.."]),
+        (gif((WHOLE, 1, None, "0000"), (WHOLE, 1, 3, "1133"), (WHOLE, 1, 3, "3323")), ["rrrr", "ggrr", "ggbr"]),
+        (gif((WHOLE, 0, 3, "0330"), ((1, 0, 2, 1), 3, None, "11"), ((2, 0, 1, 1), 0, None, "2")),
+         ["r..r", "rggr", "r.br"]),
+        (gif(((1, 0, 2, 1), 2, None, "00"), ((0, 0, 1, 1), 1, None, "1"), ((3, 0, 1, 1), 1, None, "2")),
+         [".rr.", "g...", "g..b"]),
+        (gif((WHOLE, 0, None, "0000"), ((3, 0, 4, 1), 0, None, "1222")), ["rrrr", "rrrg"]),
+        (gif(((2, 0, 4, 1), 0, None, "0000"), ((0, 0, 2, 1), 0, None, "11")), ["..rrrr", "ggrrrr"]),
+    ],
+)  # fmt: skip
+def test_every_frame_of_a_gif_shows_what_browsers_show_of_it(
+    upload: bytes, frames: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert seen(upload) == frames
+    prepared = reencode(upload)
+    assert seen(prepared.data) == frames
+    assert [frame.delay for frame in gifs.parse(prepared.data, FRAMES).frames] == [5] * len(frames)
+    monkeypatch.setattr(shapes, "EDGE", 3)  # now it is drawn anew
+    redrawn = Image.open(BytesIO(reencode(upload).data))
+    for number, row in enumerate(frames):
+        redrawn.seek(number)
+        first = redrawn.convert("RGBA").getpixel((0, 0))
+        assert (first[3] == 0) == (row[0] == ".")  # type: ignore[index]
+
+
+def test_an_animated_png_is_painted_frame_over_frame() -> None:
+    frames = [Image.new("RGBA", (8, 4)) for _ in range(3)]
+    frames[0].paste((*RED, 255), (0, 0, 4, 4))
+    frames[1].paste((*BLUE, 128), (2, 0, 6, 4))
+    frames[2].paste((*GREEN, 255), (6, 0, 8, 4))
+    upload = encoded(
+        frames[0], "PNG", save_all=True, append_images=frames[1:], duration=50, blend=1, disposal=[0, 1, 0]
+    )
+    half = tuple((one + other) // 2 for one, other in zip(RED, BLUE, strict=True))
+    painted = [frame.copy() for frame in apngs.paint(apngs.parse(upload, 3))]
+    assert near(painted[1].getpixel((3, 1)), (*half, 255))
+    assert near(painted[1].getpixel((5, 1)), (*BLUE, 128))
+    assert painted[2].getpixel((5, 1)) == (0, 0, 0, 0), "taken away again"
+    after = Image.open(BytesIO(reencode(upload).data))
+    assert after.n_frames == 3  # type: ignore[attr-defined]
 
 
 def test_an_animated_webp_stays_animated() -> None:
@@ -420,6 +529,69 @@ def test_a_bomb_is_refused_before_it_is_decoded() -> None:
         assert time.process_time() - start < 0.5
 
 
+def test_what_would_cost_too_much_is_refused_by_its_header_alone() -> None:
+    jpeg = encoded(photo(), "JPEG", progressive=True)
+    scan = jpeg.index(b"\xff\xda")
+    costly = {
+        "picture_pixels": [
+            encoded(Image.new("RGB", (7_000, 7_000), GREEN), "WEBP", lossless=True, method=0),
+            sparse_gif(1, 5_001),
+            sparse_gif(101, 1_000),
+        ],
+        "picture_scans": [jpeg[:-2] + jpeg[scan : scan + 40] * 11_000 + jpeg[-2:]],
+        "picture_frames": [sparse_gif(300_000, 10)],
+    }
+    for code, uploads in costly.items():
+        for upload in uploads:
+            start = time.process_time()
+            assert refusal(upload) == code
+            assert time.process_time() - start < 0.5
+
+
+def test_a_photo_with_a_second_picture_inside_stays_a_photo() -> None:
+    upload = encoded(photo(900, 600), "MPO", save_all=True, append_images=[photo(90, 60)])
+    assert Image.open(BytesIO(upload)).format == "MPO"
+    prepared = reencode(upload)
+    assert (prepared.mime, prepared.width) == ("image/jpeg", 900)
+
+
+def test_of_a_very_long_picture_the_thumbnail_is_the_beginning() -> None:
+    tall = Image.new("RGB", (600, 6_000), BLUE)
+    tall.paste(RED, (0, 0, 600, 1_500))
+    wide = tall.transpose(Image.Transpose.ROTATE_90).transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    for picture, size, beyond in ((tall, (256, 640), "below"), (wide, (640, 107), "beside")):
+        prepared = reencode(encoded(picture, "PNG"))
+        assert (prepared.thumb_width, prepared.thumb_height) == size
+        ends = [(5, 5), (size[0] // 2, 5) if beyond == "beside" else (5, size[1] // 2)]
+        corners = [shown(prepared.thumb).convert("RGB").getpixel(at) for at in ends]
+        assert near(corners[0], BLUE if beyond == "beside" else RED)
+        kept = Picture("", "", prepared.width, prepared.height, *size)
+        assert kept.beyond == beyond
+        assert kept.size_in_log[1] <= 448
+
+
+@pytest.mark.parametrize("size", [(800, 1_600), (1_600, 800), (1_600, 1_200), (600, 100), (1, 1), (1_000, 999)])
+def test_any_other_picture_is_shown_whole(size: tuple[int, int]) -> None:
+    prepared = reencode(encoded(Image.new("RGB", size, GREEN), "PNG"))
+    kept = Picture("", "", prepared.width, prepared.height, prepared.thumb_width, prepared.thumb_height)
+    assert kept.beyond == ""
+    width, height = kept.size_in_log
+    assert abs(width / height - size[0] / size[1]) <= 0.02 * size[0] / size[1]
+
+
+def test_the_letters_of_a_long_screenshot_stay_readable() -> None:
+    screenshot = Image.new("RGB", (1_290, 19_854), "white")
+    pen = ImageDraw.Draw(screenshot)
+    for y in range(0, 19_854, 60):
+        pen.text((20, y), "The quick brown fox", fill="black", font_size=36)
+    kept = shown(reencode(encoded(screenshot, "PNG")).data)
+    assert kept.width >= 1_000
+    row = kept.convert("L").crop((0, kept.height // 2, 400, kept.height // 2 + 60))
+    dark, light = row.getextrema()
+    assert dark < 60, "strokes are not washed out"  # type: ignore[operator]
+    assert light > 240  # type: ignore[operator]
+
+
 @pytest.mark.parametrize(
     ("path", "name"),
     [
@@ -548,6 +720,50 @@ async def test_more_pictures_than_the_queue_holds_are_refused(worker: Images) ->
     refused = [result for result in results if isinstance(result, Rejected)]
     assert [(no.code, no.retry) for no in refused] == [("busy", True)] * 2
     assert sum(isinstance(result, Prepared) for result in results) == WAITING
+
+
+async def test_one_persons_pictures_are_bounded_and_leave_room_for_others(worker: Images) -> None:
+    upload = encoded(photo(8, 8), "PNG")
+    work = [worker.prepare(upload, f"{n}.png", "an") for n in range(EACH + 2)]
+    *results, other = await asyncio.gather(*work, worker.prepare(upload, "x.png", "binh"), return_exceptions=True)
+    assert [result.code for result in results if isinstance(result, Rejected)] == ["busy"] * 2
+    assert isinstance(other, Prepared)
+
+
+async def test_the_next_picture_of_another_person_waits_for_the_one_in_work_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(images, "_cores", lambda: 1)
+    worker, upload = Images(), encoded(photo(8, 8), "PNG")
+    ready: list[str] = []
+
+    async def send(person: str) -> None:
+        await worker.prepare(upload, "x.png", person)
+        ready.append(person)
+
+    await asyncio.gather(*(send("an") for _ in range(EACH)), send("binh"), send("chi"))
+    assert ready == ["an", "binh", "chi", "an", "an", "an"]
+    await worker.close()
+
+
+@posix
+async def test_a_picture_that_never_ends_holds_nobody_elses_where_there_are_two_cores(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(images, "_cores", lambda: 2)
+    worker, upload = Images(), encoded(photo(), "JPEG")
+    await worker.prepare(upload, "warm.jpg", "an")
+    stuck = worker._decoders[0].pid
+    assert stuck
+    os.kill(stuck, signal.SIGSTOP)
+    endless = asyncio.create_task(worker.prepare(upload, "endless.jpg", "an"))
+    while not worker._turns._served:
+        await asyncio.sleep(0)
+    assert (await worker.prepare(upload, "other.jpg", "binh")).name == "other.jpg"
+    endless.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await endless
+    await worker.close()
 
 
 async def test_an_idle_child_ends() -> None:
