@@ -124,10 +124,15 @@ class Picture:
     digest: str = ""  # SHA-256 of the uploaded bytes, hex: tells a retry from another picture under one key
 
     @property
-    def size_in_log(self) -> tuple[int, int]:
-        """Return the size at which the log shows the thumbnail where there is room: its whole shape, not too tall."""
-        scale = min(1.0, TALLEST_IN_LOG / max(self.thumb_height, 1))
-        return max(1, round(self.thumb_width * scale)), max(1, round(self.thumb_height * scale))
+    def size_in_log(self) -> tuple[float, float]:
+        """Return the size at which the log shows the thumbnail where there is room: its whole shape, not too tall.
+
+        How wide it is the page decides, and so how tall is what is no taller than wide. Not rounded to whole pixels:
+        the shape is exactly that of the thumbnail, so that nothing moves when it has loaded.
+        """
+        upright = self.thumb_height > self.thumb_width
+        scale = min(1.0, TALLEST_IN_LOG / self.thumb_height) if upright else 1.0
+        return round(self.thumb_width * scale, 3), round(self.thumb_height * scale, 3)
 
     @property
     def beyond(self) -> str:

@@ -22,8 +22,10 @@ from chatapp.web.places import Place
 
 _FIELD_BYTES = 2**20  # of a text field, as in other forms: what is too long for a message still comes back to be cut
 _BODY_BYTES = PICTURES_LIMIT * PICTURE_BYTES + 2**20  # past this a request is not even read to its end
-# Of any type or none: what a browser calls a file is a guess by its name, and the bytes decide.
-_DATA_URL = re.compile(r"data:[a-z0-9.+;=/-]{0,100};base64,", re.IGNORECASE)
+# What a browser calls a file is a guess by its name, or nothing: the bytes decide.
+_DATA_URL = re.compile(
+    r"data:(image/[a-z0-9.+-]{1,40}|application/octet-stream|)(;[a-z0-9=.+-]{1,40}){0,3};base64,", re.IGNORECASE
+)
 # As browsers write it. The framework stumbles over a file name with several semicolons and forgets the whole part.
 _DISPOSITION = re.compile(r'form-data; name="([^"]*)"(?:; filename="([^"]*)")?')
 _FIELDS = ("content", "key", "author")

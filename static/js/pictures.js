@@ -137,9 +137,10 @@ async function isPicture(file) {
   }
 }
 
-function fault({ name, size: bytes }, real) {
-  if (!real || !bytes) return word("not_a_picture", { name });
-  return word("picture_too_big", { name, limit: Math.floor(limits.picture_bytes / MIB) });
+function fault({ name, type, size: bytes }, real) {
+  const large = bytes > limits.picture_bytes && (real || LIKELY.includes(type));
+  const limit = Math.floor(limits.picture_bytes / MIB);
+  return large ? word("picture_too_big", { name, limit }) : word("not_a_picture", { name });
 }
 
 function size(bytes) {
