@@ -45,6 +45,11 @@ class Gif:
     frames: list[Frame]
     loop: int | None = None
 
+    @property
+    def drawn(self) -> int:
+        """Return the pixels of all frames, which may reach beyond the screen."""
+        return sum(width * height for _, _, width, height in (frame.box for frame in self.frames))
+
 
 def parse(data: bytes, most: int, *, lenient: bool = False) -> Gif:
     """Take a GIF apart, up to its first ``most`` frames. Raise ValueError when it is cut off, unless lenient."""

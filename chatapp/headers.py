@@ -25,11 +25,12 @@ class Header:
     scans: int = 1  # of a JPEG: how many times its decoder goes over the whole picture
     components: int = 3  # of a JPEG: 4 for CMYK
     whole: bool = True  # the mark that ends the file is there
+    drawn: int = 0  # pixels that the frames of a GIF say they draw, perhaps beside the screen
 
     @property
     def pixels(self) -> int:
         """Return the pixels of all frames."""
-        return self.width * self.height * self.frames
+        return max(self.width * self.height * self.frames, self.drawn)
 
 
 def read(data: bytes) -> Header:

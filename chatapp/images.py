@@ -21,7 +21,7 @@ from chatapp.turns import Full, Turns
 NAME_LIMIT = 100  # characters of a file name
 DEFAULT_NAME = "picture"
 
-SECONDS = 40.0  # for one picture; the child gives it half as much of its work, and waits while the server is busy
+SECONDS = 25.0  # for one picture; the child gives it 15 of its work, and waits while the server is busy
 ADOPTING_SECONDS = 300.0  # for one picture of an old database, which may be over every limit
 IDLE_SECONDS = 60.0  # before a child without work ends
 CHILDREN = 2  # at most, at 510 MB each with the dearest picture

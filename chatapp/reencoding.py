@@ -29,7 +29,7 @@ from chatapp.records import Rejected, sentence
 
 MEMORY = 640 * 2**20  # bytes of address space of the child, where the system can limit it
 ADOPTING_MEMORY = 3 * 2**30  # the same while an old database is adopted: nobody waits for it
-SECONDS = 20  # of work for one picture, where the system can limit it; the dearest upload takes 4 on a small server
+SECONDS = 15  # of work for one picture, where the system can limit it; the dearest upload takes 4 on a small server
 ADOPTING_SECONDS = 150  # the same for a picture of an old database
 NICENESS = 10  # messages go before pictures
 SACRIFICE = "1000"  # to Linux: of all processes take this one first when memory runs out
@@ -48,7 +48,7 @@ def reencode(data: bytes, name: str = DEFAULT_NAME) -> Prepared:
     check(data)
     with _honest(budget.DAMAGED):
         gif = gifs.parse(data, budget.FRAMES + 1) if data.startswith(b"GIF8") else None
-        header = Header("GIF", *gif.size, len(gif.frames)) if gif else headers.read(data)
+        header = Header("GIF", *gif.size, len(gif.frames), drawn=gif.drawn) if gif else headers.read(data)
         budget.check(header)
         Pillow.MAX_IMAGE_PIXELS = budget.PIXELS // 2  # Pillow refuses above twice as much
         return _prepared(hashlib.sha256(data).hexdigest(), name, *_written(data, gif, Pace(header.frames)))

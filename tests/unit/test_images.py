@@ -537,6 +537,7 @@ def test_what_would_cost_too_much_is_refused_by_its_header_alone() -> None:
             encoded(Image.new("RGB", (7_000, 7_000), GREEN), "WEBP", lossless=True, method=0),
             sparse_gif(1, 5_001),
             sparse_gif(101, 1_000),
+            gif(*[(WHOLE, 0, None, "0000")] * 2)[::-1].replace(b"\0\1\0\4", b"\x40\0\x40\0", 1)[::-1],
         ],
         "picture_scans": [jpeg[:-2] + jpeg[scan : scan + 40] * 11_000 + jpeg[-2:]],
         "picture_frames": [sparse_gif(300_000, 10)],
