@@ -75,7 +75,7 @@ async def _workers(app: web.Application) -> AsyncIterator[None]:
 async def _storage(app: web.Application) -> AsyncIterator[None]:
     path = app[keys.settings].database
     with DatabaseLock(path):
-        app[keys.store] = await Store.open(path, app[keys.images].prepare)
+        app[keys.store] = await Store.open(path, app[keys.images].adopt)
         try:
             yield
         finally:

@@ -23,7 +23,10 @@ from chatapp.web.places import Place
 
 _FIELD_BYTES = 2**20  # of a text field, as in other forms: what is too long for a message still comes back to be cut
 _BODY_BYTES = PICTURES_LIMIT * PICTURE_BYTES + 2**20  # past this a request is not even read to its end
-_DATA_URL = re.compile(r"data:image/[a-z0-9.+-]{1,20};base64,", re.IGNORECASE)
+# What a browser calls a file is a guess by its name, or nothing: the bytes decide.
+_DATA_URL = re.compile(
+    r"data:(image/[a-z0-9.+-]{1,40}|application/octet-stream|)(;[a-z0-9=.+-]{1,40}){0,3};base64,", re.IGNORECASE
+)
 _FIELDS = ("content", "key", "author")
 _OTHER_PERSON = sentence("{name} is logged in here now. Log in as before to send this.")
 _WAIT = sentence("You have sent many pictures. Please wait a moment.")
@@ -168,7 +171,7 @@ async def keep_picture(asker: keys.Asker, me: User, place: Place, data: bytes, n
         raise Rejected("rate_limited", _WAIT, retry=True, retry_after=round(wait + 0.5, 1))
     asker.app[keys.messaging].refuse_when_unable()  # a picture whose message is refused would stay behind
     _check_room(asker)
-    prepared = await asker.app[keys.images].prepare(data, name)
+    prepared = await asker.app[keys.images].prepare(data, name, me.id)
     if asker.app[keys.limits].upload_bytes.take(me.id, len(prepared.data) + len(prepared.thumb)):
         reason = sentence("You have sent {limit} MB of pictures within a day; that is the limit. Try again tomorrow.")
         raise Rejected("upload_quota", reason, limit=asker.app[keys.settings].upload_megabytes)

@@ -2,21 +2,27 @@
 
 import { word } from "./words.js";
 
+const BEYOND = ["below", "beside"]; // where the log shows the beginning only: those open large
+
 let opener = null; // the link that is shown; focus goes back to it
 
 document.addEventListener("click", clicked);
 document.addEventListener("keydown", keydown);
 
 function clicked({ target }) {
-  if (target.closest("#lightbox [data-close]") || target.id === "lightbox") {
+  if (target.closest("#lightbox [data-close]") || target.matches("#lightbox, #lightbox .stage")) {
     dialog().close();
   } else if (target.closest("#lightbox [data-step]")) {
     step(Number(target.closest("[data-step]").dataset.step));
+  } else if (target.closest("#lightbox :is([data-zoom], img)")) {
+    enlarge(!stage().classList.contains("large"));
   }
 }
 
+// Where a large picture can be scrolled sideways, the arrows scroll it.
 function keydown(event) {
   if (event.isComposing || event.keyCode === 229 || !dialog()?.open) return;
+  if (stage().scrollWidth > stage().clientWidth) return;
   if (event.key === "ArrowLeft") step(-1);
   else if (event.key === "ArrowRight") step(1);
 }
@@ -30,12 +36,21 @@ export function show(link) {
   box.querySelector("img").src = link.href;
   box.querySelector("img").alt = alt;
   box.querySelector(".caption").textContent = `${alt} · ${place}`;
+  for (const name of BEYOND) stage().classList.toggle(name, link.classList.contains(name));
+  enlarge(BEYOND.some((name) => link.classList.contains(name)));
   for (const button of box.querySelectorAll("[data-step]")) {
     button.disabled = !all[all.indexOf(link) + Number(button.dataset.step)];
   }
   if (box.open) return;
   box.showModal();
+  stage().focus(); // the keys that scroll work at once
   box.addEventListener("close", closed, { once: true });
+}
+
+function enlarge(large) {
+  stage().classList.toggle("large", large);
+  stage().scrollTo(0, 0);
+  dialog().querySelector("[data-zoom]").setAttribute("aria-pressed", large);
 }
 
 function step(by) {
@@ -52,6 +67,10 @@ function closed() {
 
 function shots() {
   return [...document.querySelectorAll("#messages a.shot")];
+}
+
+function stage() {
+  return dialog().querySelector(".stage");
 }
 
 function dialog() {

@@ -4,7 +4,9 @@
 import { limits, page, refuse } from "./page.js";
 import { word } from "./words.js";
 
-const TYPES = ["image/jpeg", "image/png", "image/webp", "image/gif"];
+// What a picture begins with; the type that comes with a file is only a guess by its name, or is missing.
+const STARTS = /^(\xff\xd8\xff|\x89PNG\r\n\x1a\n|GIF8[79]a|RIFF[^]{4}WEBP)/;
+const LIKELY = ["image/jpeg", "image/png", "image/webp", "image/gif"];
 const MIB = 2 ** 20;
 
 const trays = new Map(); // conversation -> files
@@ -72,9 +74,26 @@ function choose(input) {
 // Text wins: office programs put a picture of the copied text beside it.
 function paste(event) {
   const data = event.clipboardData;
-  if (!page.list || !data?.files.length || data.getData("text/plain")) return;
+  if (!page.list || !data?.files.length || says(data)) return;
   event.preventDefault();
   offer([...data.files]);
+}
+
+// Whether there is text of its own. File managers put the names of the copied files there, or their places.
+function says(data) {
+  const names = [...data.files].map(({ name }) => name.normalize());
+  const lines = data.getData("text/plain").split(/[\r\n]+/).map((line) => line.trim()).filter(Boolean);
+  return !lines.every((line) => names.includes(last(line)));
+}
+
+// What follows the last slash of a path or of a file: address.
+function last(line) {
+  const name = line.replace(/^.*[/\\]/, "");
+  try {
+    return (line.startsWith("file:") ? decodeURIComponent(name) : name).normalize();
+  } catch {
+    return name; // a name with a percent sign of its own
+  }
 }
 
 function drag(event) {
@@ -86,19 +105,42 @@ function drag(event) {
   if (event.type === "drop") offer([...event.dataTransfer.files]);
 }
 
-function offer(files) {
-  const good = files.filter((file) => !fault(file));
-  const room = limits.pictures - chosen().length;
-  const bad = files.find(fault);
-  refuse(bad ? fault(bad) : good.length > room ? word("too_many_pictures", { limit: limits.pictures }) : "");
-  put(good.slice(0, Math.max(room, 0)));
+// What its type calls a picture is taken at once, as Enter may follow at once; then the bytes decide.
+async function offer(files) {
+  const place = page.conversation;
+  const likely = files.filter((file) => LIKELY.includes(file.type) && fits(file));
+  const room = Math.max(limits.pictures - chosen().length, 0);
+  put(likely.slice(0, room));
   document.getElementById("text")?.focus({ preventScroll: true });
+  const real = await Promise.all(files.map(isPicture));
+  const tray = trays.get(place) ?? [];
+  const stays = (file, n) => real[n] && fits(file) && (tray.includes(file) || !likely.includes(file)); // not sent yet
+  const all = [...tray.filter((file) => !files.includes(file)), ...files.filter(stays)];
+  trays.set(place, all.slice(0, limits.pictures));
+  if (place !== page.conversation) return;
+  paint();
+  const bad = files.findIndex((file, n) => !real[n] || !fits(file));
+  const many = likely.length > room || all.length > limits.pictures;
+  const fewer = many ? word("too_many_pictures", { limit: limits.pictures }) : "";
+  refuse(bad < 0 ? fewer : fault(files[bad], real[bad]));
 }
 
-function fault({ name, type, size: bytes }) {
-  if (!TYPES.includes(type) || !bytes) return word("not_a_picture", { name });
+function fits({ size: bytes }) {
+  return bytes > 0 && bytes <= limits.picture_bytes;
+}
+
+async function isPicture(file) {
+  try {
+    return STARTS.test(String.fromCharCode(...new Uint8Array(await file.slice(0, 12).arrayBuffer())));
+  } catch {
+    return false; // a folder, or a file that has gone
+  }
+}
+
+function fault({ name, type, size: bytes }, real) {
+  const large = bytes > limits.picture_bytes && (real || LIKELY.includes(type));
   const limit = Math.floor(limits.picture_bytes / MIB);
-  return bytes > limits.picture_bytes ? word("picture_too_big", { name, limit }) : "";
+  return large ? word("picture_too_big", { name, limit }) : word("not_a_picture", { name });
 }
 
 function size(bytes) {

@@ -20,13 +20,14 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 SLOW = 1_000_000  # bytes of upload a second
 
 # Put files where the operating system would: on the clipboard, or under the pointer.
-_HAND_OVER = """([kind, files]) => {
+_HAND_OVER = """([kind, files, text]) => {
     const data = new DataTransfer()
+    if (text) data.setData('text/plain', text)
     for (const { name, type, bytes } of files)
         data.items.add(new File([Uint8Array.from(atob(bytes), (c) => c.charCodeAt())], name, { type }))
     const at = document.querySelector(kind === 'paste' ? '#text' : '#messages')
     const options = { bubbles: true, cancelable: true }
-    if (kind === 'paste') return at.dispatchEvent(new ClipboardEvent(kind, { ...options, clipboardData: data }))
+    if (kind === 'paste') return !at.dispatchEvent(new ClipboardEvent(kind, { ...options, clipboardData: data }))
     at.dispatchEvent(new DragEvent(kind, { ...options, dataTransfer: data }))
 }"""
 
@@ -43,13 +44,13 @@ def large_file(name: str = "large.png") -> dict[str, Any]:
     return file(name, out.getvalue())
 
 
-async def hand_over(page: Page, kind: str, *files: dict[str, Any]) -> None:
-    """Paste or drop files, or move them over the page."""
+async def hand_over(page: Page, kind: str, *files: dict[str, Any], text: str = "") -> bool:
+    """Paste or drop files, or move them over the page. Tell whether the page took what was pasted."""
     given = [
         {"name": one["name"], "type": one["mimeType"], "bytes": base64.b64encode(one["buffer"]).decode()}
         for one in files
     ]
-    await page.evaluate(_HAND_OVER, [kind, given])
+    return bool(await page.evaluate(_HAND_OVER, [kind, given, text]))
 
 
 async def slow_line(page: Page) -> CDPSession:
@@ -92,6 +93,117 @@ async def test_a_picture_is_pasted(meet):
     await expect(an.page.locator("#pictures .preview")).to_contain_text("từ bảng nhớ.png")
     await an.box.press("Enter")
     await expect(an.page.get_by_role("link", name="từ bảng nhớ.png")).to_have_count(1)
+
+
+async def test_a_copied_file_is_taken_though_its_name_comes_as_text_and_real_text_stays_text(meet):
+    an = await meet("An")
+    await an.open()
+    previews = an.page.locator("#pictures .preview")
+    copied = [
+        ("IMG_0042.png", "IMG_0042.png"),
+        ("ảnh đẹp.png", "file:///home/an/%E1%BA%A3nh%20%C4%91%E1%BA%B9p.png\n"),
+        ("100%.png", "C:\\Users\\An\\100%.png"),
+    ]
+    for count, (name, text) in enumerate(copied, 1):
+        assert await hand_over(an.page, "paste", file(name), text=text)
+        await expect(previews).to_have_count(count)
+        await expect(previews.last).to_contain_text(name)
+    assert await hand_over(an.page, "paste", file("x.png"), file("y.png"), text="x.png\r\ny.png")
+    await expect(previews).to_have_count(5)
+    for text in ("Tên\tĐiểm\nLan\t10", "see image.png", "image.png\nand more"):
+        assert not await hand_over(an.page, "paste", file("image.png"), text=text)
+    await expect(previews).to_have_count(5)
+
+
+async def test_a_file_is_judged_by_its_bytes_whatever_it_is_called(meet):
+    an = await meet("An")
+    await an.open()
+    refusal, previews = an.page.locator("#refusal"), an.page.locator("#pictures .preview")
+    jpeg = picture("JPEG")
+    await an.page.locator("#choose").set_input_files([file("a.jpg", jpeg, "image/jpg"), file("b", jpeg, "image/pjpeg")])
+    await hand_over(an.page, "drop", file("c.dat", jpeg, "application/octet-stream"), file("d", picture("WEBP"), ""))
+    await hand_over(an.page, "paste", file("e.txt", picture("GIF"), "text/plain"))
+    await expect(previews).to_have_count(5)
+    await hand_over(an.page, "drop", file("no.png", b"only text", "image/png"))
+    await expect(refusal).to_contain_text("“no.png” is not a picture")
+    await expect(previews).to_have_count(5)
+    await an.say("five kinds of names")
+    await an.waits_saved("five kinds of names")
+    await expect(an.message("five kinds of names").locator("img")).to_have_count(5)
+
+
+async def test_a_picture_keeps_its_shape_in_the_log_and_a_long_one_fades_and_is_read_in_full(meet):
+    an = await meet("An", viewport={"width": 1280, "height": 800})
+    await an.open()
+    shapes = {"tall.png": (800, 1600), "wide.png": (1600, 400), "long.png": (1290, 9000), "small.png": (80, 40)}
+    for name, size in shapes.items():
+        await an.page.locator("#choose").set_input_files(file(name, picture("PNG", size)))
+        await an.say(name)
+        await an.waits_saved(name)
+    for width in (1280, 360):
+        await an.page.set_viewport_size({"width": width, "height": 800})
+        for name, (across, down) in shapes.items():
+            box = await an.message(name).locator("img").bounding_box()
+            assert box
+            assert box["height"] <= 449
+            shape = 2.5 if name == "long.png" else down / across
+            assert abs(box["height"] / box["width"] - shape) < 0.02 * shape + 1 / box["width"], (name, width, box)
+    link = an.message("long.png").locator("a.shot")
+    await expect(link).to_have_class(re.compile("below"))
+    await expect(an.message("tall.png").locator("a.shot")).not_to_have_class(re.compile("below"))
+    await an.page.set_viewport_size({"width": 1280, "height": 800})
+    await link.click()
+    stage = an.page.locator("#lightbox .stage")
+    await expect(stage.locator("img")).to_have_js_property("naturalWidth", 1290)
+    await expect(stage.locator("img")).to_have_js_property("width", 1280)
+    assert await stage.evaluate("stage => stage.scrollHeight > 5 * stage.clientHeight")
+    await an.page.keyboard.press("End")
+    await an.page.wait_for_function("document.querySelector('#lightbox .stage').scrollTop > 1000")
+    zoom = an.page.get_by_role("button", name="Large")
+    await expect(zoom).to_have_attribute("aria-pressed", "true")
+    await zoom.click()
+    await expect(zoom).to_have_attribute("aria-pressed", "false")
+    assert await stage.evaluate("stage => stage.scrollHeight <= stage.clientHeight")
+
+
+# What a browser shows at each frame, and for how long.
+_FRAMES = """async ([text, address]) => {
+    const data = address
+        ? await (await fetch(address)).arrayBuffer()
+        : Uint8Array.from(atob(text), (character) => character.charCodeAt()).buffer
+    const decoder = new ImageDecoder({ data, type: new Uint8Array(data)[0] === 0x47 ? 'image/gif' : 'image/webp' })
+    await decoder.tracks.ready
+    await decoder.completed
+    const frames = []
+    for (let n = 0; n < decoder.tracks.selectedTrack.frameCount; n++) {
+        const { image } = await decoder.decode({ frameIndex: n })
+        const canvas = new OffscreenCanvas(image.displayWidth, image.displayHeight)
+        const pen = canvas.getContext('2d')
+        pen.drawImage(image, 0, 0)
+        frames.push([image.duration, ...pen.getImageData(0, 0, canvas.width, canvas.height).data])
+    }
+    return frames
+}"""
+
+
+async def test_every_frame_of_an_animation_is_what_the_browser_shows_of_the_original(meet):
+    an = await meet("An")
+    await an.open()
+    frames = [Image.new("RGBA", (9, 9)) for _ in range(4)]
+    for n, frame in enumerate(frames):
+        frame.paste((200, 50 * n, 0, 255), (0, 0, 9, 9) if n == 0 else (n, n, n + 4, n + 4))
+    out = BytesIO()
+    options = {"save_all": True, "append_images": frames[1:], "duration": [50, 80, 60, 90]}
+    frames[0].save(out, "GIF", disposal=[2, 3, 1, 2], **options)
+    data = out.getvalue()
+    await an.page.locator("#choose").set_input_files(file("x.gif", data, "image/gif"))
+    await an.say("moving")
+    await an.waits_saved("moving")
+    before = await an.page.evaluate(_FRAMES, [base64.b64encode(data).decode(), None])
+    address = await an.message("moving").locator("a.shot").get_attribute("href")
+    after = await an.page.evaluate(_FRAMES, ["", address])
+    assert len(before) == 4
+    assert after == before
 
 
 async def test_pictures_are_dropped_on_the_conversation(meet):

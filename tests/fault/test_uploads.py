@@ -202,7 +202,7 @@ async def test_whoever_decodes_is_killed_at_its_limits_and_the_server_goes_on(st
         pid = await worker()
         soft, hard = resource.prlimit(pid, resource.RLIMIT_AS)
         assert 0 < soft <= 2**30
-        resource.prlimit(pid, resource.RLIMIT_AS, (2**28, hard))
+        resource.prlimit(pid, resource.RLIMIT_AS, (2**27, hard))
         endings.append(await uploads.send(costly))
         # Killed by the system, as it does when memory is short.
         pid = await worker()

@@ -4,10 +4,13 @@ import asyncio
 import os
 import random
 import signal
+import struct
 import subprocess
 import sys
 import time
+import zlib
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -16,10 +19,12 @@ import pytest
 import pytest_asyncio
 from PIL import Image, ImageCms, ImageDraw, ImageOps, PngImagePlugin
 
-from chatapp import images, reencoding
-from chatapp.images import WAITING, Images, Prepared, clean_name
-from chatapp.records import PICTURE_BYTES, Rejected
-from chatapp.reencoding import FRAMES, PIXELS, reencode
+from chatapp import animations, apngs, gifs, images, reencoding, shapes
+from chatapp.animations import Pace
+from chatapp.budget import FRAMES, PIXELS
+from chatapp.images import EACH, WAITING, Images, Prepared, clean_name
+from chatapp.records import PICTURE_BYTES, Picture, Rejected
+from chatapp.reencoding import adopt, reencode
 
 RED, GREEN, BLUE = (220, 20, 20), (20, 220, 20), (20, 20, 220)
 SECRET = b"somewhere in Hanoi"
@@ -32,6 +37,11 @@ async def worker() -> AsyncIterator[Images]:
     worker = Images()
     yield worker
     await worker.close()
+
+
+def pid(worker: Images) -> int | None:
+    """Return the process id of the one child that one picture after another needs."""
+    return next(iter(worker.pids), None)
 
 
 def encoded(image: Image.Image, format_: str, **options: Any) -> bytes:
@@ -143,9 +153,10 @@ def test_the_colours_of_a_profile_become_those_of_screens() -> None:
 @pytest.mark.parametrize(
     ("size", "kept", "thumb"),
     [
-        ((10_000, 1_000), (2_560, 256), (640, 64)),
-        ((1_000, 10_000), (256, 2_560), (64, 640)),
-        ((10_000, 1), (2_560, 1), (640, 1)),
+        ((10_000, 1_000), (10_000, 1_000), (640, 107)),
+        ((1_290, 19_854), (1_020, 15_692), (256, 640)),
+        ((800, 1_600), (800, 1_600), (320, 640)),
+        ((40_000, 1), (16_000, 1), (6, 1)),
         ((4_000, 3_000), (2_560, 1_920), (640, 480)),
         ((2_560, 640), (2_560, 640), (640, 160)),
     ],
@@ -180,6 +191,39 @@ def test_every_kind_of_colour_is_understood(mode: str, format_: str) -> None:
 def test_sixteen_bits_of_grey_keep_their_brightness() -> None:
     picture = shown(reencode(encoded(Image.new("I;16", (40, 40), 0x8000), "PNG")).data)
     assert near(picture.convert("RGB").getpixel((5, 5)), (128, 128, 128))
+
+
+def png(depth: int, colour_type: int, row: bytes, transparent: bytes = b"", width: int = 4) -> bytes:
+    """Return a PNG of one row, as Pillow does not write them."""
+    header = struct.pack(">IIBBBBB", width, 1, depth, colour_type, 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"tRNS", transparent), (b"IDAT", zlib.compress(b"\0" + row)), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in chunks
+        if body or kind != b"tRNS"
+    )
+
+
+@pytest.mark.parametrize(
+    ("upload", "shades"),
+    [
+        (png(16, 0, struct.pack(">4H", 0x7693, 0x7694, 0x8000, 0x7593), b"\x76\x93"), [None, 0x76, 0x80, 0x75]),
+        (png(2, 0, bytes([0b00011011]), b"\0\1"), [0, None, 170, 255]),
+        (png(1, 0, bytes([0b10100000]), b"\0\1"), [None, 0, None, 0]),
+        (png(4, 0, bytes([0x09, 0x9F]), b"\0\x09"), [0, None, None, 255]),
+        (png(8, 0, bytes([3, 4, 5, 200]), b"\0\4"), [3, None, 5, 200]),
+        (png(16, 2, struct.pack(">12H", *[9_000] * 3, *[50_000] * 6, *[0] * 3), struct.pack(">3H", *[9_000] * 3)),
+         [None, 195, 195, 0]),
+    ],
+)  # fmt: skip
+def test_the_one_grey_or_colour_that_stands_for_nothing_is_seen_through(
+    upload: bytes, shades: list[int | None]
+) -> None:
+    after = shown(reencode(upload).data).convert("RGBA")
+    found = [after.getpixel((x, 0)) for x in range(4)]
+    for (grey, _, _, alpha), shade in zip(found, shades, strict=True):  # type: ignore[misc]
+        assert alpha == (0 if shade is None else 255)
+        assert shade is None or abs(grey - shade) <= 1
 
 
 def test_transparency_is_kept_where_there_is_any() -> None:
@@ -228,6 +272,79 @@ def test_what_moves_in_a_transparent_gif_leaves_no_trail() -> None:
         assert after.convert("RGBA").getchannel("A").tobytes() == frame.getchannel("A").tobytes()
 
 
+def gif(*frames: tuple[tuple[int, int, int, int], int, int | None, str], size: tuple[int, int] = (4, 1)) -> bytes:
+    """Return a GIF of frames: box, disposal, index that stands for nothing, and rows of the digits of a palette."""
+    palette = bytes([*RED, *GREEN, *BLUE, 9, 9, 9])
+    parts = [
+        replace(
+            gifs.packed(Image.frombytes("L", box[2:], bytes(int(c) for c in rows)), box, palette),
+            delay=5,
+            disposal=disposal,
+            clear=clear,
+        )
+        for box, disposal, clear, rows in frames
+    ]
+    return gifs.write(size, 0, parts)
+
+
+def seen(data: bytes) -> list[str]:
+    """Return what stands in the one row of each frame: r, g, b, or a dot for nothing."""
+    names = {(*RED, 255): "r", (*GREEN, 255): "g", (*BLUE, 255): "b"}
+    return [
+        "".join(names.get(frame.getpixel((x, 0)), ".") for x in range(frame.width))  # type: ignore[arg-type]
+        for frame in gifs.paint(gifs.parse(data, FRAMES))
+    ]
+
+
+WHOLE = (0, 0, 4, 1)
+
+
+@pytest.mark.parametrize(
+    ("upload", "frames"),
+    [
+        # An opaque frame that is taken away again, and frames with holes: the file that used to leave a trail.
+        (gif((WHOLE, 2, None, "0000"), (WHOLE, 2, 3, "1133"), (WHOLE, 2, 3, "2233")), ["rrrr", "gg..", "bb.."]),
+        (gif((WHOLE, 1, None, "0000"), (WHOLE, 1, 3, "1133"), (WHOLE, 1, 3, "3323")), ["rrrr", "ggrr", "ggbr"]),
+        (gif((WHOLE, 0, 3, "0330"), ((1, 0, 2, 1), 3, None, "11"), ((2, 0, 1, 1), 0, None, "2")),
+         ["r..r", "rggr", "r.br"]),
+        (gif(((1, 0, 2, 1), 2, None, "00"), ((0, 0, 1, 1), 1, None, "1"), ((3, 0, 1, 1), 1, None, "2")),
+         [".rr.", "g...", "g..b"]),
+        (gif((WHOLE, 0, None, "0000"), ((3, 0, 4, 1), 0, None, "1222")), ["rrrr", "rrrg"]),
+        (gif(((2, 0, 4, 1), 0, None, "0000"), ((0, 0, 2, 1), 0, None, "11")), ["..rrrr", "ggrrrr"]),
+    ],
+)  # fmt: skip
+def test_every_frame_of_a_gif_shows_what_browsers_show_of_it(
+    upload: bytes, frames: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert seen(upload) == frames
+    prepared = reencode(upload)
+    assert seen(prepared.data) == frames
+    assert [frame.delay for frame in gifs.parse(prepared.data, FRAMES).frames] == [5] * len(frames)
+    monkeypatch.setattr(shapes, "EDGE", 3)  # now it is drawn anew
+    redrawn = Image.open(BytesIO(reencode(upload).data))
+    for number, row in enumerate(frames):
+        redrawn.seek(number)
+        first = redrawn.convert("RGBA").getpixel((0, 0))
+        assert (first[3] == 0) == (row[0] == ".")  # type: ignore[index]
+
+
+def test_an_animated_png_is_painted_frame_over_frame() -> None:
+    frames = [Image.new("RGBA", (8, 4)) for _ in range(3)]
+    frames[0].paste((*RED, 255), (0, 0, 4, 4))
+    frames[1].paste((*BLUE, 128), (2, 0, 6, 4))
+    frames[2].paste((*GREEN, 255), (6, 0, 8, 4))
+    upload = encoded(
+        frames[0], "PNG", save_all=True, append_images=frames[1:], duration=50, blend=1, disposal=[0, 1, 0]
+    )
+    half = tuple((one + other) // 2 for one, other in zip(RED, BLUE, strict=True))
+    painted = [frame.copy() for frame in apngs.paint(apngs.parse(upload, 3))]
+    assert near(painted[1].getpixel((3, 1)), (*half, 255))
+    assert near(painted[1].getpixel((5, 1)), (*BLUE, 128))
+    assert painted[2].getpixel((5, 1)) == (0, 0, 0, 0), "taken away again"
+    after = Image.open(BytesIO(reencode(upload).data))
+    assert after.n_frames == 3  # type: ignore[attr-defined]
+
+
 def test_an_animated_webp_stays_animated() -> None:
     upload = animation(9, "WEBP", duration=[40 + 10 * n for n in range(9)], loop=2)
     after = Image.open(BytesIO(reencode(upload).data))
@@ -250,8 +367,8 @@ def test_a_large_animation_is_shrunk() -> None:
 def test_an_animation_too_large_as_written_anew_is_shrunk_until_it_fits(monkeypatch: pytest.MonkeyPatch) -> None:
     noise = [Image.effect_noise((60, 50), 99).convert("P") for _ in range(15)]
     upload = encoded(noise[0], "GIF", save_all=True, append_images=noise[1:])
-    monkeypatch.setattr(reencoding, "PICTURE_BYTES", len(upload) // 2)
-    mime, kept, first = reencoding._animation(Image.open(BytesIO(upload)))
+    monkeypatch.setattr(animations, "PICTURE_BYTES", len(upload) // 2)
+    mime, kept, first = animations.write_gif(gifs.parse(upload, 15), Pace(15))
     assert mime == "image/gif"
     assert len(kept) <= len(upload) // 2
     assert first.size == shown(kept).size < (60, 50)
@@ -262,9 +379,17 @@ def test_too_long_animations_are_refused() -> None:
     assert refusal(sparse_gif(5, 7_000)) == "picture_pixels"
 
 
-def test_an_animated_png_becomes_its_first_picture() -> None:
-    prepared = reencode(animation(4, "PNG"))
-    assert not getattr(Image.open(BytesIO(prepared.data)), "is_animated", False)
+def test_an_animated_png_stays_animated() -> None:
+    upload = animation(9, "PNG", duration=[40 + 10 * n for n in range(9)], loop=2)
+    before, after = Image.open(BytesIO(upload)), Image.open(BytesIO(reencode(upload).data))
+    assert (after.format, after.n_frames, after.info["loop"]) == ("WEBP", 9, 2)  # type: ignore[attr-defined]
+    for number in range(9):
+        before.seek(number)
+        after.seek(number)
+        after.load()
+        assert after.info["duration"] == before.info["duration"]
+        for place in ((1, 1), (number + 7, 15), (58, 38)):
+            assert near(after.convert("RGB").getpixel(place), before.convert("RGB").getpixel(place))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -305,6 +430,84 @@ def test_any_damage_ends_in_a_picture_or_in_a_refusal(format_: str) -> None:
             pass
 
 
+@pytest.mark.parametrize("format_", ["JPEG", "PNG"])
+def test_a_picture_without_its_end_mark_is_refused_when_it_is_sent(format_: str) -> None:
+    whole = encoded(photo(), format_)
+    cut = whole[: -2 if format_ == "JPEG" else -12]
+    assert refusal(cut) == "picture_damaged"
+    assert shown(adopt(cut).data).size == (320, 240)
+
+
+@pytest.mark.parametrize("format_", ["JPEG", "PNG", "WEBP"])
+def test_an_old_picture_that_is_cut_off_is_shown_as_far_as_it_goes(format_: str) -> None:
+    whole = encoded(photo(), format_)
+    after = shown(adopt(whole[: len(whole) * 2 // 3]).data)
+    assert after.size == (320, 240)
+    assert near(after.convert("RGB").getpixel((9, 9)), RED)
+
+
+@pytest.mark.parametrize("format_", ["GIF", "WEBP"])
+def test_an_old_animation_that_is_cut_off_keeps_the_frames_that_are_whole(format_: str) -> None:
+    whole = animation(30, format_)
+    after = Image.open(BytesIO(adopt(whole[: len(whole) * 2 // 3]).data))
+    assert 10 <= after.n_frames < 30  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("format_", ["BMP", "TIFF", "ICO", "PPM", "AVIF"])
+def test_an_old_picture_of_another_format_becomes_one_of_ours(format_: str) -> None:
+    before = Image.new("RGB", (64, 64), RED)
+    prepared = adopt(encoded(before, format_))
+    assert prepared.mime in ("image/webp", "image/jpeg")
+    assert near(shown(prepared.data).convert("RGB").getpixel((30, 30)), RED)
+
+
+@pytest.mark.parametrize("format_", ["JPEG", "PNG", "WEBP", "GIF"])
+def test_an_old_picture_of_64_megapixels_is_made_smaller(format_: str) -> None:
+    upload = encoded(Image.new("L", (8_000, 8_000), 99), format_)
+    assert refusal(upload) == "picture_pixels"
+    prepared = adopt(upload)
+    assert (prepared.width, prepared.height) == shown(prepared.data).size == (2_560, 2_560)
+
+
+@pytest.mark.parametrize("format_", ["GIF", "WEBP", "PNG"])
+def test_an_old_animation_of_too_many_frames_keeps_some_of_them_and_all_of_its_time(format_: str) -> None:
+    upload = animation(2 * FRAMES + 7, format_, size=(20, 30), duration=50)
+    assert refusal(upload) == "picture_frames"
+    after = Image.open(BytesIO(adopt(upload).data))
+    frames = after.n_frames  # type: ignore[attr-defined]
+    assert FRAMES // 2 < frames <= FRAMES
+    lasts = 0
+    for number in range(frames):
+        after.seek(number)
+        after.load()
+        lasts += after.info["duration"]
+    assert lasts == (2 * FRAMES + 7) * 50
+
+
+def test_an_old_picture_of_too_many_bytes_is_taken() -> None:
+    upload = encoded(photo(), "PNG") + bytes(PICTURE_BYTES)
+    assert refusal(upload) == "picture_bytes"
+    assert shown(adopt(upload).data).size == (320, 240)
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"no picture at all" * 9, b"<svg/>", b"GIF89a" + bytes(90), encoded(photo(), "PNG")[:60]]
+)
+def test_of_old_data_only_what_shows_nothing_is_refused(data: bytes) -> None:
+    with pytest.raises(Rejected):
+        adopt(data)
+
+
+async def test_old_pictures_go_through_a_child_of_their_own(worker: Images) -> None:
+    upload = encoded(photo(), "BMP")
+    assert (await worker.adopt(upload, "mèo.bmp")).name == "mèo.bmp"
+    assert worker._adopter.pid
+    assert not any(decoder.pid for decoder in worker._decoders)
+    with pytest.raises(Rejected) as refused:
+        await worker.prepare(upload, "mèo.bmp")
+    assert refused.value.code == "picture_type"
+
+
 def test_what_follows_a_picture_in_its_file_is_gone() -> None:
     assert b"<script>" not in reencode(encoded(photo(), "JPEG") + b"<script>alert(1)</script>").data
 
@@ -324,6 +527,70 @@ def test_a_bomb_is_refused_before_it_is_decoded() -> None:
         start = time.process_time()
         assert refusal(bomb) == "picture_pixels"
         assert time.process_time() - start < 0.5
+
+
+def test_what_would_cost_too_much_is_refused_by_its_header_alone() -> None:
+    jpeg = encoded(photo(), "JPEG", progressive=True)
+    scan = jpeg.index(b"\xff\xda")
+    costly = {
+        "picture_pixels": [
+            encoded(Image.new("RGB", (7_000, 7_000), GREEN), "WEBP", lossless=True, method=0),
+            sparse_gif(1, 5_001),
+            sparse_gif(101, 1_000),
+            gif(*[(WHOLE, 0, None, "0000")] * 2)[::-1].replace(b"\0\1\0\4", b"\x40\0\x40\0", 1)[::-1],
+        ],
+        "picture_scans": [jpeg[:-2] + jpeg[scan : scan + 40] * 11_000 + jpeg[-2:]],
+        "picture_frames": [sparse_gif(300_000, 10)],
+    }
+    for code, uploads in costly.items():
+        for upload in uploads:
+            start = time.process_time()
+            assert refusal(upload) == code
+            assert time.process_time() - start < 0.5
+
+
+def test_a_photo_with_a_second_picture_inside_stays_a_photo() -> None:
+    upload = encoded(photo(900, 600), "MPO", save_all=True, append_images=[photo(90, 60)])
+    assert Image.open(BytesIO(upload)).format == "MPO"
+    prepared = reencode(upload)
+    assert (prepared.mime, prepared.width) == ("image/jpeg", 900)
+
+
+def test_of_a_very_long_picture_the_thumbnail_is_the_beginning() -> None:
+    tall = Image.new("RGB", (600, 6_000), BLUE)
+    tall.paste(RED, (0, 0, 600, 1_500))
+    wide = tall.transpose(Image.Transpose.ROTATE_90).transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    for picture, size, beyond in ((tall, (256, 640), "below"), (wide, (640, 107), "beside")):
+        prepared = reencode(encoded(picture, "PNG"))
+        assert (prepared.thumb_width, prepared.thumb_height) == size
+        ends = [(5, 5), (size[0] // 2, 5) if beyond == "beside" else (5, size[1] // 2)]
+        corners = [shown(prepared.thumb).convert("RGB").getpixel(at) for at in ends]
+        assert near(corners[0], BLUE if beyond == "beside" else RED)
+        kept = Picture("", "", prepared.width, prepared.height, *size)
+        assert kept.beyond == beyond
+        assert kept.size_in_log == ((179.2, 448) if beyond == "below" else size)
+
+
+@pytest.mark.parametrize("size", [(800, 1_600), (1_600, 800), (1_600, 1_200), (600, 100), (1, 1), (1_000, 999)])
+def test_any_other_picture_is_shown_whole(size: tuple[int, int]) -> None:
+    prepared = reencode(encoded(Image.new("RGB", size, GREEN), "PNG"))
+    kept = Picture("", "", prepared.width, prepared.height, prepared.thumb_width, prepared.thumb_height)
+    assert kept.beyond == ""
+    width, height = kept.size_in_log
+    assert abs(width / height - size[0] / size[1]) <= 0.02 * size[0] / size[1]
+
+
+def test_the_letters_of_a_long_screenshot_stay_readable() -> None:
+    screenshot = Image.new("RGB", (1_290, 19_854), "white")
+    pen = ImageDraw.Draw(screenshot)
+    for y in range(0, 19_854, 60):
+        pen.text((20, y), "The quick brown fox", fill="black", font_size=36)
+    kept = shown(reencode(encoded(screenshot, "PNG")).data)
+    assert kept.width >= 1_000
+    row = kept.convert("L").crop((0, kept.height // 2, 400, kept.height // 2 + 60))
+    dark, light = row.getextrema()
+    assert dark < 60, "strokes are not washed out"  # type: ignore[operator]
+    assert light > 240  # type: ignore[operator]
 
 
 @pytest.mark.parametrize(
@@ -377,31 +644,31 @@ async def test_nothing_is_started_for_what_is_plainly_no_picture(worker: Images)
     for data in (b"", b"<svg/>", bytes(PICTURE_BYTES + 1)):
         with pytest.raises(Rejected):
             await worker.prepare(data, "x")
-    assert worker.pid is None
+    assert pid(worker) is None
 
 
 @posix
 async def test_a_child_killed_between_pictures_is_replaced_unnoticed(worker: Images) -> None:
     await worker.prepare(encoded(photo(), "JPEG"), "one.jpg")
-    first = worker.pid
+    first = pid(worker)
     assert first
     os.kill(first, signal.SIGKILL)
-    child = worker._child
+    child = worker._decoders[0]._child
     assert child
     await child.wait()
     assert await worker.prepare(encoded(photo(), "JPEG"), "two.jpg")
-    assert worker.pid != first
+    assert pid(worker) != first
 
 
 @posix
 async def test_a_child_killed_at_work_costs_that_picture_only(worker: Images) -> None:
     await worker.prepare(encoded(photo(), "JPEG"), "one.jpg")
-    first = worker.pid
+    first = pid(worker)
     assert first
     os.kill(first, signal.SIGSTOP)
     doomed = asyncio.create_task(worker.prepare(encoded(photo(), "JPEG"), "doomed.jpg"))
     waiting = asyncio.create_task(worker.prepare(encoded(photo(), "JPEG"), "waiting.jpg"))
-    while not worker._turn.locked():
+    while not worker._turns._served:
         await asyncio.sleep(0)
     os.kill(first, signal.SIGKILL)
     with pytest.raises(Rejected) as refused:
@@ -414,16 +681,16 @@ async def test_a_child_killed_at_work_costs_that_picture_only(worker: Images) ->
 async def test_a_picture_that_takes_too_long_is_given_up(worker: Images) -> None:
     upload = encoded(photo(), "JPEG")
     await worker.prepare(upload, "one.jpg")
-    first = worker.pid
+    first = pid(worker)
     assert first
     os.kill(first, signal.SIGSTOP)  # as slow as can be
-    worker._seconds = 0.01
+    worker._decoders[0]._seconds = 0.01
     with pytest.raises(Rejected) as refused:
         await worker.prepare(upload, "slow.jpg")
     assert refused.value.code == "picture_slow"
     with pytest.raises(ProcessLookupError):
         os.kill(first, 0)
-    worker._seconds = images.SECONDS
+    worker._decoders[0]._seconds = images.SECONDS
     assert await worker.prepare(upload, "next.jpg")
 
 
@@ -432,14 +699,14 @@ async def test_a_child_that_takes_too_long_to_start_is_given_up() -> None:
     with pytest.raises(Rejected) as refused:
         await worker.prepare(encoded(photo(), "JPEG"), "slow.jpg")
     assert refused.value.code == "picture_slow"
-    assert worker.pid is None
+    assert pid(worker) is None
     await worker.close()
 
 
 async def test_a_cancelled_upload_does_not_answer_the_next_one(worker: Images) -> None:
     await worker.prepare(encoded(photo(), "JPEG"), "warm.jpg")
     left = asyncio.create_task(worker.prepare(encoded(photo(2_000, 2_000), "PNG"), "left.png"))
-    while not worker._turn.locked():
+    while not worker._turns._served:
         await asyncio.sleep(0)
     left.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -456,27 +723,71 @@ async def test_more_pictures_than_the_queue_holds_are_refused(worker: Images) ->
     assert sum(isinstance(result, Prepared) for result in results) == WAITING
 
 
+async def test_one_persons_pictures_are_bounded_and_leave_room_for_others(worker: Images) -> None:
+    upload = encoded(photo(8, 8), "PNG")
+    work = [worker.prepare(upload, f"{n}.png", "an") for n in range(EACH + 2)]
+    *results, other = await asyncio.gather(*work, worker.prepare(upload, "x.png", "binh"), return_exceptions=True)
+    assert [result.code for result in results if isinstance(result, Rejected)] == ["busy"] * 2
+    assert isinstance(other, Prepared)
+
+
+async def test_the_next_picture_of_another_person_waits_for_the_one_in_work_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(images, "_cores", lambda: 1)
+    worker, upload = Images(), encoded(photo(8, 8), "PNG")
+    ready: list[str] = []
+
+    async def send(person: str) -> None:
+        await worker.prepare(upload, "x.png", person)
+        ready.append(person)
+
+    await asyncio.gather(*(send("an") for _ in range(EACH)), send("binh"), send("chi"))
+    assert ready == ["an", "binh", "chi", "an", "an", "an"]
+    await worker.close()
+
+
+@posix
+async def test_a_picture_that_never_ends_holds_nobody_elses_where_there_are_two_cores(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(images, "_cores", lambda: 2)
+    worker, upload = Images(), encoded(photo(), "JPEG")
+    await worker.prepare(upload, "warm.jpg", "an")
+    stuck = worker._decoders[0].pid
+    assert stuck
+    os.kill(stuck, signal.SIGSTOP)
+    endless = asyncio.create_task(worker.prepare(upload, "endless.jpg", "an"))
+    while not worker._turns._served:
+        await asyncio.sleep(0)
+    assert (await worker.prepare(upload, "other.jpg", "binh")).name == "other.jpg"
+    endless.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await endless
+    await worker.close()
+
+
 async def test_an_idle_child_ends() -> None:
     worker = Images(idle_seconds=0.01)
     await worker.prepare(encoded(photo(), "JPEG"), "one.jpg")
-    while worker.pid:
+    while pid(worker):
         await asyncio.sleep(0.01)
     assert await worker.prepare(encoded(photo(), "JPEG"), "two.jpg")
     await worker.close()
-    assert worker.pid is None
+    assert pid(worker) is None
 
 
 async def test_nothing_is_started_after_closing(worker: Images) -> None:
     await worker.close()
     with pytest.raises(Rejected):
         await worker.prepare(encoded(photo(), "JPEG"), "late.jpg")
-    assert worker.pid is None
+    assert pid(worker) is None
 
 
 @pytest.mark.skipif(not Path("/proc/self/limits").exists(), reason="reads the limits of a process on Linux")
 async def test_the_child_is_short_of_memory(worker: Images) -> None:
     await worker.prepare(encoded(photo(), "JPEG"), "one.jpg")
-    limits = Path(f"/proc/{worker.pid}/limits").read_text()
+    limits = Path(f"/proc/{pid(worker)}/limits").read_text()
     assert f"Max address space         {reencoding.MEMORY}" in limits
 
 

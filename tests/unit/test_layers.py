@@ -16,10 +16,9 @@ PACKAGE = Path(__file__).resolve().parents[2] / "chatapp"
 # From the ground up. A module imports from floors below; on its own floor only as long as no circle comes of it.
 FLOORS = {
     "ground": """
-        __init__ adoption certificates clock decoder descriptors devices files frames images inline language
-        links lock logs
-        lookalikes markup names normal options passwords pictures records reencoding resources schema settings store
-        store.* upkeep
+        __init__ adoption animations apngs budget certificates clock decoder decoding descriptors devices files frames
+        gifs headers images inline language links lock logs lookalikes markup modes names normal options
+        passwords pictures records reencoding resources schema settings shapes stills store store.* turns upkeep
     """,
     "delivery": """
         audience backlog history hub journal leaving messaging pace presence render resume retries revisions unread
@@ -52,7 +51,7 @@ LIBRARIES = {
     "cryptography": "app certificates passwords schema web.sessions",
     "jinja2": "app render",
     "markupsafe": "markup render",
-    "PIL": "reencoding",
+    "PIL": "animations apngs gifs modes reencoding shapes stills",
     "segno": "banner",
     "sqlite3": "adoption pictures schema store store.*",
     "time": "bench bench.* clock",  # a bench needs the finest clock there is, and nothing else of the server

@@ -1,0 +1,58 @@
+"""How much work an uploaded picture may be, judged by its header: what would take too long is refused at once.
+
+Measured on one core of a small server, the dearest pictures that these limits let in take four seconds (a GIF of 25
+megapixels) and 510 MB (a JPEG of 49 megapixels that is very long and comes in scans).
+"""
+
+from __future__ import annotations
+
+from chatapp.headers import Header
+from chatapp.records import Rejected, sentence
+
+PIXELS = 50_000_000  # of a JPEG or PNG: today's phones take 12 to 48 megapixels
+COSTLY_PIXELS = 25_000_000  # of a WebP or GIF: their decoders take 20 bytes for a pixel, four times as much
+COEFFICIENTS = 150_000_000  # of a JPEG that comes in several scans: its decoder keeps them all, two bytes each
+SCANNED_PIXELS = 800_000_000  # of all scans of a JPEG: cameras write one scan, programs ten, attackers thousands
+FRAMES = 200  # of an animation
+MOVING_PIXELS = {"GIF": 100_000_000, "PNG": 50_000_000, "WEBP": 50_000_000}  # of all frames of an animation
+
+MEGA = 10**6
+
+DAMAGED = sentence("This picture is damaged or incomplete. Open it on your device and save it anew.")
+
+
+def check(header: Header) -> None:
+    """Raise Rejected when a picture asks for more than the budget, or lacks its end."""
+    if header.frames > 1:
+        _check_animation(header)
+    else:
+        _check_still(header)
+    if not header.whole:
+        raise Rejected("picture_damaged", DAMAGED)
+
+
+def _check_animation(header: Header) -> None:
+    if header.frames > FRAMES:
+        reason = sentence("An animation can have at most {limit} frames. Make it shorter.")
+        raise Rejected("picture_frames", reason, limit=FRAMES)
+    if header.pixels > MOVING_PIXELS[header.format] or header.pixels > PIXELS * header.frames:
+        reason = sentence(
+            "An animation can have at most {limit} megapixels in all of its frames. Make it smaller or shorter."
+        )
+        raise Rejected("picture_pixels", reason, limit=MOVING_PIXELS[header.format] // MEGA)
+
+
+def _check_still(header: Header) -> None:
+    if header.format in ("JPEG", "PNG"):
+        limit = PIXELS if header.scans == 1 else min(PIXELS, COEFFICIENTS // max(header.components, 1))
+        reason = sentence("A picture can have at most {limit} megapixels. Make it smaller.")
+    else:
+        limit = COSTLY_PIXELS
+        reason = sentence(
+            "A WebP or GIF picture can have at most {limit} megapixels. Make it smaller, or save it as JPEG."
+        )
+    if header.pixels > limit:
+        raise Rejected("picture_pixels", reason, limit=limit // MEGA)
+    if header.pixels * header.scans > SCANNED_PIXELS:
+        reason = sentence("This JPEG is stored in too many steps. Open it on your device and save it anew.")
+        raise Rejected("picture_scans", reason)
