@@ -7,12 +7,12 @@ import secrets
 from collections.abc import Awaitable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from aiohttp import web
 
 from chatapp import language, views
-from chatapp.records import Message, User
+from chatapp.records import ID_LIMIT, Message, User
 from chatapp.store import Busy, Unwritable
 from chatapp.store.marks import Counts
 from chatapp.store.messages import Page
@@ -21,6 +21,7 @@ from chatapp.web.places import Place
 
 Found = TypeVar("Found")
 
+_GLANCE = 10  # unread messages that are seen at once, with the newest below them
 _PEOPLE_BESIDE = 100  # people listed beside a conversation; the people page has everybody
 
 
@@ -37,23 +38,46 @@ class Surroundings:
         return self.people[:_PEOPLE_BESIDE]
 
 
+async def open_at_unread(request: web.Request, place: Place, **answer: Any) -> web.Response:
+    """Answer with a conversation where its reader goes on: at the first message that they have not read."""
+    me, history = sessions.me(request), request.app[keys.messaging].history
+    newest, around = await with_surroundings(request, history.page(place.conversation))
+    read = around.counts.reads.get(place.conversation.key, 0)
+    page = await history.opening(place.conversation, newest, me.id, read)
+    return await show(request, place, page, around, start=read, opened=True, **answer)
+
+
+async def way_to(request: web.Request, place: Place, message_id: int) -> str:
+    """Return the path of a message that is the newest: on the page that opens at what is new it may be missing."""
+    unread = (await _counts(request)).unread.get(place.conversation.key, 0)
+    return f"{place.path}{'?latest=1' if unread else ''}#m-{message_id}"
+
+
 async def show(  # noqa: PLR0913 - a page and how it is to be shown
     request: web.Request,
     place: Place,
     page: Page,
     around: Surroundings | None = None,
     *,
+    start: int = ID_LIMIT,
+    opened: bool = False,
     focus: int | None = None,
     content: str = "",
     error: str | None = None,
     status: int = 200,
 ) -> web.Response:
-    """Answer with the page of a conversation."""
+    """Answer with the page of a conversation.
+
+    All above the id ``start`` is on the page or on later ones; by itself that is what its first message says. Without
+    a script a page that is ``opened`` at what is new shows that first.
+    """
     me, around = sessions.me(request), around or await surroundings(request)
-    if not page.newer and around.counts.last != place.conversation.key:
-        await _remember(request, me, place)
     read = around.counts.reads.get(place.conversation.key, 0)
-    context = listing(page, me, read) | {
+    unread = around.counts.unread.get(place.conversation.key, 0)
+    start, goes_on = min(start, _start(page)), opened and unread > _GLANCE
+    if (opened or not page.newer) and around.counts.last != place.conversation.key:
+        await _remember(request, me, place)
+    context = listing(page, me, read if start <= read else None) | {
         "side": await places.side(request, me, around.counts, place),
         "conversation": place.conversation,
         "title": place.title,
@@ -63,7 +87,10 @@ async def show(  # noqa: PLR0913 - a page and how it is to be shown
         "beside": around.beside,
         "at_newest": not page.newer,
         # Without scripts a page looks for news on a timer, but not while its reader has something to lose.
-        "renewing": not page.newer and not content and "pause" not in request.query,
+        "renewing": not (page.newer or content or goes_on or "pause" in request.query),
+        "unread": unread,
+        "goes_on": goes_on,
+        "start": start,
         "cursor": page.watermark,
         "epoch": request.app[keys.messaging].resume.epoch,
         "read": read,
@@ -79,6 +106,11 @@ def listing(page: Page, me: User, read: int | None = None) -> dict[str, object]:
     shown = views.entries(page.messages, me_id=me.id, zone=language.zone.get(), read=read)
     first, last = _ends(page.messages)
     return {"entries": shown, "older": first if page.older else None, "newer": last if page.newer else None}
+
+
+def _start(page: Page) -> int:
+    """Return the id above which a page, with those after it, has every message."""
+    return page.messages[0].id - 1 if page.older and page.messages else 0
 
 
 def _ends(messages: list[Message]) -> tuple[int | None, int | None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from chatapp.records import NotFound, id_of
+from chatapp.records import ID_LIMIT, NotFound, id_of
 from chatapp.web import conversations, keys, pages, places, sessions
 
 
@@ -24,13 +24,15 @@ async def people(request: web.Request) -> web.StreamResponse:
 
 
 async def conversation(request: web.Request) -> web.StreamResponse:
-    """Show a conversation: its newest messages, or those before or after an id."""
+    """Show a conversation where its reader goes on: at its newest messages (``latest``), or before or after an id."""
     me = sessions.me(request)
     place = await places.find(request, me, request.match_info)
     before, after = _id(request, "before"), _id(request, "after")
+    if before is None and after is None and "latest" not in request.query:
+        return await conversations.open_at_unread(request, place)
     found = request.app[keys.messaging].history.page(place.conversation, before=before, after=after)
     page, around = await conversations.with_surroundings(request, found)
-    return await conversations.show(request, place, page, around)
+    return await conversations.show(request, place, page, around, start=ID_LIMIT if after is None else after)
 
 
 async def messages(request: web.Request) -> web.StreamResponse:
@@ -40,8 +42,12 @@ async def messages(request: web.Request) -> web.StreamResponse:
     before, after = _id(request, "before"), _id(request, "after")
     page = await request.app[keys.messaging].history.page(place.conversation, before=before, after=after)
     if "HX-Request" not in request.headers:
-        return await conversations.show(request, place, page)
-    context = conversations.listing(page, me) | {"path": place.path, "downward": after is not None}
+        return await conversations.show(request, place, page, start=ID_LIMIT if after is None else after)
+    context = conversations.listing(page, me) | {
+        "path": place.path,
+        "downward": after is not None,
+        "cursor": page.watermark,
+    }
     return pages.page(request, "rooms/messages.html", context)
 
 

@@ -23,7 +23,7 @@ if (document.querySelector("[hx-chat]")) {
     if (!atBottom) return;
     trim();
     unread.look();
-  });
+  }, unread.look);
   chat.start();
 }
 

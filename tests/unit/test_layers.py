@@ -28,8 +28,8 @@ FLOORS = {
         web.pages web.patience web.places web.posting web.proof web.serving web.sessions web.sockets web.websocket
     """,
     "handlers": """
-        web.accounts web.departure web.devices web.health web.images web.password web.preferences web.revising
-        web.rooms web.socket web.static
+        web.accounts web.departure web.devices web.health web.images web.password web.preferences web.reading
+        web.revising web.rooms web.socket web.static
     """,
     "sitemap": "web.routes",
     "roof": "app banner bench bench.* cli commands __main__",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -25,6 +27,79 @@ async def test_entering_shows_the_last_fifty_newest_at_the_bottom(meet) -> None:
     page = await (await an.get("/rooms/general")).text()
     assert shown(page) == ids[10:]
     assert f"?before={ids[10]}" in page
+
+
+async def test_much_that_is_unread_is_on_the_page_from_the_first_of_it_on(meet) -> None:
+    an = await meet("An")
+    read = [await say(an, f"read {n}") for n in range(60)]
+    binh = await meet("Bình")
+    ids = [await say(an, f"message {n}") for n in range(210)]
+    page = await (await binh.get("/rooms/general")).text()
+    assert shown(page) == read[-10:] + ids[:200]
+    line, _, below = page.partition('class="newline"')[2].partition("data-mid=")
+    assert re.search(r"210 new since <time datetime=[^>]+>\d\d:\d\d</time>", line)
+    assert below.startswith(f'"{ids[0]}"')
+    assert 'data-newest="0"' in page
+    assert 'href="/rooms/general?latest=1"' in page
+    assert f"messages?after={ids[199]}" in page
+    assert (await binh.get("/")).url.path == "/rooms/general"  # where they were last
+    latest = await (await binh.get("/rooms/general?latest=1")).text()
+    assert shown(latest) == ids[-50:]
+    assert "newline" not in latest, "the first unread message is further up"
+
+
+async def test_the_line_speaks_the_readers_language_and_zone(meet) -> None:
+    an, binh = await meet("An"), await meet("Bình")
+    await say(an, "hello")
+    headers = {"Accept-Language": "vi", "Cookie": "zone=Asia/Kathmandu"}
+    page = await (await binh.get("/rooms/general", headers=headers)).text()
+    moment, shown_as = re.search(r'1 tin mới từ <time datetime="([^"]+)">([^<]+)</time>', page).groups()
+    there = datetime.fromisoformat(moment).astimezone(ZoneInfo("Asia/Kathmandu"))
+    assert shown_as == f"{there:%H:%M}"
+
+
+async def test_without_scripts_read_is_what_is_marked_so_and_no_more(meet) -> None:
+    an, binh, chi = await meet("An"), await meet("Bình"), await meet("Chi")
+    ids = [await say(an, f"message {n}") for n in range(5)]
+    count = 'data-conversation="general" data-count="{}"'.format
+    assert count(5) in await (await binh.get("/rooms/general")).text()
+    assert count(5) in await (await binh.get("/rooms/general")).text(), "to open a page is not to read it"
+    answer = await binh.post("/rooms/general/read", {"id": str(ids[2])}, allow_redirects=False)
+    assert (answer.status, answer.headers["Location"]) == (303, "/rooms/general")
+    assert count(2) in await (await binh.get("/rooms")).text()
+    await binh.post("/rooms/general/read", {"id": str(ids[0])})  # it never moves back
+    assert count(2) in await (await binh.get("/rooms")).text()
+    await binh.post("/rooms/general/read", {"id": str(2**53 - 1)})  # nor beyond what there is
+    await say(an, "one more")
+    assert count(1) in await (await binh.get("/rooms")).text()
+    assert count(6) in await (await chi.get("/rooms")).text()
+    for fields in ({}, {"id": "x"}, {"id": "-1"}):
+        assert (await binh.post("/rooms/general/read", fields)).status == 404
+    assert (await binh.post("/rooms/nowhere/read", {"id": str(ids[0])})).status == 404
+
+
+async def test_older_messages_of_ones_own_do_not_hide_where_the_unread_begin(meet) -> None:
+    an, binh = await meet("An"), await meet("Bình")
+    own = [await say(an, f"own {n}") for n in range(60)]
+    first = await say(binh, "an answer")
+    more = [await say(binh, f"more {n}") for n in range(60)]
+    page = await (await an.get("/rooms/general")).text()
+    assert shown(page) == own[-10:] + [first, *more]
+    assert page.partition('class="newline"')[2].partition("data-mid=")[2].startswith(f'"{first}"')
+    assert 'data-newest="1"' in page
+
+
+async def test_newer_messages_come_as_a_fragment_that_tells_where_the_page_goes_on_live(meet) -> None:
+    an = await meet("An")
+    ids = [await say(an, f"message {n}") for n in range(63)]
+    part = {"HX-Request": "true"}
+    fragment = await (await an.get(f"/rooms/general/messages?after={ids[2]}", headers=part)).text()
+    assert [int(found) for found in re.findall(r'data-mid="(\d+)"', fragment)] == ids[3:53]
+    assert f'hx-get="/rooms/general/messages?after={ids[52]}"' in fragment
+    fragment = await (await an.get(f"/rooms/general/messages?after={ids[52]}", headers=part)).text()
+    assert [int(found) for found in re.findall(r'data-mid="(\d+)"', fragment)] == ids[53:]
+    assert re.search(r'<p id="newer" hidden data-cursor="\d+">', fragment)
+    assert "after=" not in fragment
 
 
 async def test_every_message_can_be_reached_by_plain_links(meet) -> None:
