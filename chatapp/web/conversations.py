@@ -98,7 +98,7 @@ async def show(  # noqa: PLR0913 - a page and how it is to be shown
         "draft": {"content": content, "error": error},
         "composer_key": secrets.token_urlsafe(16),
     }
-    return pages.page(request, "rooms/room.html", context, status)
+    return pages.chat_page(request, "rooms/room.html", context, status)
 
 
 def listing(page: Page, me: User, read: int | None = None) -> dict[str, object]:

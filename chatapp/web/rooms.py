@@ -12,7 +12,7 @@ async def index(request: web.Request) -> web.StreamResponse:
     """Show the list of conversations."""
     around = await conversations.surroundings(request)
     side = await places.side(request, sessions.me(request), around.counts, last=around.counts.last)
-    return pages.page(request, "rooms/rooms.html", {"side": side, "beside": around.beside})
+    return pages.chat_page(request, "rooms/rooms.html", {"side": side, "beside": around.beside})
 
 
 async def people(request: web.Request) -> web.StreamResponse:
@@ -20,7 +20,7 @@ async def people(request: web.Request) -> web.StreamResponse:
     around = await conversations.surroundings(request)
     side = await places.side(request, sessions.me(request), around.counts)
     context = {"side": side, "people": around.people, "beside": around.beside}
-    return pages.page(request, "rooms/people.html", context)
+    return pages.chat_page(request, "rooms/people.html", context)
 
 
 async def conversation(request: web.Request) -> web.StreamResponse:
@@ -41,14 +41,14 @@ async def messages(request: web.Request) -> web.StreamResponse:
     place = await places.find(request, me, request.match_info)
     before, after = _id(request, "before"), _id(request, "after")
     page = await request.app[keys.messaging].history.page(place.conversation, before=before, after=after)
-    if "HX-Request" not in request.headers:
+    if not pages.asks_for_part(request):
         return await conversations.show(request, place, page, start=ID_LIMIT if after is None else after)
     context = conversations.listing(page, me) | {
         "path": place.path,
         "downward": after is not None,
         "cursor": page.watermark,
     }
-    return pages.page(request, "rooms/messages.html", context)
+    return pages.chat_page(request, "rooms/messages.html", context)
 
 
 async def permalink(request: web.Request) -> web.StreamResponse:

@@ -85,7 +85,7 @@ export function hold(change) {
 export async function jump() {
   if (endsAtNewest()) return toBottom();
   try {
-    await htmx.ajax("GET", latest(), { target: "#main", select: "#main", swap: "outerHTML", push: path() });
+    await htmx.ajax("GET", latest(), { target: "#main", swap: "outerHTML", push: path() });
     toBottom(); // the newest was asked for, not the first unread
   } catch {
     refuse(word("try_again"));

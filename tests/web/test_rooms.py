@@ -115,6 +115,33 @@ async def test_every_message_can_be_reached_by_plain_links(meet) -> None:
     assert seen == ids
 
 
+@pytest.mark.parametrize("path", ["/rooms", "/rooms/general", "/direct/An", "/people", "/rooms/general?latest=1"])
+async def test_a_page_that_is_open_gets_the_column_that_changes(meet, path: str) -> None:
+    an = await meet("An")
+    await say(an, "hello")
+    whole, part = await an.get(path), await an.get(path, headers={"HX-Request": "true", "HX-Request-Type": "partial"})
+    page, column = await whole.text(), await part.text()
+    assert "<html" in page
+    assert "<html" not in column
+    assert 'id="side"' not in column
+    title = re.search(r"<title>.*?</title>", page)[0]
+    assert column.startswith(f'{title}<main class="main" id="main"')
+    assert column.endswith("</main>")
+    assert "no-store" in part.headers["Cache-Control"]
+    assert "no-store" not in whole.headers["Cache-Control"]
+    for answer in (whole, part):
+        assert {"HX-Request", "Accept-Encoding"} <= set(answer.headers["Vary"].split(", "))
+
+
+@pytest.mark.parametrize("path", ["/rooms/general", "/people", "/rooms/general/messages"])
+@pytest.mark.parametrize("extra", [{"HX-Request-Type": "full"}, {"HX-History-Restore-Request": "true"}])
+async def test_a_browser_that_goes_back_gets_a_whole_page(meet, path: str, extra: dict[str, str]) -> None:
+    an = await meet("An")
+    answer = await an.get(path, headers={"HX-Request": "true", **extra})
+    assert "<html" in await answer.text()
+    assert "no-store" not in answer.headers["Cache-Control"]
+
+
 async def test_older_messages_come_as_a_fragment_for_htmx_and_as_a_page_for_a_browser(meet) -> None:
     an = await meet("An")
     ids = [await say(an, f"message {n}") for n in range(53)]
