@@ -16,7 +16,7 @@ from yarl import URL
 from chatapp import language
 from chatapp.language import gettext, ngettext
 from chatapp.records import Rejected, sentence
-from chatapp.web import keys
+from chatapp.web import keys, packing
 from chatapp.web.patience import Patience
 
 log = logging.getLogger("chatapp.web")
@@ -73,6 +73,10 @@ def chat_page(request: web.Request, template: str, context: Mapping[str, Any], s
     part = asks_for_part(request)
     shell = "rooms/part.html" if part else "rooms/shell.html"
     response = page(request, template, {**context, "shell": shell}, status)
+    if status == 200 and request.method != "HEAD" and isinstance(response.body, bytes):
+        packed, encoding = packing.pack_page(response.body, request.headers.get("Accept-Encoding", ""))
+        if encoding is not None:
+            response.body, response.headers["Content-Encoding"] = packed, encoding
     if part:
         # A browser that goes back to this address shows what it has of it, so it must have nothing of this.
         response.headers.update({"Cache-Control": "private, no-store", "Vary": VARY})
