@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from aiohttp import web
 
-from chatapp import language, views
+from chatapp import collation, language, views
 from chatapp.records import ID_LIMIT, Message, User
 from chatapp.store import Busy, Unwritable
 from chatapp.store.marks import Counts
@@ -30,12 +30,13 @@ class Surroundings:
     """What every page of the chat shows to its reader, whatever else is on it."""
 
     counts: Counts
-    people: list[views.Person]  # everybody, those who are here first
+    people: list[views.Person]  # everybody, by name
 
     @property
     def beside(self) -> list[views.Person]:
-        """Return the people who are listed beside the page."""
-        return self.people[:_PEOPLE_BESIDE]
+        """Return the people who are listed beside the page: of many, rather those who are here."""
+        chosen = sorted(self.people, key=lambda person: not person.online)[:_PEOPLE_BESIDE]
+        return sorted(chosen, key=_name)
 
 
 async def open_at_unread(request: web.Request, place: Place, **answer: Any) -> web.Response:
@@ -145,4 +146,8 @@ async def _counts(request: web.Request) -> Counts:
 async def _people(request: web.Request) -> list[views.Person]:
     online = {*request.app[keys.hub].users(), sessions.me(request).id}  # the reader is here, if not connected yet
     everybody = [views.Person(user, user.id in online) for user in await request.app[keys.store].accounts.people()]
-    return sorted(everybody, key=lambda person: not person.online)  # stable: by name within each half
+    return sorted(everybody, key=_name)
+
+
+def _name(person: views.Person) -> collation.Key:
+    return collation.key(person.user.username, language.current.get())

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from chatapp import collation
 from chatapp.records import ID_LIMIT, NotFound, id_of
 from chatapp.web import conversations, keys, pages, places, sessions
+
+_QUERY_LIMIT = 100  # characters to find somebody by; names are shorter
 
 
 async def index(request: web.Request) -> web.StreamResponse:
@@ -16,10 +19,13 @@ async def index(request: web.Request) -> web.StreamResponse:
 
 
 async def people(request: web.Request) -> web.StreamResponse:
-    """Show everybody, to start a direct conversation with."""
+    """Show everybody, to start a direct conversation with, or those whose name has a text ``q`` in it."""
+    query = request.query.get("q", "").strip()[:_QUERY_LIMIT]
     around = await conversations.surroundings(request)
     side = await places.side(request, sessions.me(request), around.counts)
-    context = {"side": side, "people": around.people, "beside": around.beside}
+    wanted = collation.fold(query)
+    found = [someone for someone in around.people if wanted in collation.fold(someone.user.username)]
+    context = {"side": side, "people": found, "beside": around.beside, "query": query}
     return pages.chat_page(request, "rooms/people.html", context)
 
 

@@ -79,6 +79,7 @@ export const swaps = {
     const rows = [...content.children].filter((row) => !known(row));
     list.append(...rows);
     presence.paint();
+    if (rows.length) import("./people.js").then(({ settle }) => settle(list, rows), () => {}); // else they stay below
     return rows;
   },
   departed(side, { dataset }) {

@@ -255,3 +255,32 @@ async def test_people_are_listed_with_a_way_to_write_to_them(meet) -> None:
     page = await (await an.get("/people")).text()
     assert "Bình &amp; Chi" in page
     assert "/direct/B%C3%ACnh%20%26%20Chi" in page
+
+
+async def _names(person, path: str = "/people", **headers: str) -> list[str]:
+    page = await (await person.get(path, headers=headers)).text()
+    return re.findall(r"<bdi>([^<]+)</bdi>", page.partition('class="members directory"')[2].partition("</ul>")[0])
+
+
+async def test_people_stand_in_the_order_of_the_readers_language(meet) -> None:
+    for name in ("Đức", "Dũng", "Ân", "Đạt", "Bình", "Ánh"):
+        await meet(name)
+    an = await meet("An")
+    vietnamese = ["An", "Ánh", "Ân", "Bình", "Dũng", "Đạt", "Đức"]
+    assert await _names(an, **{"Accept-Language": "vi"}) == vietnamese
+    assert await _names(an, **{"Accept-Language": "en"}) == ["An", "Ân", "Ánh", "Bình", "Đạt", "Đức", "Dũng"]
+    page = await (await an.get("/rooms/general", headers={"Accept-Language": "vi"})).text()
+    assert re.findall(r"<bdi>([^<]+)</bdi>", page.partition('id="people"')[2].partition("</ul>")[0]) == vietnamese
+
+
+async def test_people_are_found_by_a_part_of_their_name_without_accents(meet) -> None:
+    an = await meet("An")
+    for name in ("Đức", "Hữu Đức", "Dũng"):
+        await meet(name)
+    assert await _names(an, "/people?q=duc") == ["Đức", "Hữu Đức"]
+    assert await _names(an, "/people?q=+ĐỨC+") == ["Đức", "Hữu Đức"]
+    assert await _names(an, "/people?q=") == await _names(an) == ["An", "Đức", "Dũng", "Hữu Đức"]
+    assert await _names(an, "/people?q=" + "\u0301" * 900) == await _names(an)
+    page = await (await an.get('/people?q="><b>x')).text()
+    assert "Nobody here has a name like that." in page
+    assert 'value="&#34;&gt;&lt;b&gt;x"' in page
