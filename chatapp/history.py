@@ -10,6 +10,9 @@ from chatapp.records import Conversation, Message, NotFound
 from chatapp.store import Store
 from chatapp.store.messages import Page
 
+UNREAD_LIMIT = 200  # unread messages on one page: more than most find after a night, and 25 KB on the wire
+_READ_BEFORE = 10  # messages above the first unread one: enough to know again what was talked about
+
 
 class History:
     """Read messages, with what was given up taken out of them."""
@@ -22,6 +25,20 @@ class History:
         """Return a page of what is saved: the newest messages, or those before or after an id."""
         settled = self._journal.watermark
         return self._standing(await self._store.messages.page(conversation, before=before, after=after), settled)
+
+    async def opening(self, conversation: Conversation, newest: Page, reader_id: int, read: int) -> Page:
+        """Return where a reader goes on: at the first message above their mark ``read``, else at the newest page.
+
+        As much as ``UNREAD_LIMIT`` of what is unread is on that page.
+        """
+        if not newest.older or not newest.messages or newest.messages[0].id <= read:
+            return newest
+        first = await self._store.messages.first_unread(conversation, reader_id, read)
+        if first is None or first > newest.messages[0].id:
+            return newest
+        settled = self._journal.watermark
+        page = await self._store.messages.around(conversation, first, before=_READ_BEFORE, after=UNREAD_LIMIT - 1)
+        return self._standing(page, settled) if page else newest
 
     async def around(self, conversation: Conversation, message_id: int) -> Page | None:
         """Return a saved message with those around it; None if it is not in the conversation."""

@@ -90,6 +90,7 @@ def configure(
         hue=names.hue,
         initials=lru_cache(maxsize=4096)(names.initials),
         when=when,
+        since=lambda moment: since(moment, now()),
         day_name=lambda day: language.day_name(day, language.local(now()).date()),
         iso_date=date.isoformat,
     )
@@ -117,6 +118,15 @@ def when(moment: str) -> str:
         return ""
     local = language.local(moment)
     return f"{local.hour:02}:{local.minute:02}"
+
+
+def since(moment: str, now: str) -> str:
+    """Return the time of an ISO 8601 moment that is not after ``now``, with its day if that is another one."""
+    day, today = language.local(moment).date(), language.local(now).date()
+    if day >= today:
+        return when(moment)
+    named = language.gettext("yesterday") if (today - day).days == 1 else language.day_name(day, today)
+    return f"{when(moment)}, {named}"
 
 
 class Kept:

@@ -77,11 +77,14 @@ class Unread:
 
     def read(self, listener: Listener, message_id: int) -> None:
         """Note that a listener's person has seen its conversation up to a message; stored within a second."""
-        if listener.conversation is None:
-            return
-        marks = self._read.setdefault(listener.user_id, {})
-        if message_id > marks.get(listener.conversation, 0):
-            marks[listener.conversation] = message_id
+        if listener.conversation is not None:
+            self.mark(listener.user_id, listener.conversation, message_id)
+
+    def mark(self, user_id: int, conversation: str, message_id: int) -> None:
+        """Note that a person has read a conversation, by its key, up to a message; stored within a second."""
+        marks = self._read.setdefault(user_id, {})
+        if message_id > marks.get(conversation, 0):
+            marks[conversation] = message_id
             self._store_reads()
 
     def _begin_storing(self, _: Hashable) -> None:

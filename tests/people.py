@@ -34,6 +34,10 @@ class Person:
         """Open a page; the answer is the one at the end of the redirects."""
         return await self._browser.get(path, **options)
 
+    async def head(self, path: str, **options: Any) -> ClientResponse:
+        """Ask what a page would be, without the page."""
+        return await self._browser.head(path, **options)
+
     async def post(self, path: str, data: Any = None, **options: Any) -> ClientResponse:
         """Send a form of our own pages."""
         headers = {"Origin": self.origin, **options.pop("headers", {})}

@@ -32,6 +32,10 @@ def _select(table: str, place: str, author: str) -> str:
 
 _ROOM = _select("messages", "room", "author_id")
 _DIRECT = _select("private_messages", "conversation", "sender_id")
+_FIRST_UNREAD = {
+    True: "SELECT id FROM messages WHERE room = ? AND id > ? AND author_id <> ? ORDER BY id LIMIT 1",
+    False: "SELECT id FROM private_messages WHERE conversation = ? AND id > ? AND sender_id <> ? ORDER BY id LIMIT 1",
+}
 # With messages, or without any, the watermark of the state that they were seen in.
 _PAGE = "SELECT value, {others}, page.* FROM meta LEFT JOIN ({found}) AS page WHERE meta.name = 'watermark'"
 
@@ -105,7 +109,9 @@ class Messages:
             return Page(messages[:limit], older=beyond, newer=more, watermark=rows[0][0])
         return Page(messages[-limit:], older=more, newer=beyond, watermark=rows[0][0])
 
-    async def around(self, conversation: Conversation, message_id: int, *, limit: int = 20) -> Page | None:
+    async def around(
+        self, conversation: Conversation, message_id: int, *, before: int = 20, after: int = 20
+    ) -> Page | None:
         """Return a message with those around it; None if it is not in the conversation."""
         select, place = _source(conversation)
         found = (
@@ -113,14 +119,20 @@ class Messages:
             f" UNION ALL SELECT * FROM ({select} AND id > ? ORDER BY id LIMIT ?)"
         )
         rows = await self._database.rows(
-            _PAGE.format(found=found, others="NULL"), (place, message_id, limit + 2, place, message_id, limit + 1)
+            _PAGE.format(found=found, others="NULL"), (place, message_id, before + 2, place, message_id, after + 1)
         )
         messages = _seen(conversation, rows)
         at = next((n for n, message in enumerate(messages) if message.id == message_id), None)
         if at is None:
             return None
-        start, end = max(at - limit, 0), at + 1 + limit
+        start, end = max(at - before, 0), at + 1 + after
         return Page(messages[start:end], start > 0, len(messages) > end, rows[0][0])
+
+    async def first_unread(self, conversation: Conversation, reader_id: int, read: int) -> int | None:
+        """Return the id of the first message of others above a read mark."""
+        _, place = _source(conversation)
+        row = await self._database.row(_FIRST_UNREAD[conversation.pair is None], (place, read, reader_id))
+        return row[0] if row else None
 
     async def changes(self, conversation: Conversation, since: int, limit: int) -> list[Message]:
         """Return what changed after a cursor, in id order, one more than ``limit`` when there is more."""

@@ -7,12 +7,12 @@ import secrets
 from collections.abc import Awaitable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from aiohttp import web
 
-from chatapp import language, views
-from chatapp.records import Message, User
+from chatapp import collation, language, views
+from chatapp.records import ID_LIMIT, Message, User
 from chatapp.store import Busy, Unwritable
 from chatapp.store.marks import Counts
 from chatapp.store.messages import Page
@@ -21,6 +21,7 @@ from chatapp.web.places import Place
 
 Found = TypeVar("Found")
 
+_GLANCE = 10  # unread messages that are seen at once, with the newest below them
 _PEOPLE_BESIDE = 100  # people listed beside a conversation; the people page has everybody
 
 
@@ -29,12 +30,28 @@ class Surroundings:
     """What every page of the chat shows to its reader, whatever else is on it."""
 
     counts: Counts
-    people: list[views.Person]  # everybody, those who are here first
+    people: list[views.Person]  # everybody, by name
 
     @property
     def beside(self) -> list[views.Person]:
-        """Return the people who are listed beside the page."""
-        return self.people[:_PEOPLE_BESIDE]
+        """Return the people who are listed beside the page: of many, rather those who are here."""
+        chosen = sorted(self.people, key=lambda person: not person.online)[:_PEOPLE_BESIDE]
+        return sorted(chosen, key=_name)
+
+
+async def open_at_unread(request: web.Request, place: Place, **answer: Any) -> web.Response:
+    """Answer with a conversation where its reader goes on: at the first message that they have not read."""
+    me, history = sessions.me(request), request.app[keys.messaging].history
+    newest, around = await with_surroundings(request, history.page(place.conversation))
+    read = around.counts.reads.get(place.conversation.key, 0)
+    page = await history.opening(place.conversation, newest, me.id, read)
+    return await show(request, place, page, around, start=read, opened=True, **answer)
+
+
+async def way_to(request: web.Request, place: Place, message_id: int) -> str:
+    """Return the path of a message that is the newest: on the page that opens at what is new it may be missing."""
+    unread = (await _counts(request)).unread.get(place.conversation.key, 0)
+    return f"{place.path}{'?latest=1' if unread else ''}#m-{message_id}"
 
 
 async def show(  # noqa: PLR0913 - a page and how it is to be shown
@@ -43,17 +60,25 @@ async def show(  # noqa: PLR0913 - a page and how it is to be shown
     page: Page,
     around: Surroundings | None = None,
     *,
+    start: int = ID_LIMIT,
+    opened: bool = False,
     focus: int | None = None,
     content: str = "",
     error: str | None = None,
     status: int = 200,
 ) -> web.Response:
-    """Answer with the page of a conversation."""
+    """Answer with the page of a conversation.
+
+    All above the id ``start`` is on the page or on later ones; by itself that is what its first message says. Without
+    a script a page that is ``opened`` at what is new shows that first.
+    """
     me, around = sessions.me(request), around or await surroundings(request)
-    if not page.newer and around.counts.last != place.conversation.key:
-        await _remember(request, me, place)
     read = around.counts.reads.get(place.conversation.key, 0)
-    context = listing(page, me, read) | {
+    unread = around.counts.unread.get(place.conversation.key, 0)
+    start, goes_on = min(start, _start(page)), opened and unread > _GLANCE
+    if (opened or not page.newer) and around.counts.last != place.conversation.key:
+        await _remember(request, me, place)
+    context = listing(page, me, read if start <= read else None) | {
         "side": await places.side(request, me, around.counts, place),
         "conversation": place.conversation,
         "title": place.title,
@@ -63,7 +88,10 @@ async def show(  # noqa: PLR0913 - a page and how it is to be shown
         "beside": around.beside,
         "at_newest": not page.newer,
         # Without scripts a page looks for news on a timer, but not while its reader has something to lose.
-        "renewing": not page.newer and not content and "pause" not in request.query,
+        "renewing": not (page.newer or content or goes_on or "pause" in request.query),
+        "unread": unread,
+        "goes_on": goes_on,
+        "start": start,
         "cursor": page.watermark,
         "epoch": request.app[keys.messaging].resume.epoch,
         "read": read,
@@ -71,7 +99,7 @@ async def show(  # noqa: PLR0913 - a page and how it is to be shown
         "draft": {"content": content, "error": error},
         "composer_key": secrets.token_urlsafe(16),
     }
-    return pages.page(request, "rooms/room.html", context, status)
+    return pages.chat_page(request, "rooms/room.html", context, status)
 
 
 def listing(page: Page, me: User, read: int | None = None) -> dict[str, object]:
@@ -79,6 +107,11 @@ def listing(page: Page, me: User, read: int | None = None) -> dict[str, object]:
     shown = views.entries(page.messages, me_id=me.id, zone=language.zone.get(), read=read)
     first, last = _ends(page.messages)
     return {"entries": shown, "older": first if page.older else None, "newer": last if page.newer else None}
+
+
+def _start(page: Page) -> int:
+    """Return the id above which a page, with those after it, has every message."""
+    return page.messages[0].id - 1 if page.older and page.messages else 0
 
 
 def _ends(messages: list[Message]) -> tuple[int | None, int | None]:
@@ -113,4 +146,8 @@ async def _counts(request: web.Request) -> Counts:
 async def _people(request: web.Request) -> list[views.Person]:
     online = {*request.app[keys.hub].users(), sessions.me(request).id}  # the reader is here, if not connected yet
     everybody = [views.Person(user, user.id in online) for user in await request.app[keys.store].accounts.people()]
-    return sorted(everybody, key=lambda person: not person.online)  # stable: by name within each half
+    return sorted(everybody, key=_name)
+
+
+def _name(person: views.Person) -> collation.Key:
+    return collation.key(person.user.username, language.current.get())

@@ -188,7 +188,7 @@ async def seal(request: web.Request, response: web.StreamResponse) -> None:
         headers["X-Request-Id"] = request[keys.request_id]
     if "Cache-Control" not in headers:
         headers["Cache-Control"] = "private, no-cache"
-        headers["Vary"] = "Cookie, HX-Request, Accept, Accept-Language"
+        headers["Vary"] = pages.VARY
 
 
 def _promises_https(settings: Settings) -> bool:

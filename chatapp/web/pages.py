@@ -16,13 +16,15 @@ from yarl import URL
 from chatapp import language
 from chatapp.language import gettext, ngettext
 from chatapp.records import Rejected, sentence
-from chatapp.web import keys, parts
+from chatapp.web import keys, packing, parts
 
 log = logging.getLogger("chatapp.web")
 
 _NEXT_LIMIT = 2_000  # characters of an address to go on to
 _SECONDS_LIMIT = 90  # waits up to this many seconds are told in seconds, longer ones in minutes
 
+# What the answer under an address depends on.
+VARY = "Cookie, HX-Request, HX-Request-Type, HX-History-Restore-Request, Accept, Accept-Encoding, Accept-Language"
 _NOT_UNDERSTOOD = (sentence("That did not work"), sentence("The server did not understand this request."))
 _TEXTS = {
     401: (sentence("Please log in"), sentence("You are not logged in, or not any more.")),
@@ -54,6 +56,31 @@ def page(request: web.Request, template: str, context: Mapping[str, Any], status
     me = session.user if session else None
     everywhere = {"me": me, "lang": language.current.get(), "theme": me.theme if me else None}
     return aiohttp_jinja2.render_template(template, request, {**everywhere, **context}, status=status)
+
+
+def asks_for_part(request: web.Request) -> bool:
+    """Tell whether a page that is open asks for a piece of itself.
+
+    When it goes back in its history htmx asks for the whole (and marks such a request twice).
+    """
+    headers = request.headers
+    whole = headers.get("HX-Request-Type") == "full" or "HX-History-Restore-Request" in headers
+    return "HX-Request" in headers and not whole
+
+
+def chat_page(request: web.Request, template: str, context: Mapping[str, Any], status: int = 200) -> web.Response:
+    """Answer with a page of the chat: whole, or the column in its middle where the rest is on the screen already."""
+    part = asks_for_part(request)
+    shell = "rooms/part.html" if part else "rooms/shell.html"
+    response = page(request, template, {**context, "shell": shell}, status)
+    if status == 200 and request.method != "HEAD" and isinstance(response.body, bytes):
+        packed, encoding = packing.pack_page(response.body, request.headers.get("Accept-Encoding", ""))
+        if encoding is not None:
+            response.body, response.headers["Content-Encoding"] = packed, encoding
+    if part:
+        # A browser that goes back to this address shows what it has of it, so it must have nothing of this.
+        response.headers.update({"Cache-Control": "private, no-store", "Vary": VARY})
+    return response
 
 
 def url(request: web.Request, path: str) -> str:

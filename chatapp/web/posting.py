@@ -77,7 +77,7 @@ async def _post(request: web.Request, form: Form) -> web.StreamResponse:
         return await _refuse(request, place, form, refusal)
     if pages.wants_json(request):
         return web.json_response({"key": draft.key, "id": entry.message.id})
-    return pages.redirect(request, f"{place.path}#m-{entry.message.id}")
+    return pages.redirect(request, await conversations.way_to(request, place, entry.message.id))
 
 
 def check_reader(place: Place) -> None:
@@ -97,9 +97,8 @@ def take_turn(asker: keys.Asker, me: User) -> None:
 async def _refuse(request: web.Request, place: Place, form: Form, refusal: Rejected) -> web.StreamResponse:
     if pages.wants_json(request):
         return pages.rejected(request, refusal)
-    page = await request.app[keys.messaging].history.page(place.conversation)
-    return await conversations.show(
-        request, place, page, content=form.content, error=pages.advise(refusal), status=pages.status_of(refusal)
+    return await conversations.open_at_unread(
+        request, place, content=form.content, error=pages.advise(refusal), status=pages.status_of(refusal)
     )
 
 

@@ -4,33 +4,41 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from chatapp.records import NotFound, id_of
+from chatapp import collation
+from chatapp.records import ID_LIMIT, NotFound, id_of
 from chatapp.web import conversations, keys, pages, places, sessions
+
+_QUERY_LIMIT = 100  # characters to find somebody by; names are shorter
 
 
 async def index(request: web.Request) -> web.StreamResponse:
     """Show the list of conversations."""
     around = await conversations.surroundings(request)
     side = await places.side(request, sessions.me(request), around.counts, last=around.counts.last)
-    return pages.page(request, "rooms/rooms.html", {"side": side, "beside": around.beside})
+    return pages.chat_page(request, "rooms/rooms.html", {"side": side, "beside": around.beside})
 
 
 async def people(request: web.Request) -> web.StreamResponse:
-    """Show everybody, to start a direct conversation with."""
+    """Show everybody, to start a direct conversation with, or those whose name has a text ``q`` in it."""
+    query = request.query.get("q", "").strip()[:_QUERY_LIMIT]
     around = await conversations.surroundings(request)
     side = await places.side(request, sessions.me(request), around.counts)
-    context = {"side": side, "people": around.people, "beside": around.beside}
-    return pages.page(request, "rooms/people.html", context)
+    wanted = collation.fold(query)
+    found = [someone for someone in around.people if wanted in collation.fold(someone.user.username)]
+    context = {"side": side, "people": found, "beside": around.beside, "query": query}
+    return pages.chat_page(request, "rooms/people.html", context)
 
 
 async def conversation(request: web.Request) -> web.StreamResponse:
-    """Show a conversation: its newest messages, or those before or after an id."""
+    """Show a conversation where its reader goes on: at its newest messages (``latest``), or before or after an id."""
     me = sessions.me(request)
     place = await places.find(request, me, request.match_info)
     before, after = _id(request, "before"), _id(request, "after")
+    if before is None and after is None and "latest" not in request.query:
+        return await conversations.open_at_unread(request, place)
     found = request.app[keys.messaging].history.page(place.conversation, before=before, after=after)
     page, around = await conversations.with_surroundings(request, found)
-    return await conversations.show(request, place, page, around)
+    return await conversations.show(request, place, page, around, start=ID_LIMIT if after is None else after)
 
 
 async def messages(request: web.Request) -> web.StreamResponse:
@@ -39,10 +47,14 @@ async def messages(request: web.Request) -> web.StreamResponse:
     place = await places.find(request, me, request.match_info)
     before, after = _id(request, "before"), _id(request, "after")
     page = await request.app[keys.messaging].history.page(place.conversation, before=before, after=after)
-    if "HX-Request" not in request.headers:
-        return await conversations.show(request, place, page)
-    context = conversations.listing(page, me) | {"path": place.path, "downward": after is not None}
-    return pages.page(request, "rooms/messages.html", context)
+    if not pages.asks_for_part(request):
+        return await conversations.show(request, place, page, start=ID_LIMIT if after is None else after)
+    context = conversations.listing(page, me) | {
+        "path": place.path,
+        "downward": after is not None,
+        "cursor": page.watermark,
+    }
+    return pages.chat_page(request, "rooms/messages.html", context)
 
 
 async def permalink(request: web.Request) -> web.StreamResponse:

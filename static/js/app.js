@@ -16,6 +16,7 @@ forms.start();
 viewport.start();
 if (document.querySelector("[hx-chat]")) {
   document.addEventListener("click", enlarge);
+  document.addEventListener("focusin", ({ target }) => target.id === "find" && search());
   composer.start();
   pictures.start();
   unread.start();
@@ -23,8 +24,13 @@ if (document.querySelector("[hx-chat]")) {
     if (!atBottom) return;
     trim();
     unread.look();
-  });
+  }, unread.look);
   chat.start();
+}
+
+// By itself the form asks the server.
+function search() {
+  import("./people.js").then(({ filter }) => filter(), () => {});
 }
 
 // The link of a picture leads to it anyway; here it opens above the page.

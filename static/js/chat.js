@@ -33,7 +33,11 @@ export function start() {
       for (const { swapSpec } of tasks) if (swapSpec.style in swaps) swapSpec.strip = false;
       join(tasks);
     },
-    handle_swap: (style, target, fragment) => swaps[style]?.(target, fragment.firstElementChild, feeding),
+    handle_swap(style, target, fragment) {
+      const made = swaps[style]?.(target, fragment.firstElementChild, feeding);
+      if (conversation.mustJoin()) enter();
+      return made;
+    },
     htmx_before_response: (element, { ctx }) => ctx.target?.id !== "main" || isChat(ctx.response),
     htmx_after_process: attach,
     htmx_finally_swap: () => unread.paint(), // htmx may have set another title
@@ -102,7 +106,8 @@ function opened() {
 function enter() {
   sender.pause();
   conversation.ask();
-  if (socket.send({ type: "join", ...conversation.wanted() })) asked = page.conversation;
+  // A connection that is opening was asked for what the page lacked before: see `opened`.
+  asked = socket.send({ type: "join", ...conversation.wanted() }) ? page.conversation : undefined;
 }
 
 // Frames in the order they came in: fragments that follow each other are one swap.

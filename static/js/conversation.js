@@ -13,6 +13,7 @@ import * as sender from "./sender.js";
 import * as timeline from "./timeline.js";
 
 let phase = "away";
+let isBehind = false; // the list is complete up to its cursor only, though the connection is further
 let since = 0; // the cursor that the running catch-up began at
 const mentioned = new Map(); // id -> the latest revision that it brought
 
@@ -29,6 +30,7 @@ export function leave() {
 
 export function ask() {
   phase = "asked";
+  isBehind = false;
 }
 
 export function isLive() {
@@ -64,6 +66,22 @@ export function bring(items) {
     }
     return timeline.insert(items, true);
   });
+}
+
+// Older or newer messages came by a page request. When they lead to the newest, the list goes on live; what came after
+// they were read was not taken, for it had no place: `mustJoin` tells to ask for it, as after a break.
+export function extend(items) {
+  const fresh = timeline.insert(items, false);
+  const end = document.querySelector("#newer[data-cursor]");
+  if (!end) return fresh;
+  Object.assign(page.list.dataset, { newest: 1, cursor: end.dataset.cursor });
+  end.remove();
+  [phase, isBehind] = ["away", true];
+  return fresh;
+}
+
+export function mustJoin() {
+  return isBehind;
 }
 
 export function take(ids) {

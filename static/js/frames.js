@@ -56,7 +56,7 @@ export const control = {
 export const swaps = {
   timeline(list, content, isLive) {
     const items = [...content.querySelectorAll(":scope > .msg")];
-    if (!isLive) return list === page.list ? timeline.insert(items, false) : [];
+    if (!isLive) return list === page.list ? conversation.extend(items) : [];
     if (!conversation.takes(list)) return [];
     const fresh = conversation.bring(items);
     pending.paint();
@@ -79,6 +79,7 @@ export const swaps = {
     const rows = [...content.children].filter((row) => !known(row));
     list.append(...rows);
     presence.paint();
+    if (rows.length) import("./people.js").then(({ settle }) => settle(list, rows), () => {}); // else they stay below
     return rows;
   },
   departed(side, { dataset }) {

@@ -63,6 +63,7 @@ function step(by) {
 function closed() {
   dialog().querySelector("img").removeAttribute("src");
   (opener.isConnected ? opener : document.getElementById("text"))?.focus();
+  opener = null; // it would keep the room that it stood in
 }
 
 function shots() {

@@ -33,6 +33,11 @@ export function path() {
   return composer()?.getAttribute("action").replace(/\/messages$/, "") ?? null;
 }
 
+// The address of its newest messages, whatever is unread above them.
+export function latest() {
+  return `${path()}?latest=1`;
+}
+
 // A phone or tablet: Enter is a newline there, and focus would open the keyboard. Touch laptops have hover.
 export function isTouch() {
   return matchMedia("(pointer: coarse) and (hover: none)").matches;

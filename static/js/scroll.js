@@ -1,24 +1,32 @@
 // Where the reader is. The scroller is reversed (flex, column-reverse): its scrollTop is 0 at the newest message and
 // falls below zero upwards, so it opens and stays at the bottom without any script.
 
-import { endsAtNewest, page, path, refuse } from "./page.js";
+import { endsAtNewest, latest, page, path, refuse } from "./page.js";
 import { word } from "./words.js";
 
 const NEAR = 100; // px from the bottom that still count as being there
+const GLANCE = 250; // ms from a movement until what is on the screen then counts as seen
 
 let moved = () => {}; // told when the reader reaches or leaves the bottom
+let rested = () => {}; // told that other messages are on the screen
+let glance = null;
 let missed = 0; // messages that came while the reader was further up
 let offset = 0; // px above the newest message; known from scroll events, for asking costs a layout per message
 let holding = false; // one change may be made of others
 let drift = 0; // px that what is read is off, for scrolling snaps to whole ones; many of them would be seen
 
-export function start(onMove) {
-  moved = onMove;
+export function start(onMove, onRest) {
+  [moved, rested] = [onMove, onRest];
   // Scroll events do not bubble, and the scroller is replaced with its room: listen from above.
   const listen = { capture: true, passive: true };
   document.addEventListener("scroll", ({ target }) => target.id === "scroller" && scrolled(), listen);
   document.addEventListener("mousedown", (event) => event.target.closest("#jump") && event.preventDefault());
-  document.addEventListener("click", (event) => event.target.closest("#jump") && jump());
+  document.addEventListener("click", (event) => {
+    const way = event.target.closest("#jump, #newer .latest");
+    if (!way || (way.href && (event.ctrlKey || event.metaKey || event.shiftKey))) return;
+    event.preventDefault();
+    jump();
+  });
 }
 
 // A new list is on the page: begin where its reader left off.
@@ -77,7 +85,7 @@ export function hold(change) {
 export async function jump() {
   if (endsAtNewest()) return toBottom();
   try {
-    await htmx.ajax("GET", path(), { target: "#main", select: "#main", swap: "outerHTML", push: "true" });
+    await htmx.ajax("GET", latest(), { target: "#main", swap: "outerHTML", push: path() });
     toBottom(); // the newest was asked for, not the first unread
   } catch {
     refuse(word("try_again"));
@@ -92,8 +100,21 @@ function top(element) {
   return element.getBoundingClientRect().top;
 }
 
+// The id of the last message whose end was on the screen, as far as the eye has come.
+export function lowest() {
+  let item = page.list.children[endingAbove(box().getBoundingClientRect().bottom + 1) - 1];
+  while (item && !item.dataset.mid) item = item.previousElementSibling;
+  return Number(item?.dataset.mid ?? 0);
+}
+
 function visible() {
-  const edge = top(box());
+  let item = page.list.children[endingAbove(top(box()))];
+  while (item && !item.matches(".msg")) item = item.nextElementSibling;
+  return item;
+}
+
+// How many elements of the list end above an edge.
+function endingAbove(edge) {
   const items = page.list.children;
   let [low, high] = [0, items.length];
   while (low < high) {
@@ -101,9 +122,7 @@ function visible() {
     if (items[middle].getBoundingClientRect().bottom > edge) high = middle;
     else low = middle + 1;
   }
-  let item = items[low];
-  while (item && !item.matches(".msg")) item = item.nextElementSibling;
-  return item;
+  return low;
 }
 
 function scrolled() {
@@ -112,6 +131,10 @@ function scrolled() {
   if (isNear()) missed = 0;
   paint();
   if (near !== isNear()) moved(isNear());
+  glance ??= setTimeout(() => {
+    glance = null;
+    rested();
+  }, GLANCE);
 }
 
 function paint() {

@@ -1,6 +1,6 @@
 // The list of messages: ordered by id whatever order they come in, each once, grouped into runs, cut into days.
 
-import { endsAtNewest, make, page, path, person } from "./page.js";
+import { endsAtNewest, latest, make, page, path, person } from "./page.js";
 import { hold, isNear } from "./scroll.js";
 import * as times from "./times.js";
 import { localise, word } from "./words.js";
@@ -25,6 +25,7 @@ export function insert(items, live) {
     if (first) arrange(neighbour(first, "previousElementSibling"));
     sweep(); // the line above a placeholder stays behind when the message takes its place elsewhere
     if (live) trim();
+    else extend(fresh);
     return fresh;
   });
 }
@@ -43,6 +44,12 @@ export function messages() {
 
 export function newest() {
   return Number(last()?.dataset.mid ?? 0);
+}
+
+// How many messages of others stand above one id and up to another one, without some.
+export function others(above, upto, without) {
+  const between = (id) => id > above && id <= upto && !without.has(id);
+  return messages().filter((item) => between(Number(item.dataset.mid)) && !isOwn(item)).length;
 }
 
 // A later revision of a message: it was edited, removed or taken back.
@@ -75,14 +82,29 @@ export function arrange(start = null) {
 export function trim() {
   const count = page.list.childElementCount;
   if (!isNear()) return count > 2 * MOST && endsAtNewest() ? part() : undefined;
-  const extra = count > MOST + SPARE ? messages().slice(0, -MOST) : [];
+  if (count > MOST + SPARE) shorten();
+}
+
+// Older or newer messages joined the list. A reader who goes on downwards for long leaves the uppermost behind.
+function extend(fresh) {
+  const [first] = messages();
+  const start = document.querySelector("#older a") ? Number(first?.dataset.mid ?? 0) - 1 : 0;
+  page.list.dataset.start = Math.min(page.list.dataset.start, start);
+  if (page.list.childElementCount > 2 * MOST && fresh.includes(last())) shorten();
+}
+
+function shorten() {
+  const extra = messages().slice(0, -MOST);
   if (!extra.length) return;
+  const line = page.list.querySelector(".newline");
+  if (line && extra.includes(neighbour(line))) line.remove();
   extra.forEach(drop);
   const top = page.list.querySelector(".msg");
   divide(top, facts(top).day);
   top.classList.add("first");
   sweep();
-  linkOlder();
+  page.list.dataset.start = top.dataset.mid - 1;
+  linkOlder(top.dataset.mid);
 }
 
 function facts(item) {
@@ -193,28 +215,23 @@ function sweep() {
 }
 
 // The way back to what was trimmed, as the server writes it.
-function linkOlder() {
-  const id = messages()[0].dataset.mid;
-  const link = make(
-    "a",
-    {
-      href: `${path()}/messages?before=${id}`,
-      "hx-get": `${path()}/messages?before=${id}`,
-      "hx-trigger": "intersect once",
-      "hx-target": "#older",
-      "hx-swap": "outerHTML",
-    },
-    word("older"),
-  );
-  const older = make("p", { id: "older", class: "older" }, link);
-  document.getElementById("older")?.replaceWith(older);
-  htmx.process(older);
+function linkOlder(id) {
+  const older = make("p", { id: "older", class: "older" }, link("older", `before=${id}`));
+  // By htmx, which lets go of the link that stood there and of what watched it.
+  htmx.swap({ sourceElement: page.list, target: "#older", swap: "outerHTML", text: older.outerHTML });
 }
 
 // The ways on from where the page ends, as the server writes them.
 function part() {
-  const newer = make("a", { href: `${path()}/messages?after=${newest()}` }, word("newer"));
-  const jump = make("a", { href: path() }, word("jump"));
+  const jump = make("a", { class: "latest", href: latest() }, word("jump"));
+  const newer = make("p", { id: "newer", class: "newer" }, link("newer", `after=${newest()}`), jump);
   page.list.dataset.newest = 0;
-  page.list.after(make("p", { id: "newer", class: "newer" }, newer, jump));
+  page.list.after(newer);
+  htmx.process(newer);
+}
+
+function link(to, query) {
+  const href = `${path()}/messages?${query}`;
+  const follow = { "hx-get": href, "hx-trigger": "intersect once", "hx-target": `#${to}`, "hx-swap": "outerHTML" };
+  return make("a", { href, ...follow }, word(to));
 }

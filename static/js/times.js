@@ -6,6 +6,7 @@ const locale = navigator.languages.find((tag) => tag.split("-")[0] === language)
 const clock = new Intl.DateTimeFormat(locale, { timeStyle: "short" });
 const full = new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "short" });
 const relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
+const DAY = 86_400_000; // ms
 const YEAR = 365 * 24 * 3600; // seconds; how long the server may remember the zone
 
 export function start(base) {
@@ -22,6 +23,14 @@ export function write(root) {
     time.textContent = clock.format(date);
     time.title = full.format(date);
   }
+  for (const time of root.querySelectorAll(".newline time")) time.textContent = since(Date.parse(time.dateTime));
+}
+
+// A moment within a sentence: its time, with its day if that is not today.
+function since(moment) {
+  const day = dayOf(moment);
+  const named = day === dayOf(Date.now() - DAY) ? relative.format(-1, "day") : dayLabel(day);
+  return clock.format(moment) + (day === dayOf(Date.now()) ? "" : `, ${named}`);
 }
 
 // Name a day by its local date, for comparing: 2026-11-23.
@@ -34,7 +43,7 @@ export function dayOf(milliseconds) {
 export function dayLabel(day) {
   const noon = new Date(`${day}T12:00`);
   const today = new Date(`${dayOf(Date.now())}T12:00`);
-  const distance = Math.round((noon - today) / 86_400_000);
+  const distance = Math.round((noon - today) / DAY);
   if (distance === 0 || distance === -1) return capital(relative.format(distance, "day"));
   const year = noon.getFullYear() === today.getFullYear() ? undefined : "numeric";
   return capital(new Intl.DateTimeFormat(locale, { weekday: "long", day: "numeric", month: "long", year }).format(noon));

@@ -3,7 +3,7 @@
 
 import * as conversation from "./conversation.js";
 import { page, person } from "./page.js";
-import { isNear } from "./scroll.js";
+import { isNear, lowest } from "./scroll.js";
 import * as socket from "./socket.js";
 import * as timeline from "./timeline.js";
 
@@ -12,7 +12,7 @@ const PACE = 1_000; // ms between two read marks
 
 let counts = null; // conversation -> number up to `upto`; before the first frame what the page says
 let upto = 0;
-const seen = new Map(); // conversation -> id up to which was read on this page
+const seen = new Map(); // conversation -> { id up to which was read on this page, left: unread messages after it }
 const later = new Map(); // conversation -> ids above `upto`
 let marked = -PACE;
 let markTimer;
@@ -33,10 +33,11 @@ export function set(frame) {
   upto = frame.upto;
   for (const [key, ids] of later) {
     const read = frame.reads?.[key] ?? 0;
-    const ahead = (seen.get(key) ?? 0) > read; // what was read here is not in these counts yet
-    for (const id of ids) if (ahead ? id <= seen.get(key) : id <= upto || id <= read) ids.delete(id);
+    const here = seen.get(key)?.id ?? 0;
+    const ahead = here > read; // what was read here is not in these counts yet
+    for (const id of ids) if (ahead ? id <= here : id <= upto || id <= read) ids.delete(id);
   }
-  for (const [key, id] of seen) if (id > (frame.reads?.[key] ?? 0)) counts[key] = 0;
+  for (const [key, { id, left }] of seen) if (id > (frame.reads?.[key] ?? 0)) counts[key] = left;
   paint();
 }
 
@@ -62,26 +63,38 @@ export function hear(key, id, author) {
   later.get(key).add(Number(id));
 }
 
-// Read means seen: the page in front, with the focus, at the newest message. What was seen counts no more from now
-// on; the server is told once in a while, and at once when the reader turns away.
+// Read means seen: the page in front, with the focus, and the message on the screen. What was seen counts no more from
+// now on; the server is told once in a while, and at once when the reader turns away.
 export function look() {
-  if (!isReading()) {
+  if (!isAttentive()) {
     flush();
     return paint();
   }
-  const id = timeline.newest();
-  if (id > Number(page.list.dataset.read || 0)) {
-    page.list.dataset.read = id;
-    [due, where] = [id, page.conversation];
-    seen.set(page.conversation, id);
-    if (counts) counts[page.conversation] = 0;
-    for (const one of later.get(page.conversation) ?? []) if (one <= id) later.get(page.conversation).delete(one);
-  }
+  const id = lastSeen();
+  if (id > Number(page.list.dataset.read || 0)) note(page.conversation, id);
   clearTimeout(markTimer);
   const wait = marked + PACE - performance.now();
   if (due && wait > 0) markTimer = setTimeout(look, wait);
   else flush();
   paint();
+}
+
+// Who is at the newest has read all. Further up that is sure only on a page which goes on where they left off; and
+// their number is not known before the server's.
+function lastSeen() {
+  if (isNear()) return timeline.newest();
+  const { start, read } = page.list.dataset;
+  return counts && Number(start) <= Number(read) ? lowest() : 0;
+}
+
+function note(key, id) {
+  const news = later.get(key) ?? new Set();
+  const left = isNear() ? 0 : Math.max(0, (counts[key] ?? 0) - timeline.others(page.list.dataset.read, id, news));
+  for (const one of news) if (one <= id) news.delete(one);
+  page.list.dataset.read = id;
+  [due, where] = [id, key];
+  seen.set(key, { id, left });
+  if (counts) counts[key] = left;
 }
 
 // The socket turns to another conversation. What the server could not be told is unread again: there it would count for
@@ -120,13 +133,13 @@ export function paint() {
   paintIcon(sum > 0);
 }
 
-function isReading() {
-  return conversation.isLive() && isNear() && !document.hidden && document.hasFocus();
+function isAttentive() {
+  return page.list && conversation.isLive() && !document.hidden && document.hasFocus();
 }
 
 // What is being read right now is on its way to being marked so.
 function number(item, key) {
-  if (key === page.conversation && isReading()) return 0;
+  if (key === page.conversation && isNear() && isAttentive()) return 0;
   const base = counts ? (counts[key] ?? 0) : Number(item.dataset.count);
   return base + (counts ? (later.get(key)?.size ?? 0) : 0);
 }

@@ -4,8 +4,9 @@
 
 One browser asks for one page after the other on a kept connection; beside them stands the cheapest answer that the
 server can give, which waits as they do for whatever the server is at. The room has a few hundred messages of some
-people; its page shows the last fifty. The crowd is a thousand sockets in that room, in a process of their own: some
-messages a second, evenly; then eight on their way to everybody at any time, which keeps the server busy all the time.
+people; the last fifty are asked for, compressed as browsers want them. The crowd is a thousand sockets in that room,
+in a process of their own: some messages a second, evenly; then eight on their way to everybody at any time, which
+keeps the server busy all the time.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ SOCKETS = 1000
 RATE = 20  # messages a second
 IN_FLIGHT = 8
 PAUSE = 0.02  # seconds, on average, before a reader asks again
+PACKED = {"Accept-Encoding": "gzip, deflate, br"}  # as browsers ask
 LEAD = 1.0  # seconds that the crowd talks before and after it counts
 
 
@@ -75,8 +77,9 @@ class Page:
 PAGES = (
     Page("/healthz", "/healthz", logged_in=False),
     Page("log-in", "/login", logged_in=False),
-    Page("room, 50 messages", "/rooms/general"),
-    Page("the same, drawn anew", "/rooms/general", anew=True),
+    Page("room, 50 messages", "/rooms/general?latest=1"),
+    Page("the same, drawn anew", "/rooms/general?latest=1", anew=True),
+    Page("a change to that room", "/rooms/general?latest=1", part=True),
     Page("older 50 messages", "/rooms/general/messages?before={older}", part=True),
     Page("list of rooms", "/rooms"),
     Page("people", "/people"),
@@ -101,7 +104,7 @@ class Reader:
             for line in range(MESSAGES // PEOPLE):
                 writer.post("/rooms/general/messages", content=WORDS.format(number=number * 100 + line))
             writer.close()
-        page = self._member.get("/rooms/general").decode()
+        page = self._member.get("/rooms/general?latest=1").decode()
         older = page.partition("?before=")[2].partition('"')[0]
         for each in PAGES:
             each.path = each.path.format(older=older)
@@ -112,7 +115,7 @@ class Reader:
         zone = f"; zone={next(self._zones)}" if page.anew else ""
         self._member.cookie = self._cookie + zone
         began = time.perf_counter()
-        page.size = len(browser.get(page.path, {"HX-Request": "true"} if page.part else {}))
+        page.size = len(browser.get(page.path, PACKED | ({"HX-Request": "true"} if page.part else {})))
         page.waits.setdefault(load.name, []).append((time.perf_counter() - began) * 1000)
 
     def repeat(self, page: Page, seconds: float) -> None:

@@ -55,7 +55,7 @@ async def test_a_conversation_opens_at_the_newest_message(meet):
 async def test_older_messages_come_by_scrolling_up_back_to_the_first_and_nothing_moves(meet):
     an, binh = await meet("An"), await meet("Bình")
     await binh.chatter(f"direct={an.name}", lines(170))
-    await an.open(binh.path)
+    await an.open(f"{binh.path}?latest=1")
     for shown, expected in ((50, 100), (100, 150), (150, 170)):
         await expect(an.messages).to_have_count(shown)
         top = f"line {170 - shown + 1:03}"

@@ -60,10 +60,34 @@ async def test_what_is_refused_is_explained_and_kept(meet):
     await expect(an.box).to_have_attribute("aria-describedby", "refusal")
 
 
+async def test_the_page_opens_at_the_first_unread_message_and_leads_to_the_latest(meet):
+    an, binh = await meet("An", **PLAIN), await meet("Bình")
+    await binh.chatter(f"direct={an.name}", [f"line {number:03}" for number in range(1, 251)])
+    await an.page.goto(binh.path)
+    line = an.page.locator("#messages .newline")
+    await expect(line).to_contain_text(re.compile(r"^\s*250 new since \d\d:\d\d"))
+    await expect(line).to_be_in_viewport()
+    await expect(an.message("line 001")).to_be_in_viewport()
+    await expect(an.message("line 200")).to_have_count(1)
+    await expect(an.message("line 201")).to_have_count(0)
+    await an.page.get_by_role("button", name="Mark as read").click()  # what is on this page
+    await expect(line).to_contain_text("50 new since")
+    await expect(line).to_be_in_viewport()
+    assert "line 201" in await line.evaluate("line => line.nextElementSibling.textContent")
+    await line.get_by_role("link", name="Jump to latest").click()
+    await expect(an.message("line 250")).to_be_in_viewport()
+    await an.box.fill("an answer")
+    await an.page.get_by_role("button", name="Send").click()
+    await expect(an.message("an answer")).to_be_in_viewport(ratio=1)
+    await an.page.get_by_role("button", name="Mark as read").click()
+    await expect(an.message("an answer")).to_be_in_viewport()
+    await expect(line).to_have_count(0)
+
+
 async def test_the_page_opens_at_the_newest_message_and_leads_back_to_the_first(meet):
     an, binh = await meet("An", **PLAIN), await meet("Bình")
     await binh.chatter(f"direct={an.name}", [f"line {number:03}" for number in range(1, 121)])
-    await an.page.goto(binh.path)
+    await an.page.goto(f"{binh.path}?latest=1")
     await expect(an.message("line 120")).to_be_in_viewport()
     seen = []
     while await (older := an.page.get_by_role("link", name="Older messages")).count():

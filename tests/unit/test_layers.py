@@ -16,9 +16,10 @@ PACKAGE = Path(__file__).resolve().parents[2] / "chatapp"
 # From the ground up. A module imports from floors below; on its own floor only as long as no circle comes of it.
 FLOORS = {
     "ground": """
-        __init__ adoption animations apngs budget certificates clock decoder decoding descriptors devices files frames
-        gifs headers images inline language links lock logs lookalikes markup modes names normal options
-        passwords pictures records reencoding resources schema settings shapes stills store store.* turns upkeep
+        __init__ adoption animations apngs budget certificates clock collation decoder decoding descriptors
+        devices files frames gifs headers images inline language links lock logs lookalikes markup modes names
+        normal options passwords pictures records reencoding resources schema settings shapes stills store
+        store.* turns upkeep
     """,
     "delivery": """
         audience backlog history hub journal leaving messaging pace presence render resume retries revisions unread
@@ -31,8 +32,8 @@ FLOORS = {
         web.websocket
     """,
     "handlers": """
-        web.accounts web.departure web.devices web.health web.images web.password web.preferences web.revising
-        web.rooms web.socket web.static
+        web.accounts web.departure web.devices web.health web.images web.password web.preferences web.reading
+        web.revising web.rooms web.socket web.static
     """,
     "sitemap": "web.routes",
     "roof": "app banner bench bench.* cli commands __main__",

@@ -66,6 +66,9 @@ def room(env: Environment, *messages: Message, **values: Any) -> str:
         "cursor": 7,
         "epoch": "e1",
         "read": 0,
+        "start": 0,
+        "unread": 1,
+        "goes_on": False,
         "focus": None,
         "draft": {"content": "", "error": None},
         "composer_key": "k" * 22,
@@ -89,7 +92,7 @@ def pages(env: Environment, text: str) -> Iterator[str]:
         env, "errors/error.html", status=404, title=text, text=text, action_url="/", action_text=text, request_id=text
     )
     yield page(env, "rooms/rooms.html", me=somebody, side=side, beside=people)
-    yield page(env, "rooms/people.html", me=somebody, side=side, people=people, beside=people)
+    yield page(env, "rooms/people.html", me=somebody, side=side, people=people, beside=people, query=text)
     said = message(5, somebody, content=text, pictures=(Picture("p", text, 9, 9, 9, 9),))
     draft = {"content": text, "error": text}
     values = {"me": somebody, "side": side, "people": people, "beside": people, "title": text, "draft": draft}
@@ -218,7 +221,7 @@ def entry(html: str) -> str:
 
 
 def test_a_person_in_a_list_is_oneself_to_oneself_only(env: Environment) -> None:
-    mine, theirs = (page(env, "rooms/people.html", me=me, **surroundings()) for me in (ME, AN))
+    mine, theirs = (page(env, "rooms/people.html", me=me, query="", **surroundings()) for me in (ME, AN))
     for html, name in ((mine, "Minh"), (theirs, "An Nguyễn")):
         assert re.findall(r'<bdi>([^<]+)</bdi> <span class="you-mark">', html) == [name] * 2  # listed, and beside
 

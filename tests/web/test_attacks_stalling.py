@@ -46,7 +46,7 @@ def test_every_form_every_kind_of_frame_and_all_that_is_read_of_a_request_is_lis
     assert set(connection._ACTIONS) <= set(FRAMES)
     fields = {name for names in FORMS.values() for name in names}
     assert entrances.read_of("field") <= fields | {"next", "username"}
-    assert entrances.fields_of_pages() <= fields | set(FILES.values())
+    assert entrances.fields_of_pages() <= fields | set(FILES.values()) | set(QUERIES)
     assert entrances.read_of("frame") <= {name for names in FRAMES.values() for name in names} | {"type"}
     assert entrances.read_of("query") <= set(QUERIES)
     assert entrances.read_of("header") <= set(HEADERS)

@@ -1,0 +1,18 @@
+"""Marking what is read, for pages without scripts: with them it is read when it was seen."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from chatapp.records import id_of
+from chatapp.web import keys, pages, places, sessions
+
+
+async def mark(request: web.Request) -> web.StreamResponse:
+    """Mark a conversation as read up to the message of the posted ``id``, and go on behind it."""
+    me = sessions.me(request)
+    place = await places.find(request, me, request.match_info)
+    fields = await pages.form(request)
+    message_id = min(id_of(fields.get("id", "")), request.app[keys.messaging].newest)
+    request.app[keys.unread].mark(me.id, place.conversation.key, message_id)
+    return pages.redirect(request, place.path)
