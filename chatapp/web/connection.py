@@ -100,7 +100,7 @@ class Connection(Speaker):
 
     async def _afford(self, price: float) -> bool:
         """Wait until this person may ask for more, at a price. Return False if they have gone meanwhile."""
-        wait = self._spend(self.app[keys.limits].acts, price) if price else 0
+        wait = self._spend(self.app[keys.limits].acts, price)
         return not wait or await self.rest(wait)
 
     def _price(self, kind: str) -> float:
@@ -115,14 +115,16 @@ class Connection(Speaker):
             return  # it was told to go
         key: object = None
         try:
-            if not await self._afford(allowance.length_price(text)):
+            price = allowance.length_price(text)
+            if price and not await self._afford(price):
                 return
             if isinstance(text, bytearray):
                 await self._received_picture(text)
                 return
             frame = frames.parsed(text)
             kind = str(frame.get("type")) if frame else ""
-            if not await self._afford(self._price(kind)):
+            price = self._price(kind)
+            if price and not await self._afford(price):
                 return
             if frame is None:
                 raise Rejected("not_json", sentence("The server did not understand this frame."))

@@ -183,12 +183,10 @@ class WebSocket(Outgoing):
         try:
             if first is not None:
                 await first
-            while inbox or inbox.more or self._owed:
-                while inbox:
-                    await self._take(inbox.pop())
-                    if inbox:
-                        await asyncio.sleep(0)
+            await self._deal_with_all()
+            while inbox.more or self._owed:
                 await self._go_on()
+                await self._deal_with_all()
             self._read_on()
         except ConnectionError:
             self.transport.abort()  # it went while something was written; it will resume
@@ -200,12 +198,17 @@ class WebSocket(Outgoing):
             if self.transport.is_closing():
                 self._leave()
 
+    async def _deal_with_all(self) -> None:
+        inbox = self._inbox
+        while inbox:
+            await self._take(inbox.pop())
+            if inbox:
+                await asyncio.sleep(0)
+
     async def _go_on(self) -> None:
         """Cut more out of what has come, when it is the peer's turn again."""
         inbox = self._inbox
         owed, self._owed = self._owed, 0.0
-        if not (owed or inbox.more):
-            return
         if not await self.rest(owed):
             self._forget()
         elif inbox.asks:
@@ -247,9 +250,9 @@ class WebSocket(Outgoing):
                 await self.received(message)
         except Violation as violation:
             self.shut(violation.code, str(violation))
-        if isinstance(message, bytearray):
-            self._reserved = 0
-        self._count()
+        if self._kept:
+            self._reserved = 0 if isinstance(message, bytearray) else self._reserved
+            self._count()
 
     def _part(self, code: int | None) -> None:
         """Answer a close, or take the answer to ours, and end the connection."""
