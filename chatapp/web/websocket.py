@@ -20,7 +20,7 @@ from aiohttp import web
 from chatapp import clock, frames
 from chatapp.decoder import Larger
 from chatapp.frames import Violation
-from chatapp.hub import PARTING, TRY_AGAIN
+from chatapp.hub import TRY_AGAIN
 from chatapp.web.handshake import taken_over
 from chatapp.web.inbox import Inbox, Message
 from chatapp.web.outgoing import Outgoing
@@ -245,7 +245,7 @@ class WebSocket(Outgoing):
             if isinstance(message, Violation):
                 raise message
             if isinstance(message, bytes):
-                self._part(frames.close_code(message))
+                self.part(frames.close_code(message))
             else:
                 await self.received(message)
         except Violation as violation:
@@ -253,10 +253,3 @@ class WebSocket(Outgoing):
         if self._kept:
             self._reserved = 0 if isinstance(message, bytearray) else self._reserved
             self._count()
-
-    def _part(self, code: int | None) -> None:
-        """Answer a close, or take the answer to ours, and end the connection."""
-        if not (self.closed or self.transport.is_closing()):
-            self.transport.write(frames.closing(code))
-        self.transport.close()
-        asyncio.get_running_loop().call_later(PARTING, self.transport.abort)  # should it never read what is left
