@@ -202,7 +202,7 @@ class Decoder:
                 return None
             length = int.from_bytes(data[at : at + width], "big")
             at += width
-        if first & _OPCODE < _CONTROL:
+        if (length > self._limit or self._pieces is not None) and first & _OPCODE < _CONTROL:
             self._check_length(first & _OPCODE, length)
         at += _MASK
         return (first, length, at) if at <= len(data) else None

@@ -100,7 +100,7 @@ class Connection(Speaker):
 
     async def _afford(self, price: float) -> bool:
         """Wait until this person may ask for more, at a price. Return False if they have gone meanwhile."""
-        wait = self._spend(self.app[keys.limits].acts, price) if price else 0
+        wait = self._spend(self.app[keys.limits].acts, price)
         return not wait or await self.rest(wait)
 
     def _price(self, kind: str) -> float:
@@ -113,24 +113,16 @@ class Connection(Speaker):
         """Do what a frame asks for, or say why not."""
         if self.closed:
             return  # it was told to go
-        key: object = None
+        price = allowance.length_price(text)
+        if price and not await self._afford(price):
+            return
+        frame = frames.parsed(text) if isinstance(text, str) else None
+        key = frame.get("key") if frame else None
         try:
-            if not await self._afford(allowance.length_price(text)):
-                return
             if isinstance(text, bytearray):
                 await self._received_picture(text)
-                return
-            frame = frames.parsed(text)
-            kind = str(frame.get("type")) if frame else ""
-            if not await self._afford(self._price(kind)):
-                return
-            if frame is None:
-                raise Rejected("not_json", sentence("The server did not understand this frame."))
-            key = frame.get("key")
-            action = _ACTIONS.get(kind)
-            if action is None:
-                raise Rejected("unknown_type", sentence("The server does not know this type of frame."))
-            await action(self, frame)
+            else:
+                await self._do(frame)
         except Rejected as refusal:
             self._refuse(key, refusal)
         except (Busy, Unwritable) as error:
@@ -139,6 +131,19 @@ class Connection(Speaker):
             self._refuse(key, Rejected("storage", reason, retry=True, retry_after=2))
         except NotFound:
             self._refuse(key, Rejected("not_found", sentence("There is no such room or person.")))
+
+    async def _do(self, frame: Frame | None) -> None:
+        """Do what a frame asks for, when it is its person's turn."""
+        kind = str(frame.get("type")) if frame else ""
+        price = self._price(kind)
+        if price and not await self._afford(price):
+            return
+        if frame is None:
+            raise Rejected("not_json", sentence("The server did not understand this frame."))
+        action = _ACTIONS.get(kind)
+        if action is None:
+            raise Rejected("unknown_type", sentence("The server does not know this type of frame."))
+        await action(self, frame)
 
     async def _received_picture(self, text: bytearray) -> None:
         """Post a picture that came in a text as large as only pictures are."""

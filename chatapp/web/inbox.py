@@ -35,7 +35,7 @@ class Inbox(Decoder):
     @property
     def asks(self) -> bool:
         """Tell whether a text is coming for which there must be room first."""
-        return self.larger > 0 and not self.admits
+        return self._pieces is not None and self._pieces.larger and not self.admits
 
     def end(self) -> None:
         """Forget what was not cut yet, and all that comes."""
@@ -59,14 +59,14 @@ class Inbox(Decoder):
         count, pongs = 0, b""
         self.more = False
         try:
-            while not (self.more or self.asks) and (found := self.next()) is not None:
+            while not self.more and (found := self.next()) is not None:
                 count += 1
                 opcode, payload = found
                 if opcode == PING:
                     pongs += frames.pong(bytes(payload))
                 elif opcode not in (PONG, CONTINUATION):
                     self._put(opcode, payload)
-                self.more = self._is_enough(count)
+                self.more = self._is_enough(count) or self.asks
         except Violation as violation:
             self.end()
             self._waiting.append(violation)
@@ -74,8 +74,9 @@ class Inbox(Decoder):
         return count, pongs
 
     def _is_enough(self, count: int) -> bool:
-        full = len(self._waiting) >= _WAITING or self.kept >= _WAITING_BYTES
-        return not self.ended and (count >= _AT_ONCE or full)
+        if self.ended:
+            return False
+        return count >= _AT_ONCE or self.kept >= _WAITING_BYTES or len(self._waiting) >= _WAITING
 
     def _put(self, opcode: int, payload: bytes | bytearray) -> None:
         """Let a message wait. Raise Violation."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 
+from chatapp import frames
+from chatapp.hub import PARTING
+
 # Bytes that wait for a peer before we do; TLS would let 512 KiB, past what the hub cuts a peer for.
 _AHEAD = 64 * 1024
 
@@ -46,3 +49,10 @@ class Outgoing(asyncio.Protocol, ABC):
         resumed, self._resumed = self._resumed, None
         if resumed is not None and not resumed.done():
             resumed.set_result(None)
+
+    def part(self, code: int | None) -> None:
+        """Answer a close, or take the answer to ours, and end the connection."""
+        if not (self.closed or self.transport.is_closing()):
+            self.transport.write(frames.closing(code))
+        self.transport.close()
+        asyncio.get_running_loop().call_later(PARTING, self.transport.abort)  # should it never read what is left

@@ -20,7 +20,7 @@ from aiohttp import web
 from chatapp import clock, frames
 from chatapp.decoder import Larger
 from chatapp.frames import Violation
-from chatapp.hub import PARTING, TRY_AGAIN
+from chatapp.hub import TRY_AGAIN
 from chatapp.web.handshake import taken_over
 from chatapp.web.inbox import Inbox, Message
 from chatapp.web.outgoing import Outgoing
@@ -183,12 +183,10 @@ class WebSocket(Outgoing):
         try:
             if first is not None:
                 await first
-            while inbox or inbox.more or self._owed:
-                while inbox:
-                    await self._take(inbox.pop())
-                    if inbox:
-                        await asyncio.sleep(0)
+            await self._deal_with_all()
+            while inbox.more or self._owed:
                 await self._go_on()
+                await self._deal_with_all()
             self._read_on()
         except ConnectionError:
             self.transport.abort()  # it went while something was written; it will resume
@@ -200,12 +198,17 @@ class WebSocket(Outgoing):
             if self.transport.is_closing():
                 self._leave()
 
+    async def _deal_with_all(self) -> None:
+        inbox = self._inbox
+        while inbox:
+            await self._take(inbox.pop())
+            if inbox:
+                await asyncio.sleep(0)
+
     async def _go_on(self) -> None:
         """Cut more out of what has come, when it is the peer's turn again."""
         inbox = self._inbox
         owed, self._owed = self._owed, 0.0
-        if not (owed or inbox.more):
-            return
         if not await self.rest(owed):
             self._forget()
         elif inbox.asks:
@@ -242,18 +245,11 @@ class WebSocket(Outgoing):
             if isinstance(message, Violation):
                 raise message
             if isinstance(message, bytes):
-                self._part(frames.close_code(message))
+                self.part(frames.close_code(message))
             else:
                 await self.received(message)
         except Violation as violation:
             self.shut(violation.code, str(violation))
-        if isinstance(message, bytearray):
-            self._reserved = 0
-        self._count()
-
-    def _part(self, code: int | None) -> None:
-        """Answer a close, or take the answer to ours, and end the connection."""
-        if not (self.closed or self.transport.is_closing()):
-            self.transport.write(frames.closing(code))
-        self.transport.close()
-        asyncio.get_running_loop().call_later(PARTING, self.transport.abort)  # should it never read what is left
+        if self._kept:
+            self._reserved = 0 if isinstance(message, bytearray) else self._reserved
+            self._count()
