@@ -16,8 +16,9 @@ PACKAGE = Path(__file__).resolve().parents[2] / "chatapp"
 # From the ground up. A module imports from floors below; on its own floor only as long as no circle comes of it.
 FLOORS = {
     "ground": """
-        __init__ adoption certificates clock descriptors devices files frames images language lock logs lookalikes
-        markup names normal options passwords pictures records reencoding resources schema settings store store.* upkeep
+        __init__ adoption certificates clock descriptors devices files frames hashes images inherited language lock
+        logs lookalikes markup names normal options passwords pictures records reencoding resources schema settings
+        store store.* upkeep verifiers wellknown
     """,
     "delivery": """
         audience backlog history hub journal leaving messaging pace presence render resume retries revisions unread
@@ -44,8 +45,9 @@ LIBRARIES = {
     "aiohttp_jinja2": "app web.pages",
     "aiohttp_session": "app web.*",
     "aiosqlite": "adoption pictures schema store store.*",
+    "bcrypt": "verifiers",
     "brotli": "web.packing",
-    "cryptography": "app certificates passwords schema web.sessions",
+    "cryptography": "app certificates passwords schema verifiers web.sessions",
     "jinja2": "app render",
     "markupsafe": "markup render",
     "PIL": "reencoding",
