@@ -45,7 +45,8 @@ class Cost:
 
 OWASP = Cost(memory=19_456, passes=2)  # OWASP Password Storage Cheat Sheet
 CHEAPEST = Cost(memory=8, passes=1)  # for tests only: the least that Argon2 allows
-_OURS = (OWASP.prefix, CHEAPEST.prefix)
+COSTS = {"owasp": OWASP, "cheapest": CHEAPEST}  # as the setting names them
+_OURS = tuple(cost.prefix for cost in COSTS.values())
 
 
 class Passwords:
