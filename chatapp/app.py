@@ -74,7 +74,7 @@ async def _workers(app: web.Application) -> AsyncIterator[None]:
 
 async def _storage(app: web.Application) -> AsyncIterator[None]:
     path = app[keys.settings].database
-    with DatabaseLock(path):
+    with DatabaseLock(path, create=True):
         app[keys.store] = await Store.open(path, app[keys.images].prepare)
         try:
             yield
