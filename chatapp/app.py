@@ -34,8 +34,8 @@ from chatapp.web.sockets import Sockets
 log = logging.getLogger("chatapp")
 
 _FLUSH_PATIENCE = 3.0  # seconds at the stop for what is not saved yet; then it is retracted
+_LOOK_PAUSE = 0.5  # seconds between two looks at what others do to the database: log-ins end within a second
 _SWEEP_PAUSE = 50.0  # seconds between two looks for what nobody needs any more; numbers are reserved for 60 at least
-_COSTS = {"owasp": passwords.OWASP, "cheapest": passwords.CHEAPEST}
 
 
 def create_app(settings: Settings) -> web.Application:
@@ -65,7 +65,7 @@ async def _to_base(request: web.Request) -> web.StreamResponse:
 
 
 async def _workers(app: web.Application) -> AsyncIterator[None]:
-    app[keys.passwords] = passwords.Passwords(_COSTS[app[keys.settings].password_cost])
+    app[keys.passwords] = passwords.Passwords(passwords.COSTS[app[keys.settings].password_cost])
     app[keys.images] = Images()
     yield
     await app[keys.images].close()
@@ -74,7 +74,7 @@ async def _workers(app: web.Application) -> AsyncIterator[None]:
 
 async def _storage(app: web.Application) -> AsyncIterator[None]:
     path = app[keys.settings].database
-    with DatabaseLock(path):
+    with DatabaseLock(path, create=True):
         app[keys.store] = await Store.open(path, app[keys.images].adopt)
         try:
             yield
@@ -109,7 +109,7 @@ async def _delivery(app: web.Application, cookies: sessions.CookieStorage) -> As
 
 
 async def _background(app: web.Application) -> AsyncIterator[None]:
-    loops = (_beat(app), _sweep(app), app[keys.sockets].watch(), app[keys.leaving].run())
+    loops = (_beat(app), _sweep(app), _watch(app), app[keys.sockets].watch(), app[keys.leaving].run())
     async with AsyncExitStack() as running:
         for loop in loops:
             await running.enter_async_context(_running(app, loop))
@@ -161,6 +161,18 @@ async def _sweep(app: web.Application) -> None:
         except (Busy, Unwritable) as error:
             log.warning("sweeping has to wait: %s", error)
         await asyncio.sleep(_SWEEP_PAUSE)
+
+
+async def _watch(app: web.Application) -> None:
+    """Follow what an operator's commands change in the database."""
+    changed = False
+    while True:
+        await asyncio.sleep(_LOOK_PAUSE)
+        with suppress(Busy, Unwritable):
+            changed = await app[keys.store].changed_by_others() or changed
+            if changed:
+                await sessions.close_ended(app)
+                changed = False
 
 
 async def _say_goodbye(app: web.Application) -> None:

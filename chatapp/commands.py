@@ -1,4 +1,4 @@
-"""The operator's commands: check, back up and restore a database, and measure the machine.
+"""The operator's commands: check, back up and restore a database, look after accounts, and measure the machine.
 
 All but restore and repairs suit a running server.
 """
@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from chatapp import options, upkeep
+from chatapp import options, upkeep, usercommands
 from chatapp.settings import CannotStart, Settings
 from chatapp.upkeep import Refused, Report, State
 
@@ -43,7 +43,7 @@ def run(argv: Sequence[str]) -> int:
         if number := getattr(signal, name, None):
             signal.signal(number, signal.default_int_handler)
     try:
-        return int(given.run(settings.database, given))
+        return int(given.run(settings, given))
     except (Refused, CannotStart) as reason:
         _complain(str(reason))
     except OSError as error:
@@ -59,7 +59,8 @@ def _complain(sentence: str) -> None:
     print(f"{over}chatapp: {sentence}", file=sys.stderr)
 
 
-def _check(database: Path, given: argparse.Namespace) -> int:
+def _check(settings: Settings, given: argparse.Namespace) -> int:
+    database = settings.database
     if given.repair:
         upkeep.mend(database)
     _step_back()
@@ -87,7 +88,8 @@ def _advice(report: Report, database: Path) -> str:
     )
 
 
-def _backup(database: Path, given: argparse.Namespace) -> int:
+def _backup(settings: Settings, given: argparse.Namespace) -> int:
+    database = settings.database
     target = Path(given.file).expanduser()
     _step_back()
     counts = upkeep.backup(database, target, _Progress("copying"), force=given.force)
@@ -96,7 +98,8 @@ def _backup(database: Path, given: argparse.Namespace) -> int:
     return 0
 
 
-def _restore(database: Path, given: argparse.Namespace) -> int:
+def _restore(settings: Settings, given: argparse.Namespace) -> int:
+    database = settings.database
     copy = Path(given.file).expanduser()
     counts, kept = upkeep.restore(copy, database, _Progress("copying"))
     print(f"Restored: {database.absolute()}; {counts}")
@@ -108,14 +111,15 @@ def _restore(database: Path, given: argparse.Namespace) -> int:
     return 0
 
 
-def _rotate_key(database: Path, given: argparse.Namespace) -> int:
+def _rotate_key(settings: Settings, given: argparse.Namespace) -> int:
+    database = settings.database
     upkeep.rotate_key(database)
     print("The key of the log-in cookies is a new one; nobody has to log in again. The one before opens cookies until")
     print("the next exchange, and the server writes those of everybody who comes by anew.")
     return 0
 
 
-def _bench(_: Path, given: argparse.Namespace) -> int:
+def _bench(_: Settings, given: argparse.Namespace) -> int:
     from chatapp import bench  # noqa: PLC0415 - it plays people, for which the others need not load an HTTP client
 
     plan = bench.Plan(given.clients, given.rate, given.seconds, given.folder, given.host, given.anywhere)
@@ -180,6 +184,7 @@ def _parser() -> argparse.ArgumentParser:
         "Exit status: 0 when it is done, 1 when nothing was changed.",
         "python -m chatapp rotate-key --database /srv/chat/chat.db",
     )
+    usercommands.declare(adds, _add)
     _add_bench(adds)
     return parser
 
@@ -219,7 +224,7 @@ def _read(read: Callable[[str], Any]) -> Callable[[str], Any]:
 
 def _add(  # noqa: PLR0913 - one row of the table of commands
     adds: argparse._SubParsersAction[argparse.ArgumentParser],
-    run: Callable[[Path, argparse.Namespace], int],
+    run: Callable[[Settings, argparse.Namespace], int],
     description: str,
     example: str,
     failure: int = 1,

@@ -216,6 +216,8 @@ commands, each with a --help of its own:
   python -m chatapp check         look whether the database is in order
   python -m chatapp backup FILE   copy everything into one file, while the server runs or not
   python -m chatapp restore FILE  put a backup in the place of the database
+  python -m chatapp user passwd NAME
+                                  give somebody a new password, while the server runs or not
   python -m chatapp rotate-key    exchange the key of the log-in cookies; nobody has to log in again
   python -m chatapp bench         measure what this machine carries, on a database of its own
 

@@ -110,9 +110,7 @@ async def _check_pictures(report: Report, database: Reading, progress: Progress)
 
 def mend(path: Path) -> None:
     """Repair what a check calls repairable. Raise Refused, or CannotStart while a server uses the database."""
-    with reading(path) as database, DatabaseLock(path):
-        if database.is_old:
-            raise Refused(f"{path} was written by an older version. Start the server: it upgrades the file.")
+    with _alone(path) as database:
         if not strays.is_index_only(database.damage()):
             raise Damaged(f"{path} is damaged beyond this kind of repair. Restore a backup.")
         strays.mend(path)
@@ -120,10 +118,18 @@ def mend(path: Path) -> None:
 
 def rotate_key(path: Path) -> None:
     """Exchange the key of the log-in cookies. Raise Refused, or CannotStart while a server uses the database."""
-    with reading(path) as database, DatabaseLock(path):
+    with _alone(path):
+        keyring.rotate(path)
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[Reading]:
+    """Give a database of this version that no server uses. Raise Refused or CannotStart."""
+    with reading(path) as database:  # first: where there is none, no lock is left
         if database.is_old:
             raise Refused(f"{path} was written by an older version. Start the server: it upgrades the file.")
-        keyring.rotate(path)
+    with DatabaseLock(path), reading(path, locked=True) as database:
+        yield database
 
 
 def backup(database: Path, target: Path, progress: Progress, *, force: bool = False) -> Counts:

@@ -38,10 +38,10 @@ CREATE TABLE private_messages (
 # "An" and "an" were two people: the original program compared names letter by letter.
 PASSWORDS = {
     "An": "mật khẩu của An",
-    "an": "123456",
+    "an": "mèo 9 mạng",
     "Trần Thị Bích Ngọc": "Hà Nội mùa thu 🍂",
     "Đặng Văn Lâm": "lâm1",
-    "admin": "admin",
+    "admin": "phấn trắng",
 }
 GHOST = "Người Đã Đi"  # wrote, but has no account any more
 

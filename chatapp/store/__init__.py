@@ -37,6 +37,10 @@ class Store:
         """Close every connection; the file is then complete without its write-ahead log."""
         await self._database.close()
 
+    async def changed_by_others(self) -> bool:
+        """Tell whether another program has written since the last time this was asked. Raise Busy or Unwritable."""
+        return await self._database.changed_by_others()
+
     async def probe(self) -> None:
         """Write and commit something harmless. Raise Busy or Unwritable."""
         await self.meta.probe()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import aiosqlite
@@ -151,6 +153,14 @@ class Accounts:
             (session_id, now - idle_days * _DAY, now - days * _DAY),
         )
         return (Session(session_id, _user(row)), row[6]) if row else None
+
+    async def still_open(self, session_ids: Iterable[str]) -> set[str]:
+        """Return which of some sessions have not been ended."""
+        asked = json.dumps(list(session_ids))  # one value, as SQLite takes only so many
+        rows = await self._database.rows(
+            "SELECT id FROM sessions WHERE id IN (SELECT value FROM json_each(?))", (asked,)
+        )
+        return {row[0] for row in rows}
 
     async def log_ins(self, user_id: int, *, idle_days: float, days: float) -> list[LogIn]:
         """Return where a user is logged in, the place that was seen last first."""

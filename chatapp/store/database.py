@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequenc
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import aiosqlite
 
@@ -19,6 +19,7 @@ from chatapp.store import opening
 
 log = logging.getLogger("chatapp.store")
 Row = Sequence[Any]
+T = TypeVar("T")
 
 # Waiting is done by the journal, which keeps accepting messages meanwhile; SQLite itself waits only this long.
 _BUSY_MS = 250
@@ -66,9 +67,10 @@ class _Connection(aiosqlite.Connection):
     transaction of six statements would wait six times.
     """
 
-    async def run(self, act: Callable[[sqlite3.Connection], None]) -> None:
-        """Run a function; raise what it raises."""
-        await self._execute(act, self._conn)  # type: ignore[no-untyped-call]
+    async def run(self, act: Callable[[sqlite3.Connection], T]) -> T:
+        """Run a function; return what it returns, and raise what it raises."""
+        result: T = await self._execute(act, self._conn)  # type: ignore[no-untyped-call]
+        return result
 
 
 def _transact(act: Callable[[sqlite3.Connection], None], db: sqlite3.Connection) -> None:
@@ -84,6 +86,12 @@ def _transact(act: Callable[[sqlite3.Connection], None], db: sqlite3.Connection)
         raise
 
 
+def _data_version(db: sqlite3.Connection) -> int:
+    # Of the connection that writes: commits of its own do not count (https://www.sqlite.org/pragma.html).
+    [[version]] = db.execute("PRAGMA data_version")
+    return int(version)
+
+
 class Database:
     """Open the file, bring its schema up to date, and give out reads and transactions."""
 
@@ -93,6 +101,7 @@ class Database:
         self._connections = connections  # both, to be closed in turn
         self._writing = asyncio.Lock()
         self._closed = False
+        self._version: int | None = None  # of the data: another one after every commit of another program
 
     @classmethod
     async def open(cls, path: Path, prepare: Prepare) -> Database:
@@ -172,6 +181,16 @@ class Database:
             with _translated():
                 [[busy, *_]] = await self._writer.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
             return not busy
+
+    async def changed_by_others(self) -> bool:
+        """Tell whether another program may have written since this was asked last. Raise Busy or Unwritable."""
+        async with self._writing:
+            if self._closed:
+                raise Unwritable("the database is closed")
+            with _translated():
+                version, before = await self._writer.run(_data_version), self._version
+        self._version = version
+        return version != before
 
     async def _roll_back(self) -> None:
         try:

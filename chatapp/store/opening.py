@@ -20,6 +20,8 @@ BUSY_CODES = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 def create(path: Path) -> None:
     """Make an empty file that only its owner may read, where there is none. Raise CannotStart."""
+    if path.is_file():
+        return  # to open and close it would drop the locks of this process on it
     try:
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     except OSError as error:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chatapp import clock, schema
+from chatapp.lock import is_used_by_another_name
 from chatapp.store.database import Row
 
 Progress = Callable[[int, int], None]  # called with how much is done, and of how much
@@ -70,10 +71,15 @@ def connect(path: Path, mode: str = "mode=rw") -> sqlite3.Connection:
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[Reading]:
-    """Give a chat's database to be read, whether a server uses it or not. Raise Refused."""
+def reading(path: Path, *, locked: bool = False) -> Iterator[Reading]:
+    """Give a chat's database to be read, whether a server uses it or not. Raise Refused.
+
+    ``locked`` says that this process holds its lock.
+    """
     if not path.is_file():
         raise Refused(f"There is no database at {path}.")
+    if not locked and is_used_by_another_name(path):
+        raise Refused(f"{path} is in use by a server that knows it by another name. Name it as that server does.")
     # Not mode=ro: a connection that could not write would leave a log behind that the server had tidied away. Where
     # none can be made, on a disk that is read-only, nothing else changes the file either.
     resting = not os.access(path.parent, os.W_OK) and not path.with_name(f"{path.name}-wal").exists()

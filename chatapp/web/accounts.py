@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import math
+import shlex
 from collections.abc import Mapping
 from urllib.parse import quote
 
 from aiohttp import web
 
-from chatapp import language, names, passwords
+from chatapp import inherited, language, names, passwords, wellknown
 from chatapp.language import gettext
 from chatapp.records import Rejected, User, sentence
 from chatapp.store.messages import conversation_of
@@ -19,6 +20,10 @@ log = logging.getLogger("chatapp.accounts")
 
 _FIRST_ROOM = "/rooms/general"
 _WRONG = sentence("The name or the password is wrong.")
+_WELL_KNOWN = sentence(
+    "This password is one of the first that anyone would try, so it opens this account no longer."
+    " Please ask whoever runs this server to set another one, with: python -m chatapp user passwd {name}"
+)
 
 
 async def home(request: web.Request) -> web.StreamResponse:
@@ -121,13 +126,19 @@ def _unusable(username: str, password: str) -> dict[str, str]:
 
 
 async def _verified(request: web.Request, username: str, password: str) -> tuple[User, str] | None:
-    """Return the user whose name and password these are, and what is stored of the password."""
+    """Return the user whose name and password these are, and what is stored of the password.
+
+    Raise Rejected when they are right, but another program let the user have a password that anyone would try.
+    """
     accounts, hasher = request.app[keys.store].accounts, request.app[keys.passwords]
     possible = names.may_exist(username)
     found = await accounts.credentials(username, names.key(username.strip())) if possible else None
     user, stored = found or (None, None)
-    if not await hasher.verify(password, stored) or user is None or stored is None:
+    if not await hasher.verify(password, stored and inherited.unmarked(stored)) or user is None or stored is None:
         return None
+    if hasher.inherits(stored) and (inherited.is_marked(stored) or wellknown.opens(user.username, password)):
+        log.warning("log-in refused: the password is a well-known one", extra={"user": user.id})
+        raise Rejected("password_well_known", _WELL_KNOWN, name=shlex.quote(user.username))
     if hasher.needs_rehash(stored):
         try:
             anew = await hasher.hash(password)

@@ -19,6 +19,8 @@ from chatapp.settings import Settings
 from chatapp.store import Busy, Unwritable
 from chatapp.web import keys
 
+log = logging.getLogger("chatapp.accounts")
+
 NAME = "chatapp"  # of the cookie, over HTTPS after a prefix
 CLOSED = 4401  # the socket close code that sends a page to the log-in
 _SID = "sid"
@@ -176,6 +178,19 @@ async def end_others(request: web.Request) -> None:
     session = mine(request)
     await request.app[keys.store].accounts.close_other_sessions(session.user.id, session.id)
     request.app[keys.hub].close_user(session.user.id, besides=session.id, code=CLOSED)
+
+
+async def close_ended(app: web.Application) -> None:
+    """Close the sockets of sessions that another program has ended in the database."""
+    hub = app[keys.hub]
+    hub.endings += 1  # first: who was recognised before, and joins after the look, asks again
+    listening = {listener.session_id for listener in hub.everybody()}
+    ended = listening - await app[keys.store].accounts.still_open(listening)
+    for listener in hub.everybody():
+        if listener.session_id in ended:
+            hub.close(listener, CLOSED)
+    if ended:
+        log.info("log-ins were ended from outside the server", extra={"sessions": len(ended)})
 
 
 async def end(request: web.Request, session_id: str) -> None:

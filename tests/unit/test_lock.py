@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
+import sqlite3
 import stat
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -21,6 +24,13 @@ lock = DatabaseLock(Path(sys.argv[1]))
 lock.acquire()
 print("held", flush=True)
 time.sleep(600)
+"""
+WRITER = """
+import sqlite3, sys
+db = sqlite3.connect(sys.argv[1])
+db.execute("INSERT INTO words VALUES ('hai')")
+db.commit()
+print("written")
 """
 
 
@@ -54,18 +64,83 @@ def test_a_link_to_a_database_shares_its_lock(tmp_path: Path) -> None:
         DatabaseLock(tmp_path / "link.db").acquire()
 
 
-def test_killing_a_server_frees_its_lock(tmp_path: Path) -> None:
+def test_a_hard_link_to_a_database_shares_its_lock(tmp_path: Path) -> None:
+    (tmp_path / "real.db").touch()
+    (tmp_path / "elsewhere").mkdir()
+    link = tmp_path / "elsewhere" / "link.db"
+    link.hardlink_to(tmp_path / "real.db")
+    with DatabaseLock(tmp_path / "real.db"), pytest.raises(CannotStart, match="Another chatapp is already using"):
+        DatabaseLock(link).acquire()
+    with DatabaseLock(link), pytest.raises(CannotStart, match="Another chatapp is already using"):
+        DatabaseLock(tmp_path / "real.db").acquire()
+
+
+def test_the_lock_goes_with_a_database_that_is_renamed(tmp_path: Path) -> None:
     database = tmp_path / "chat.db"
+    with DatabaseLock(database, create=True):
+        renamed = database.rename(tmp_path / "renamed.db")
+        with pytest.raises(CannotStart):
+            DatabaseLock(renamed).acquire()
+
+
+def test_a_copy_of_a_database_is_another_one(tmp_path: Path) -> None:
+    database = tmp_path / "chat.db"
+    with DatabaseLock(database, create=True):
+        copy = Path(shutil.copy(database, tmp_path / "copy.db"))
+        with DatabaseLock(copy):
+            pass
+
+
+def test_a_lock_that_is_refused_holds_nothing_of_what_it_took(tmp_path: Path) -> None:
+    (tmp_path / "real.db").touch()
+    (tmp_path / "link.db").hardlink_to(tmp_path / "real.db")
+    with DatabaseLock(tmp_path / "real.db"), pytest.raises(CannotStart):
+        DatabaseLock(tmp_path / "link.db").acquire()
+    with DatabaseLock(tmp_path / "link.db"):
+        pass
+
+
+def test_only_who_is_to_make_a_database_makes_one(tmp_path: Path) -> None:
+    database = tmp_path / "chat.db"
+    with DatabaseLock(database):
+        assert not database.exists()
+    with DatabaseLock(database, create=True):
+        assert stat.S_IMODE(database.stat().st_mode) == 0o600
+        assert database.read_bytes() == b""
+
+
+def test_sqlite_works_on_a_database_that_is_locked_and_does_not_take_the_lock_along(tmp_path: Path) -> None:
+    database = tmp_path / "chat.db"
+    with DatabaseLock(database, create=True):
+        for mode in ("DELETE", "WAL"):
+            for _ in range(2):
+                with closing(sqlite3.connect(database)) as db, db:
+                    db.execute(f"PRAGMA journal_mode = {mode}")
+                    db.execute("CREATE TABLE IF NOT EXISTS words (word)")
+                    db.execute("INSERT INTO words VALUES ('một')")
+            outside = [sys.executable, "-c", WRITER, str(database)]
+            assert subprocess.run(outside, check=True, capture_output=True).stdout.strip() == b"written"
+        link = tmp_path / "link.db"
+        link.hardlink_to(database)
+        inside = subprocess.run([sys.executable, "-c", HOLDER, str(link)], capture_output=True, text=True, check=False)
+        assert "Another chatapp is already using" in inside.stderr
+
+
+@pytest.mark.parametrize("name", ["chat.db", "link.db"])
+def test_killing_a_server_frees_its_lock(tmp_path: Path, name: str) -> None:
+    database = tmp_path / "chat.db"
+    database.touch()
+    (tmp_path / "link.db").hardlink_to(database)
     with subprocess.Popen([sys.executable, "-c", HOLDER, str(database)], stdout=subprocess.PIPE, text=True) as holder:
         try:
             assert holder.stdout is not None
             assert holder.stdout.readline() == "held\n"
             with pytest.raises(CannotStart):
-                DatabaseLock(database).acquire()
+                DatabaseLock(tmp_path / name).acquire()
         finally:
             holder.send_signal(signal.SIGKILL)
             holder.wait()
-    with DatabaseLock(database):
+    with DatabaseLock(tmp_path / name):
         pass
 
 
