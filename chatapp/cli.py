@@ -8,6 +8,7 @@ import gc
 import io
 import logging
 import os
+import shlex
 import signal
 import socket
 import sys
@@ -92,6 +93,8 @@ async def serve(settings: Settings) -> int:
         for each in sockets:
             await Site(runner, each, backlog=BACKLOG, ssl_context=https.context if https else None).start()
         running = replace(settings, port=sockets[0].getsockname()[1])
+        if adopted := app[keys.store].adopted:
+            print(adopted.text(settings.language, shlex.quote(str(settings.database))), end="")
         fingerprint = https.fingerprint if https and settings.tls == "self-signed" else None
         print(banner(running, lan_address(running.host), _shows_blocks(), fingerprint), flush=True)
         await _wait(stop, https)

@@ -1,21 +1,50 @@
-"""The ordered list of migrations; the first one is the schema of the original program's ``chat.db``."""
+"""Whose a database is, and the ordered list of migrations; the first is the original program's ``chat.db``."""
 
 from __future__ import annotations
 
 import secrets
+import sqlite3
 from collections.abc import Awaitable, Callable
+from enum import Enum
 
 import aiosqlite
 from cryptography.fernet import Fernet
 
-from chatapp import adoption
+from chatapp.adoption import rooms
+from chatapp.adoption.pictures import embedded_pictures
 from chatapp.pictures import Prepare
 
-# What a file must have to be the original program's or ours; nothing else is touched.
-REQUIRED = {
-    *(("users", column) for column in ("id", "username", "password")),
-    *(("messages", column) for column in ("id", "room", "sender", "message")),
-}
+
+class Kind(Enum):
+    """Whose database a file is."""
+
+    NEW = "new"  # it holds no table yet
+    OURS = "ours"
+    FOREIGN = "foreign"  # of the original program, one of its relatives, or something else
+
+
+# What only our own tables have. Other programs have tables called meta or rooms too, and a user_version of their own.
+_OURS = (("meta", "name value"), ("rooms", "id position"), ("users", "id name_key"), ("messages", "id rev author_id"))
+
+
+def kind_of(db: sqlite3.Connection) -> Kind:
+    """Tell whose database this is. Errors are SQLite's."""
+    if not db.execute("SELECT 1 FROM sqlite_schema WHERE name NOT LIKE 'sqlite~_%' ESCAPE '~' LIMIT 1").fetchall():
+        return Kind.NEW
+    return Kind.OURS if all(_has(db, table, columns.split()) for table, columns in _OURS) else Kind.FOREIGN
+
+
+def _has(db: sqlite3.Connection, table: str, columns: list[str]) -> bool:
+    try:
+        return all(
+            db.execute("SELECT 1 FROM pragma_table_info(?) WHERE name = ?", (table, column)).fetchall()
+            for column in columns
+        )
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_ERROR:
+            return False  # a table of a module that is not here
+        raise
+
 
 _ORIGINAL = """
 CREATE TABLE IF NOT EXISTS users (
@@ -44,16 +73,13 @@ CREATE TABLE IF NOT EXISTS private_messages (
 
 _COLUMNS = {
     "users": {
-        "role": "TEXT DEFAULT 'user'",
-        "created_at": "TEXT",
         "name_key": "TEXT",
         "language": "TEXT",
         "theme": "TEXT",
         "last_conversation": "TEXT",
     },
-    "messages": {"msg_type": "TEXT DEFAULT 'text'", "created_at": "TEXT", "rev": "INTEGER", "author_id": "INTEGER"},
+    "messages": {"rev": "INTEGER", "author_id": "INTEGER"},
     "private_messages": {
-        "created_at": "TEXT",
         "msg_type": "TEXT DEFAULT 'text'",
         "rev": "INTEGER",
         "sender_id": "INTEGER",
@@ -140,47 +166,26 @@ async def _script(db: aiosqlite.Connection, script: str) -> None:
 
 
 async def original(db: aiosqlite.Connection, prepare: Prepare) -> None:
-    """Create what the original program had; where it ran before, everything is there already."""
+    """Create what the original program had. A file where it ran is adopted into a database of the newest schema."""
     await _script(db, _ORIGINAL)
 
 
 async def conversations(db: aiosqlite.Connection, prepare: Prepare) -> None:
-    """Add rooms, sessions, pictures, read marks and numbered changes; give every old row its place in them."""
+    """Add rooms, sessions, pictures, read marks and numbered changes."""
     for table, columns in _COLUMNS.items():
-        present = {row[1] for row in await db.execute_fetchall(f"PRAGMA table_info({table})")}
         for name, kind in columns.items():
-            if name not in present:
-                await db.execute(f"ALTER TABLE {table} ADD COLUMN {name} {kind}")
+            await db.execute(f"ALTER TABLE {table} ADD COLUMN {name} {kind}")
     await _script(db, _TABLES)
-    await adoption.blanks(db)
-    await adoption.users(db)
-    await adoption.rooms(db)
-    await adoption.directs(db)
     await _script(db, _INDEXES)
-    await _set_meta(db)
-    await _mark_everything_read(db)
-
-
-async def _set_meta(db: aiosqlite.Connection) -> None:
-    [(newest,)] = await db.execute_fetchall(
-        "SELECT max(coalesce((SELECT max(id) FROM messages), 0), coalesce((SELECT max(id) FROM private_messages), 0))"
-    )
+    for position, room in enumerate(rooms.DEFAULT):
+        await db.execute("INSERT INTO rooms VALUES (?, NULL, ?)", (room, position))
     values = {
         "epoch": secrets.token_urlsafe(9),
         "cookie_key": Fernet.generate_key().decode(),
-        "watermark": newest,
-        "ceiling": newest,
+        "watermark": 0,
+        "ceiling": 0,
     }
     await db.executemany("INSERT INTO meta VALUES (?, ?)", list(values.items()))
-
-
-async def _mark_everything_read(db: aiosqlite.Connection) -> None:
-    """Start everybody at the newest message: years of old history are not unread news."""
-    await db.execute(
-        "INSERT INTO read_marks SELECT u.id, r.id, coalesce((SELECT max(id) FROM messages WHERE room = r.id), 0)"
-        " FROM users u, rooms r"
-    )
-    await db.execute("INSERT INTO read_marks SELECT user_id, conversation, latest_id FROM directs")
 
 
 _CHANGES = """
@@ -229,7 +234,19 @@ async def departures(db: aiosqlite.Connection, prepare: Prepare) -> None:
 MIGRATIONS: tuple[Callable[[aiosqlite.Connection, Prepare], Awaitable[None]], ...] = (
     original,
     conversations,
-    adoption.embedded_pictures,
+    embedded_pictures,
     changes,
     departures,
 )
+
+
+async def migrate(db: aiosqlite.Connection, prepare: Prepare, version: int = 0) -> None:
+    """Run the migrations after the one that a database of ours is at, each all or nothing. Errors are SQLite's."""
+    for number in range(version, len(MIGRATIONS)):
+        await db.execute("BEGIN IMMEDIATE")
+        try:
+            await MIGRATIONS[number](db, prepare)
+            await db.execute(f"PRAGMA user_version = {number + 1}")
+            await db.execute("COMMIT")
+        finally:
+            await db.rollback()

@@ -21,6 +21,7 @@ class Store:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.adopted = database.adopted  # what the start says of a file of another program, None for one of ours
         self.meta = Meta(database)
         self.accounts = Accounts(database)
         self.messages = Messages(database)

@@ -13,9 +13,10 @@ from typing import Any, TypeVar
 
 import aiosqlite
 
+from chatapp.adoption.report import Report
 from chatapp.pictures import Prepare
 from chatapp.settings import CannotStart
-from chatapp.store import opening
+from chatapp.store import adopting, opening
 
 log = logging.getLogger("chatapp.store")
 Row = Sequence[Any]
@@ -95,7 +96,10 @@ def _data_version(db: sqlite3.Connection) -> int:
 class Database:
     """Open the file, bring its schema up to date, and give out reads and transactions."""
 
-    def __init__(self, writer: _Connection, reader: _Connection, connections: AsyncExitStack) -> None:
+    def __init__(
+        self, writer: _Connection, reader: _Connection, connections: AsyncExitStack, adopted: Report | None = None
+    ) -> None:
+        self.adopted = adopted  # what came along at this start out of the file of another program
         self._writer = writer
         self._reader = reader
         self._connections = connections  # both, to be closed in turn
@@ -108,12 +112,13 @@ class Database:
         """Open or create the database and migrate it. Raise CannotStart with a sentence for the operator."""
         opening.create(path)
         try:
+            adopted = await adopting.adopt(path, prepare)
             async with AsyncExitStack() as opened:
                 # What is erased is overwritten in the file, too: not every SQLite does that by itself.
                 writer = await _connect(opened, path, "secure_delete = ON")
                 await opening.bring_up_to_date(writer, path, prepare)
                 reader = await _connect(opened, path, "query_only = ON")
-                return cls(writer, reader, opened.pop_all())
+                return cls(writer, reader, opened.pop_all(), adopted)
         except sqlite3.Error as error:
             raise CannotStart(opening.cannot_open(path, error)) from error
 

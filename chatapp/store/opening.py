@@ -29,10 +29,10 @@ def create(path: Path) -> None:
 
 
 async def bring_up_to_date(db: aiosqlite.Connection, path: Path, prepare: Prepare) -> None:
-    """Run the migrations that are missing, each all or nothing. Change nothing in a file that is not ours."""
+    """Run the migrations that a new database, or one of ours, lacks, each all or nothing. Raise CannotStart."""
     [[version]] = await db.execute_fetchall("PRAGMA user_version")
     newest = len(schema.MIGRATIONS)
-    if await _holds_a_chat(db, path):
+    if await db.execute_fetchall("SELECT 1 FROM sqlite_schema LIMIT 1"):
         if version > newest:
             raise CannotStart(
                 f"{path} was written by a newer chatapp (its schema is {version}, this program knows {newest})."
@@ -40,32 +40,12 @@ async def bring_up_to_date(db: aiosqlite.Connection, path: Path, prepare: Prepar
             )
         if version < newest:
             await _keep_copy(db, path, version)
-            _close_to_others(path)  # from now on it holds the key of the sessions
+            _close_to_others(path)
     else:
         version = 0
     await db.execute_fetchall("PRAGMA journal_mode = WAL")
     await db.execute_fetchall("PRAGMA synchronous = FULL")
-    for number in range(version, newest):
-        await db.execute("BEGIN IMMEDIATE")
-        try:
-            await schema.MIGRATIONS[number](db, prepare)
-            await db.execute(f"PRAGMA user_version = {number + 1}")
-            await db.execute("COMMIT")
-        finally:
-            await db.rollback()
-
-
-async def _holds_a_chat(db: aiosqlite.Connection, path: Path) -> bool:
-    """Return False for an empty database. Raise CannotStart for one of another program."""
-    columns = {
-        (str(table).lower(), str(column).lower())
-        for table, column in await db.execute_fetchall(
-            "SELECT t.name, c.name FROM sqlite_schema t JOIN pragma_table_info(t.name) c WHERE t.type = 'table'"
-        )
-    }
-    if columns and not columns >= schema.REQUIRED:
-        raise CannotStart(f"{path} is the database of another program. Choose another file with --database.")
-    return bool(columns)
+    await schema.migrate(db, prepare, version)
 
 
 async def _keep_copy(db: aiosqlite.Connection, path: Path, version: int) -> None:

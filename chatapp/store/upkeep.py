@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chatapp import clock, schema
+from chatapp.adoption.reading import recognised
 from chatapp.lock import is_used_by_another_name
+from chatapp.schema import Kind
+from chatapp.settings import CannotStart
 from chatapp.store.database import Row
 
 Progress = Callable[[int, int], None]  # called with how much is done, and of how much
@@ -92,19 +95,16 @@ class Reading:
     """A chat's database that is read and not changed."""
 
     def __init__(self, db: sqlite3.Connection, path: Path) -> None:
-        if not _holds_a_chat(db, path):
+        kind = _check_kind(db, path)
+        if kind is Kind.NEW:
             raise Refused(f"{path} is empty: it holds no chat yet.")
+        self.is_original = kind is Kind.FOREIGN  # a database that only another program has used
         [[version]] = db.execute("PRAGMA user_version")
-        self.version = int(version)
+        self.version = 0 if self.is_original else int(version)
         if self.version > len(schema.MIGRATIONS):
             raise Refused(f"{path} was written by a newer chatapp. Install the newer version.")
         self._db = db
         self.path = path
-
-    @property
-    def is_original(self) -> bool:
-        """Tell whether this is a database that only the original program has used."""
-        return "meta" not in self._tables()
 
     @property
     def is_old(self) -> bool:
@@ -121,7 +121,10 @@ class Reading:
         return int(self.rows("PRAGMA page_count")[0][0] * self.rows("PRAGMA page_size")[0][0])
 
     def counts(self) -> Counts:
-        """Count what is there; a database of the original program may lack some of it."""
+        """Count what is there; of another program's what its tables tell."""
+        if self.is_original:
+            old = recognised(self._db, self.path)
+            return Counts(old.count(old.users), old.count(old.messages) + old.count(old.private), 0, "")
         tables = self._tables()
 
         def count(table: str) -> int:
@@ -233,7 +236,7 @@ def settle(path: Path) -> None:
     """
     try:
         with translated(path), closing(connect(path)) as db:
-            _holds_a_chat(db, path)
+            _check_kind(db, path)
             [[busy, *_]] = db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     except Damaged:
         return  # this is why backups are restored
@@ -241,16 +244,15 @@ def settle(path: Path) -> None:
         raise Refused(f"{path} is in use by another program. Close that program and try again.")
 
 
-def _holds_a_chat(db: sqlite3.Connection, path: Path) -> bool:
-    columns = {
-        (str(table).lower(), str(column).lower())
-        for table, column in db.execute(
-            "SELECT t.name, c.name FROM sqlite_schema t JOIN pragma_table_info(t.name) c WHERE t.type = 'table'"
-        )
-    }
-    if columns and not columns >= schema.REQUIRED:
-        raise Refused(f"{path} is the database of another program.")
-    return bool(columns)
+def _check_kind(db: sqlite3.Connection, path: Path) -> Kind:
+    """Return whose database this is. Raise Refused for one that no start of the server would take."""
+    kind = schema.kind_of(db)
+    if kind is Kind.FOREIGN:
+        try:
+            recognised(db, path)
+        except CannotStart as reason:
+            raise Refused(str(reason)) from reason
+    return kind
 
 
 def _code(error: sqlite3.Error) -> int:

@@ -16,10 +16,10 @@ PACKAGE = Path(__file__).resolve().parents[2] / "chatapp"
 # From the ground up. A module imports from floors below; on its own floor only as long as no circle comes of it.
 FLOORS = {
     "ground": """
-        __init__ accounts adoption animations apngs budget certificates clock collation decoder decoding
-        descriptors devices files frames gifs hashes headers images inherited inline language links lock logs
-        lookalikes markup modes names normal options passwords pictures records reencoding resources schema
-        settings shapes stills store store.* turns upkeep verifiers wellknown
+        __init__ accounts adoption adoption.* animations apngs budget certificates clock collation decoder
+        decoding descriptors devices files frames gifs hashes headers images inherited inline language links
+        lock logs lookalikes markup modes names normal options passwords pictures records reencoding resources
+        schema settings shapes stills store store.* turns upkeep verifiers wellknown
     """,
     "delivery": """
         audience backlog history hub journal leaving messaging pace presence render resume retries revisions unread
@@ -47,7 +47,7 @@ LIBRARIES = {
     "aiohttp": "app bench.crowd cli web.*",
     "aiohttp_jinja2": "app web.pages",
     "aiohttp_session": "app web.*",
-    "aiosqlite": "adoption pictures schema store store.*",
+    "aiosqlite": "adoption.* pictures schema store store.*",
     "bcrypt": "verifiers",
     "brotli": "web.packing",
     "cryptography": "app certificates passwords schema verifiers web.sessions",
@@ -55,7 +55,7 @@ LIBRARIES = {
     "markupsafe": "markup render",
     "PIL": "animations apngs gifs modes reencoding shapes stills",
     "segno": "banner",
-    "sqlite3": "adoption pictures schema store store.*",
+    "sqlite3": "adoption.* pictures schema store store.*",
     "time": "bench bench.* clock",  # a bench needs the finest clock there is, and nothing else of the server
     "uvloop": "cli",
     "yarl": "app web.*",  # the URLs of aiohttp
@@ -63,7 +63,7 @@ LIBRARIES = {
 # Of the standard library only these stand in the table above.
 GUARDED_STANDARD = {"sqlite3", "time"}
 
-SQL_HERE = "adoption pictures schema store store.*"
+SQL_HERE = "adoption.* pictures schema store store.*"
 CLOCK_HERE = "clock"
 NORMALIZATION_HERE = "normal"
 ENVIRONMENT_HERE = "bench.server settings"  # a bench hides the operator's settings from its server

@@ -1,0 +1,96 @@
+"""The one start at which a file of another program becomes ours: whole, or not at all."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiosqlite
+
+from chatapp import files, schema
+from chatapp.adoption import copies, reading
+from chatapp.adoption.report import Report
+from chatapp.adoption.transfer import Transfer
+from chatapp.pictures import Prepare
+from chatapp.settings import CannotStart
+
+log = logging.getLogger("chatapp.store")
+
+
+async def adopt(path: Path, prepare: Prepare) -> Report | None:
+    """Turn another program's file into a database of ours; leave one of ours, and a new one, alone.
+
+    A copy of the file is kept beside it. Return what was done, None if there was nothing to do. Raise CannotStart with
+    the file as it was, to the byte, and nothing new beside it; errors are SQLite's.
+    """
+    try:
+        copies.tidy(path)
+        before = copies.state(path)
+        with copies.foreign(path) as copy:
+            return None if copy is None else await _replaced(path, copy, before, prepare)
+    except OSError as error:
+        raise CannotStart(f"Cannot adopt {path}: {error.strerror}. It was left as it is.") from error
+    except (sqlite3.Error, CannotStart):
+        raise
+    except Exception as error:
+        log.debug("adopting failed", exc_info=True)
+        raise CannotStart(
+            f"Cannot adopt {path}: something in it was not foreseen ({type(error).__name__}: {error})."
+            " It was left as it is. Please report this."
+        ) from error
+    finally:
+        copies.tidy(path)
+
+
+async def _replaced(path: Path, copy: Path, before: copies.State, prepare: Prepare) -> Report:
+    log.info("adopting %s, the database of another program", path)
+    _, new = copies.parts_of(path)
+    written = copies.written(path)
+    with reading.opened(copy) as db:
+        [[page_size]] = db.execute("PRAGMA page_size")
+        async with _new(new, int(page_size)) as target:
+            await schema.migrate(target, prepare)
+            await target.execute("BEGIN")
+            report = await Transfer(reading.recognised(db, path), target, prepare, written).run()
+            await target.execute("COMMIT")
+            await _prove(target)
+    report.copy = str(_switch(path, copy, new, before))
+    log.info("kept a copy of the database as it was: %s", report.copy)
+    return report
+
+
+def _switch(path: Path, copy: Path, new: Path, before: copies.State) -> Path:
+    """Put the copy, then the new database in their places; return where the copy is."""
+    kept = copies.copy_of(path)
+    is_first, mode = not kept.exists(), path.stat().st_mode
+    files.put(copy, kept)
+    try:
+        path.chmod(0o600)  # from now on it holds the key of the sessions
+        copies.replace(path, new, before)
+    except BaseException:
+        path.chmod(mode)
+        if is_first:
+            kept.unlink()
+        raise
+    return kept
+
+
+@asynccontextmanager
+async def _new(path: Path, page_size: int) -> AsyncIterator[aiosqlite.Connection]:
+    """Open an empty database that nobody else knows, with pages that fit in the place of the old ones."""
+    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    async with aiosqlite.connect(path, isolation_level=None) as db:
+        for pragma in (f"page_size = {page_size}", "journal_mode = MEMORY", "synchronous = OFF", "foreign_keys = ON"):
+            await db.execute_fetchall(f"PRAGMA {pragma}")
+        yield db
+
+
+async def _prove(db: aiosqlite.Connection) -> None:
+    """Raise sqlite3.IntegrityError unless a new database is sound and all rows in it fit together."""
+    [[found]] = await db.execute_fetchall("PRAGMA integrity_check(1)")
+    if found != "ok" or list(await db.execute_fetchall("PRAGMA foreign_key_check")):
+        raise sqlite3.IntegrityError(f"the new database is not sound: {found}")
