@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -75,7 +74,10 @@ _WANTED = {
         "time": _TIME,
         "removed": "deleted isdeleted removed isremoved deletedat removedat",
     },
-    "rooms": {"id": _ID + " roomid slug", "name": "name roomname title label displayname ten tenphong slug"},
+    "rooms": {
+        "id": _ID + " roomid channelid chatroomid groupid topicid code slug",
+        "name": "name roomname title label displayname ten tenphong slug",
+    },
 }
 _WANTED["private"] = {use: words for use, words in _WANTED["messages"].items() if use != "room"}
 # What a table must have, and how a refusal calls it.
@@ -89,7 +91,7 @@ _NEEDED = {
 
 def folded(name: str) -> str:
     """Return what the spellings of one word have in common: ``createdat`` for "Created_At"."""
-    letters = unicodedata.normalize("NFKD", name[:100].casefold().replace("đ", "d"))
+    letters = normalize("NFKD", name[:100].casefold().replace("đ", "d"))
     return re.sub(r"[^a-z0-9]", "", letters)
 
 
@@ -131,6 +133,19 @@ def find(kind: str, words: str, tables: Iterable[Table]) -> Meaning | None:
         return None
     table = min(named, key=lambda table: ranks[folded(table.name)])
     return Meaning(table, _uses(kind, table))
+
+
+def pointed(table: Table, places: Iterable[str], tables: Iterable[Table]) -> Meaning | None:
+    """Return the table of rooms that a foreign key of a table of messages points to."""
+    known = {each.name.lower(): each for each in tables}
+    for place in places:
+        name, column = table.points.get(place, ("", ""))
+        other = known.get(name.lower())
+        if other and not missing("rooms", other):
+            uses = _uses("rooms", other)
+            key = tuple(each for each in other.columns if each.lower() == column.lower())
+            return Meaning(other, uses | {"id": key or uses["id"], "name": uses["name"] or key})
+    return None
 
 
 def _uses(kind: str, table: Table) -> dict[str, tuple[str, ...]]:

@@ -13,7 +13,6 @@ from chatapp.adoption.columns import Meaning, Table
 from chatapp.adoption.values import Text, Value
 from chatapp.settings import CannotStart
 
-
 _OUR_COLUMN = "name_key"  # of the people in a database of ours
 
 
@@ -148,6 +147,8 @@ def recognised(db: sqlite3.Connection, path: Path) -> Old:
             " Restore a backup, or choose another file with --database."
         )
     rooms = columns.find("rooms", columns.ROOMS, known)
+    if messages:
+        rooms = columns.pointed(messages.table, messages.uses["room"], known) or rooms
     used = {meaning.table.name for meaning in (users, messages, private, rooms) if meaning}
     aside = tuple(table.name for table in known if table.name not in used)
     return Old(db, users, messages, private, rooms, aside)
