@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-# Bytes above 127 that form letters of Vietnamese in UTF-8: two or three in a row, the first of which says how many.
-_UTF8_LETTER = re.compile(rb"[\xc3-\xc6\xcc][\x80-\xbf]|\xe1[\xba\xbb][\x80-\xbf]|[\xe2-\xef][\x80-\xbf]{2}")
+# Bytes above 127 that begin letters of Vietnamese, or other signs, in UTF-8.
+_UTF8_LETTER = re.compile(rb"[\xc3-\xc6\xcc][\x80-\xbf]|\xe1[\xba\xbb]|[\xe2-\xef][\x80-\xbf]{2}")
 _LINE_ENDS = re.compile("\r\n|[\r\v\f\x85\u2028\u2029]")
 # As in records: every control character but a line break and a tab; here also halves of characters.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")

@@ -81,7 +81,7 @@ def _may_hold(text: str) -> bool:
     """Tell in no time about most texts that they hold no picture."""
     if len(text) < _LEAST:
         return False
-    return " " not in text[:_LEAST] or text[0] == "{" or "base64," in text[:_LOOKED_AT].lower()
+    return " " not in text[:_LEAST] or text[0] in "{[" or "base64," in text[:_LOOKED_AT].lower()
 
 
 def _whole(text: str) -> Found | None:
@@ -95,6 +95,8 @@ def _whole(text: str) -> Found | None:
         return _json(text)
     if text[:1] in ("'", '"') and text[-1:] == text[:1]:
         text = text[1:-1]
+    if "%" in text[:_LEAST] and text[:4].lower() == "data":
+        text = unquote_to_bytes(text).decode("ascii", "replace")
     if hexadecimal := _HEX.fullmatch(text):
         digits = hexadecimal[1]
         return _if_picture(bytes.fromhex(digits[: len(digits) // 2 * 2]))

@@ -25,6 +25,7 @@ from chatapp.records import Conversation, Message, Rejected
 from chatapp.schema import MIGRATIONS
 from chatapp.settings import CannotStart
 from chatapp.store import Store
+from chatapp.store.database import Database
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 GENERAL, TECH = Conversation(room="general"), Conversation(room="tech")
@@ -399,6 +400,37 @@ async def test_when_no_picture_can_be_read_at_all_none_is_declared_unreadable(ol
     assert len(ask(old, "SELECT * FROM pictures")) == 3
 
 
+# Databases of ours of an earlier version
+
+
+@pytest.mark.parametrize("version", range(2, len(MIGRATIONS)))
+async def test_a_database_of_an_earlier_version_is_upgraded_after_a_copy(
+    path: Path, monkeypatch: pytest.MonkeyPatch, version: int
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(schema, "MIGRATIONS", MIGRATIONS[:version])
+        await (await Database.open(path, prepare)).close()
+    tell(
+        path,
+        "INSERT INTO users (id, username, name_key, password) VALUES (1, 'An', 'an', 'x')",
+        "INSERT INTO messages (id, rev, room, author_id, sender, message, msg_type, created_at) VALUES"
+        " (1, 1, 'tech', 1, 'An', 'chào', 'text', '2026-11-22T10:00:00.000Z')",
+    )
+    if version == 2:
+        stored = old_chat._data_url(old_chat.picture((1, 2, 3)))
+        insert = "INSERT INTO messages SELECT 2, room, sender, '{}', 'image', created_at, 2, author_id FROM messages"
+        tell(path, insert.format(stored))
+    before = dump(path)
+    store = await Store.open(path, prepare)
+    assert store.adopted is None
+    messages = (await store.messages.page(TECH)).messages
+    assert [(message.content, len(message.pictures)) for message in messages] == [("chào", 0), ("", 1)][: len(messages)]
+    assert len(messages) == (2 if version == 2 else 1)
+    await store.close()
+    assert beside(path) == [f"chat.db.before-upgrade-{version}"]
+    assert dump(path.with_name(f"chat.db.before-upgrade-{version}")) == before
+
+
 # An upgrade that does not end
 
 
@@ -422,6 +454,7 @@ from pathlib import Path
 from chatapp.adoption import copies
 from chatapp.adoption.transfer import Transfer
 from chatapp.store import Store
+from chatapp.store.database import Database
 
 def hang(*ignored):
     print("here", flush=True)
