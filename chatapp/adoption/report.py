@@ -24,6 +24,7 @@ class Report:
     directs: int = 0
     pictures: int = 0
     renamed: list[tuple[str, str]] = field(default_factory=list)  # old and new name
+    shared: bool = False  # several people had one name
     untimed: int = 0  # messages whose time cannot be read
     unreadable_pictures: int = 0
     removed: int = 0  # messages that the old program no longer showed
@@ -59,6 +60,8 @@ class Report:
                 "These people could not keep their names; they log in under the new one with their old password:"
             )
             yield from _listed([f"{shown(old)} → {shown(new)}" for old, new in self.renamed])
+        if self.shared:
+            yield gettext("What was written under a name that several people had belongs to the first of them.")
         for names, reason in (
             (
                 self.unreadable_passwords,

@@ -188,6 +188,7 @@ class Transfer:
         report = self.report
         report.people, report.ghosts = len(people.accounts), len(people.ghosts)
         report.renamed = [(each.old_name, each.name) for each in people.renamed]
+        report.shared = len({each.old_name for each in people.accounts}) < len(people.accounts)
         report.rooms = list(rooms.made.values())
         report.aside = list(self.old.aside)
         if report.messages + report.directs != sum(len(talk.ids) for talk in talks):

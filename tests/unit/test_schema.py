@@ -449,7 +449,7 @@ async def test_an_adoption_that_fails_leaves_the_file_as_it_was(old: Path) -> No
 
 
 KILLED = """
-import asyncio, sys
+import asyncio, sqlite3, sys
 from pathlib import Path
 from chatapp.adoption import copies
 from chatapp.adoption.transfer import Transfer
@@ -470,17 +470,23 @@ if stage == "copied":
     Transfer.run = hang
 elif stage == "kept":
     copies.replace = hang
+elif stage == "replacing":
+    def half(path, new, before):
+        with sqlite3.connect(new) as source, sqlite3.connect(path) as target:
+            target.execute("PRAGMA cache_size = 1")  # so that pages are written long before the end
+            source.backup(target, pages=20, progress=hang)
+    copies.replace = half
 elif stage == "replaced":
     copies.replace = lambda *given: hang(replace(*given))
 asyncio.run(Store.open(Path(sys.argv[1]), prepare))
 """
 
 
-@pytest.mark.parametrize("stage", ["copied", "picture", "kept", "replaced"])
+@pytest.mark.parametrize("stage", ["copied", "picture", "kept", "replacing", "replaced"])
 async def test_killing_an_adoption_leaves_it_undone_or_done_and_the_next_start_completes_it(
     old: Path, tmp_path: Path, stage: str
 ) -> None:
-    if stage in ("kept", "replaced"):
+    if stage in ("kept", "replacing", "replaced"):
         tell(
             old,
             "DELETE FROM messages WHERE msg_type = 'image'",
@@ -493,7 +499,10 @@ async def test_killing_an_adoption_leaves_it_undone_or_done_and_the_next_start_c
         assert victim.stdout.readline() == "here\n"
         victim.send_signal(signal.SIGKILL)
         victim.wait()
-    if stage == "replaced":
+    if stage == "replacing":
+        assert old.read_bytes() != before
+        assert old.with_name("chat.db-journal").stat().st_size > 0
+    elif stage == "replaced":
         assert ask(old, "PRAGMA user_version") == [(len(MIGRATIONS),)]
     else:
         assert old.read_bytes() == before

@@ -175,6 +175,7 @@ async def test_the_start_says_what_was_adopted_and_what_was_changed(settings: Se
     client = await start()
     report = client.app[keys.store].adopted
     assert report is not None
+    assert "the first of them" in report.text("en", "chat.db")
     english, vietnamese = (report.text(language, "chat.db") for language in ("en", "vi"))
     assert '" lan" → "lan-3"' in english
     assert r'"mi\u200bnh" → "' in english
@@ -182,3 +183,27 @@ async def test_the_start_says_what_was_adopted_and_what_was_changed(settings: Se
     assert "Đã nhận cơ sở dữ liệu" in vietnamese
     assert "could not keep" not in vietnamese
     assert not any(ord(character) < 32 for character in english.replace("\n", ""))
+
+
+async def test_the_start_names_those_whose_passwords_open_nothing_any_more(settings: Settings, start: Start) -> None:
+    with closing(sqlite3.connect(settings.database)) as db:
+        db.executescript(RELATIVES["plain"].script)
+        insert = "INSERT INTO users VALUES (?, ?, ?)"
+        db.execute(insert, (3, "admin", hashlib.sha256(b"admin123").hexdigest()))
+        db.execute(insert, (4, "Tú", "$7$unheard$of"))
+        db.execute(insert, (5, "Vy", None))
+        db.execute("ALTER TABLE users ADD COLUMN role TEXT DEFAULT 'user'")
+        db.execute("UPDATE users SET role = 'ADMIN' WHERE id = 3")
+        db.commit()
+    client = await start()
+    report = client.app[keys.store].adopted
+    assert report is not None
+    assert report.known_passwords == ["admin"]
+    assert report.unreadable_passwords == ["Tú", "Vy"]
+    text = report.text("en", "'my chat.db'")
+    assert text.count("python -m chatapp user passwd NAME --database 'my chat.db'") == 2
+    async with Person(client.server, "admin", "admin123") as admin:
+        await admin.log_in()
+        assert not await admin.is_logged_in()
+    found = {user.username: user.role for user in await client.app[keys.store].accounts.people()}
+    assert found == {"lan": "user", "Minh": "user", "admin": "admin", "Tú": "user", "Vy": "user"}
