@@ -164,15 +164,19 @@ async def _sweep(app: web.Application) -> None:
 
 
 async def _watch(app: web.Application) -> None:
-    """Follow what an operator's commands change in the database."""
+    """Follow what is done to the database from outside: commands change it, and hands may move it."""
     changed = False
     while True:
         await asyncio.sleep(_LOOK_PAUSE)
-        with suppress(Busy, Unwritable):
+        try:
             changed = await app[keys.store].changed_by_others() or changed
             if changed:
                 await sessions.close_ended(app)
                 changed = False
+        except Busy:
+            pass
+        except Unwritable as error:
+            app[keys.journal].suspend(error)
 
 
 async def _say_goodbye(app: web.Application) -> None:

@@ -54,6 +54,7 @@ class Journal:
         # Given up, but their commit may have happened all the same: what stands instead; None for nothing.
         self._undo: _Undo = {}
         self._lost = 0  # the largest number that was given up
+        self._trouble: Exception | None = None  # seen by others, and not dealt with yet
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -111,11 +112,20 @@ class Journal:
         """Commit what waits, for ever."""
         while True:
             await self._wake.wait()
+            if trouble := self._trouble:
+                self._trouble = None
+                await self._endure(trouble)
             self.backlog.begin()
             await self._commit()
             if not self.backlog.waiting:
                 self._wake.clear()
                 self._idle.set()
+
+    def suspend(self, error: Exception) -> None:
+        """Take nothing more until the database can be written: somebody saw that it cannot, before anybody wrote."""
+        if self.healthy and self._trouble is None:
+            self._trouble = error
+            self._wake.set()
 
     def give_up(self) -> None:
         """Retract everything that is not saved yet: the end of a flush that had to be cut short."""

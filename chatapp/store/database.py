@@ -6,7 +6,7 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,6 +17,7 @@ from chatapp.adoption.report import Report
 from chatapp.pictures import Prepare
 from chatapp.settings import CannotStart
 from chatapp.store import adopting, opening
+from chatapp.store.place import Place
 
 log = logging.getLogger("chatapp.store")
 Row = Sequence[Any]
@@ -74,17 +75,38 @@ class _Connection(aiosqlite.Connection):
         return result
 
 
-def _transact(act: Callable[[sqlite3.Connection], None], db: sqlite3.Connection) -> None:
+def _transact(act: Callable[[sqlite3.Connection], None], place: Place, db: sqlite3.Connection) -> None:
     try:
-        db.execute("BEGIN IMMEDIATE")
+        _begin(place, db)
         act(db)
-        db.execute("COMMIT")
+        _commit(place, db)
     except BaseException:
         try:
             db.rollback()
         except sqlite3.Error as error:  # what failed before is the better story
             log.warning("rollback failed: %s", error)
         raise
+
+
+def _begin(place: Place, db: sqlite3.Connection) -> None:
+    _stand_by(place, db)
+    db.execute("BEGIN IMMEDIATE")
+
+
+def _commit(place: Place, db: sqlite3.Connection) -> None:
+    db.execute("COMMIT")
+    _stand_by(place, db)
+
+
+def _stand_by(place: Place, db: sqlite3.Connection) -> None:
+    """Raise Unwritable unless the files are where they were opened: asked before a commit, and after it.
+
+    What was committed in between is not known to be saved, as after any commit that failed.
+    """
+    if trouble := place.trouble():
+        with suppress(sqlite3.Error):  # so that the file alone is complete, whatever becomes of it
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        raise Unwritable(trouble)
 
 
 def _data_version(db: sqlite3.Connection) -> int:
@@ -97,9 +119,15 @@ class Database:
     """Open the file, bring its schema up to date, and give out reads and transactions."""
 
     def __init__(
-        self, writer: _Connection, reader: _Connection, connections: AsyncExitStack, adopted: Report | None = None
+        self,
+        writer: _Connection,
+        reader: _Connection,
+        connections: AsyncExitStack,
+        path: Path,
+        adopted: Report | None = None,
     ) -> None:
         self.adopted = adopted  # what came along at this start out of the file of another program
+        self._place = Place(path)
         self._writer = writer
         self._reader = reader
         self._connections = connections  # both, to be closed in turn
@@ -118,7 +146,7 @@ class Database:
                 writer = await _connect(opened, path, "secure_delete = ON")
                 await opening.bring_up_to_date(writer, path, prepare)
                 reader = await _connect(opened, path, "query_only = ON")
-                return cls(writer, reader, opened.pop_all(), adopted)
+                return cls(writer, reader, opened.pop_all(), path, adopted)
         except sqlite3.Error as error:
             raise CannotStart(opening.cannot_open(path, error)) from error
 
@@ -160,9 +188,9 @@ class Database:
                 raise Unwritable("the database is closed")
             try:
                 with _translated():
-                    await self._writer.execute_fetchall("BEGIN IMMEDIATE")
+                    await self._writer.run(partial(_begin, self._place))
                     yield self._writer
-                    await self._writer.execute_fetchall("COMMIT")
+                    await self._writer.run(partial(_commit, self._place))
             except BaseException:
                 await self._roll_back()
                 raise
@@ -176,7 +204,7 @@ class Database:
             if self._closed:
                 raise Unwritable("the database is closed")
             with _translated():
-                await self._writer.run(partial(_transact, act))
+                await self._writer.run(partial(_transact, act, self._place))
 
     async def fold(self) -> bool:
         """Fold the write-ahead log into the file and empty it. Return whether nobody stood in the way. Raise Busy."""
@@ -184,6 +212,7 @@ class Database:
             if self._closed:
                 raise Unwritable("the database is closed")
             with _translated():
+                await self._writer.run(partial(_stand_by, self._place))
                 [[busy, *_]] = await self._writer.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
             return not busy
 
@@ -193,6 +222,7 @@ class Database:
             if self._closed:
                 raise Unwritable("the database is closed")
             with _translated():
+                await self._writer.run(partial(_stand_by, self._place))
                 version, before = await self._writer.run(_data_version), self._version
         self._version = version
         return version != before
