@@ -37,7 +37,7 @@ class History:
         if first is None or first > newest.messages[0].id:
             return newest
         settled = self._journal.watermark
-        page = await self._store.messages.around(conversation, first, before=_READ_BEFORE, after=UNREAD_LIMIT - 1)
+        page = await self._store.messages.around(conversation, first, before=_READ_BEFORE, limit=UNREAD_LIMIT - 1)
         return self._standing(page, settled) if page else newest
 
     async def around(self, conversation: Conversation, message_id: int) -> Page | None:

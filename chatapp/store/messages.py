@@ -110,22 +110,23 @@ class Messages:
         return Page(messages[-limit:], older=more, newer=beyond, watermark=rows[0][0])
 
     async def around(
-        self, conversation: Conversation, message_id: int, *, before: int = 20, after: int = 20
+        self, conversation: Conversation, message_id: int, *, limit: int = 20, before: int | None = None
     ) -> Page | None:
-        """Return a message with those around it; None if it is not in the conversation."""
+        """Return a message with those around it, ``limit`` to each side; None if it is not in the conversation."""
+        before = limit if before is None else before
         select, place = _source(conversation)
         found = (
             f"SELECT * FROM ({select} AND id <= ? ORDER BY id DESC LIMIT ?)"  # noqa: S608
             f" UNION ALL SELECT * FROM ({select} AND id > ? ORDER BY id LIMIT ?)"
         )
         rows = await self._database.rows(
-            _PAGE.format(found=found, others="NULL"), (place, message_id, before + 2, place, message_id, after + 1)
+            _PAGE.format(found=found, others="NULL"), (place, message_id, before + 2, place, message_id, limit + 1)
         )
         messages = _seen(conversation, rows)
         at = next((n for n, message in enumerate(messages) if message.id == message_id), None)
         if at is None:
             return None
-        start, end = max(at - before, 0), at + 1 + after
+        start, end = max(at - before, 0), at + 1 + limit
         return Page(messages[start:end], start > 0, len(messages) > end, rows[0][0])
 
     async def first_unread(self, conversation: Conversation, reader_id: int, read: int) -> int | None:

@@ -49,9 +49,11 @@ async def open_at_unread(request: web.Request, place: Place, **answer: Any) -> w
 
 
 async def way_to(request: web.Request, place: Place, message_id: int) -> str:
-    """Return the path of a message that is the newest: on the page that opens at what is new it may be missing."""
-    unread = (await _counts(request)).unread.get(place.conversation.key, 0)
-    return f"{place.path}{'?latest=1' if unread else ''}#m-{message_id}"
+    """Return the path of a message that is the newest: a page that opens at what is new may end above it."""
+    me, history = sessions.me(request), request.app[keys.messaging].history
+    newest, counts = await asyncio.gather(history.page(place.conversation), _counts(request))
+    page = await history.opening(place.conversation, newest, me.id, counts.reads.get(place.conversation.key, 0))
+    return f"{place.path}{'?latest=1' if page.newer else ''}#m-{message_id}"
 
 
 async def show(  # noqa: PLR0913 - a page and how it is to be shown

@@ -43,6 +43,9 @@ async def test_much_that_is_unread_is_on_the_page_from_the_first_of_it_on(meet) 
     assert 'href="/rooms/general?latest=1"' in page
     assert f"messages?after={ids[199]}" in page
     assert (await binh.get("/")).url.path == "/rooms/general"  # where they were last
+    answer = await binh.post("/rooms/general/messages", {"content": "an answer"}, allow_redirects=False)
+    assert answer.headers["Location"].startswith("/rooms/general?latest=1#m-"), "below the end of the page"
+    ids.append(int(answer.headers["Location"].rpartition("-")[2]))
     latest = await (await binh.get("/rooms/general?latest=1")).text()
     assert shown(latest) == ids[-50:]
     assert "newline" not in latest, "the first unread message is further up"
