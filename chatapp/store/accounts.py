@@ -158,7 +158,7 @@ class Accounts:
         """Return which of some sessions have not been ended."""
         asked = json.dumps(list(session_ids))  # one value, as SQLite takes only so many
         rows = await self._database.rows(
-            "SELECT id FROM sessions WHERE id IN (SELECT value FROM json_each(?))", (asked,)
+            "SELECT id FROM sessions WHERE id IN (SELECT value FROM json_each(?) asked)", (asked,)
         )
         return {row[0] for row in rows}
 

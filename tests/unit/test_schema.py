@@ -679,6 +679,7 @@ def calls(store: Store, picture: Prepared) -> dict[str, list[Callable[[], Awaita
         "Accounts.last_conversation": [lambda: accounts.last_conversation(1)],
         "Accounts.open_session": [lambda: accounts.open_session("s", 1, "", "x")],
         "Accounts.session": [lambda: accounts.session("s", idle_days=1, days=1)],
+        "Accounts.still_open": [lambda: accounts.still_open(["s", "t"])],
         "Accounts.touch_session": [lambda: accounts.touch_session("s")],
         "Accounts.close_session": [lambda: accounts.close_session("s")],
         "Accounts.close_other_sessions": [lambda: accounts.close_other_sessions(1, "s")],
