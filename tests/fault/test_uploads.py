@@ -204,6 +204,7 @@ async def test_whoever_decodes_is_killed_at_its_limits_and_the_server_goes_on(st
         assert 0 < soft <= 2**30
         resource.prlimit(pid, resource.RLIMIT_AS, (2**27, hard))
         endings.append(await uploads.send(costly))
+        resource.prlimit(pid, resource.RLIMIT_AS, (soft, hard))
         # Killed by the system, as it does when memory is short.
         pid = await worker()
         before, sending = spent(pid), asyncio.create_task(uploads.send(costly))
