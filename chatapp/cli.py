@@ -93,7 +93,7 @@ async def serve(settings: Settings) -> int:
         for each in sockets:
             await Site(runner, each, backlog=BACKLOG, ssl_context=https.context if https else None).start()
         running = replace(settings, port=sockets[0].getsockname()[1])
-        if adopted := app[keys.store].adopted:
+        if (store := app.get(keys.store)) and (adopted := store.adopted):
             print(adopted.text(settings.language, shlex.quote(str(settings.database))), end="")
         fingerprint = https.fingerprint if https and settings.tls == "self-signed" else None
         print(banner(running, lan_address(running.host), _shows_blocks(), fingerprint), flush=True)
