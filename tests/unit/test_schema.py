@@ -657,6 +657,7 @@ def calls(store: Store, picture: Prepared) -> dict[str, list[Callable[[], Awaita
             lambda: messages.page(talk, after=1),
         ],
         "Messages.around": [lambda: messages.around(one, 10), lambda: messages.around(talk, 11)],
+        "Messages.first_unread": [lambda: messages.first_unread(one, 1, 5), lambda: messages.first_unread(talk, 1, 5)],
         "Messages.changes": [lambda: messages.changes(one, 1, 500), lambda: messages.changes(talk, 1, 500)],
         "Messages.posted": [lambda: messages.posted([(1, "key-000000000010"), (2, "key-000000000011")])],
         "Messages.message": [lambda: messages.message(one, 10), lambda: messages.message(talk, 11)],
