@@ -57,10 +57,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         from chatapp import commands  # noqa: PLC0415 - a server that starts needs none of what they need
 
         return commands.run(arguments)
-    settings = Settings.read(arguments)
-    logs.configure(settings.log_format)
-    _allow_many_sockets(settings)
     try:
+        settings = Settings.read(arguments)
+        logs.configure(settings.log_format)
+        _allow_many_sockets(settings)
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             return runner.run(serve(settings))
     except CannotStart as reason:
