@@ -175,7 +175,9 @@ def _stop_on_signals(stop: asyncio.Event) -> None:
 
     try:
         loop.add_signal_handler(signal.SIGTERM, stop.set)
-        loop.add_signal_handler(signal.SIGINT, interrupt)
+        # A script that starts a server in its background has it ignore Ctrl+C, which is meant for the script.
+        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+            loop.add_signal_handler(signal.SIGINT, interrupt)
     except NotImplementedError:
         pass  # Windows: Ctrl+C cancels serve() and rises as KeyboardInterrupt
 

@@ -39,7 +39,8 @@ def run(argv: Sequence[str]) -> int:
     """Run the command in ``argv``. Return the exit status: 0 when it is done and all is well."""
     given = _parser().parse_args(argv)
     for name in ("SIGTERM", "SIGHUP"):  # end as with Ctrl+C: no half of a copy stays behind
-        if number := getattr(signal, name, None):
+        number = getattr(signal, name, None)
+        if number and signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
             signal.signal(number, signal.default_int_handler)
     database: str | Path = given.database or "the database"
     try:
