@@ -57,10 +57,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         from chatapp import commands  # noqa: PLC0415 - a server that starts needs none of what they need
 
         return commands.run(arguments)
-    settings = Settings.read(arguments)
-    logs.configure(settings.log_format)
-    _allow_many_sockets(settings)
     try:
+        settings = Settings.read(arguments)
+        logs.configure(settings.log_format)
+        _allow_many_sockets(settings)
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             return runner.run(serve(settings))
     except CannotStart as reason:
@@ -175,7 +175,9 @@ def _stop_on_signals(stop: asyncio.Event) -> None:
 
     try:
         loop.add_signal_handler(signal.SIGTERM, stop.set)
-        loop.add_signal_handler(signal.SIGINT, interrupt)
+        # A script that starts a server in its background has it ignore Ctrl+C, which is meant for the script.
+        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+            loop.add_signal_handler(signal.SIGINT, interrupt)
     except NotImplementedError:
         pass  # Windows: Ctrl+C cancels serve() and rises as KeyboardInterrupt
 

@@ -38,16 +38,19 @@ Without a backup, the program sqlite3 may save a part: sqlite3 {database} .recov
 def run(argv: Sequence[str]) -> int:
     """Run the command in ``argv``. Return the exit status: 0 when it is done and all is well."""
     given = _parser().parse_args(argv)
-    settings = Settings.read([] if given.database is None else ["--database", given.database])
     for name in ("SIGTERM", "SIGHUP"):  # end as with Ctrl+C: no half of a copy stays behind
-        if number := getattr(signal, name, None):
+        number = getattr(signal, name, None)
+        if number and signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
             signal.signal(number, signal.default_int_handler)
+    database: str | Path = given.database or "the database"
     try:
+        settings = Settings.read([] if given.database is None else ["--database", given.database])
+        database = settings.database
         return int(given.run(settings, given))
     except (Refused, CannotStart) as reason:
         _complain(str(reason))
     except OSError as error:
-        _complain(f"{error.filename or settings.database}: {error.strerror}")
+        _complain(f"{error.filename or database}: {error.strerror}")
     except KeyboardInterrupt:
         _complain("stopped before it was done.")
         return _STOPPED

@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from chatapp import __version__, options
+from chatapp import __version__, options, variables
 from chatapp.options import Network, Option, decimal, flag, limit, one_of, secret, whole
 
 DAYS_LIMIT = 3650  # ten years; larger session ages only overflow dates
@@ -133,16 +134,19 @@ class Settings:
         """Return the settings of this start; None stands for those of the process.
 
         Exit with status 2 and a sentence that names the flag or variable when a value cannot be taken.
+        Raise CannotStart when a variable means nothing, or the file of a secret cannot be used.
         """
         parser = _parser()
         given = vars(parser.parse_args(argv))
-        variables = os.environ if environ is None else environ
+        environment = os.environ if environ is None else environ
+        with _one_sentence():
+            variables.refuse_unknown(environment, _options().values())
         values: dict[str, Any] = {}
         for name, option in _options().items():
-            # An empty variable counts as none: compose files and service units often pass them so.
             source, raw = option.flag, given.get(name)
             if raw is None:
-                source, raw = option.variable, variables.get(option.variable) or None
+                with _one_sentence():
+                    source, raw = variables.value(option, environment)
             if raw is None:
                 continue
             raw = ",".join(raw) if isinstance(raw, list) else raw
@@ -157,6 +161,14 @@ class Settings:
         if contradiction := _contradiction(settings):
             parser.exit(2, f"chatapp: {contradiction}\n")
         return settings
+
+
+@contextmanager
+def _one_sentence() -> Iterator[None]:
+    try:
+        yield
+    except ValueError as reason:
+        raise CannotStart(str(reason)) from reason
 
 
 def _contradiction(settings: Settings) -> str | None:
@@ -204,6 +216,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _epilog() -> str:
     limits = "\n".join(f"  {row.variable:<27}{row.default:>8}  {row.text}" for row in table() if row.flag is None)
+    secrets = next(option.variable for option in _options().values() if option.secret) + variables.FILE
     return f"""\
 examples:
   python -m chatapp
@@ -224,4 +237,7 @@ commands, each with a --help of its own:
 A flag wins over its variable, which stands at the end of its line above.
 These have a variable only; 0 switches a rate or a number of open tabs off:
 {limits}
+
+A secret may stand in a file, as in {secrets}=/run/secrets/chatapp-key.
+Any other variable that begins with CHATAPP_ is refused, so that no slip of the pen goes unnoticed.
 """

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -31,6 +32,19 @@ class Start(Protocol):
     """Start a server whose settings differ from the usual ones of tests."""
 
     async def __call__(self, prepare: Callable[[web.Application], Any] | None = None, **changes: Any) -> Client: ...
+
+
+@pytest.fixture
+def heard() -> Iterator[None]:
+    """Let programs that a test starts hear Ctrl+C and a terminal that is closed.
+
+    Where the tests run in the background of a script, or under nohup, they would inherit that both are ignored.
+    """
+    fresh = {signal.SIGINT: signal.default_int_handler, getattr(signal, "SIGHUP", None): signal.SIG_DFL}
+    before = {number: signal.signal(number, handler) for number, handler in fresh.items() if number is not None}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ NAME = "figures"  # of the property of a test's report
 
 
 def amount(name: str, usual: int) -> int:
-    """Return how much of something to do: CHATAPP_FAULT_<NAME>, or what a check of every change can afford."""
-    return int(os.environ.get(f"CHATAPP_FAULT_{name}", usual))
+    """Return how much of something to do: CHATAPP_TEST_<NAME>, or what a check of every change can afford."""
+    return int(os.environ.get(f"CHATAPP_TEST_{name}", usual))
 
 
 class Figures:

@@ -60,7 +60,7 @@ FULL = {
 
 def main() -> int:
     """Run pytest on this folder. Return its status."""
-    figures = {f"CHATAPP_FAULT_{name}": str(value) for name, value in FULL.items()}
+    figures = {f"CHATAPP_TEST_{name}": str(value) for name, value in FULL.items()}
     folder = Path(__file__).resolve().parent
     command = [sys.executable, "-m", "pytest", "-v", "-s", "-rs", "--durations=0", *sys.argv[1:], str(folder)]
     return subprocess.run(command, cwd=folder.parents[1], env=figures | os.environ, check=False).returncode

@@ -197,6 +197,7 @@ def test_a_name_nobody_knows_is_named() -> None:
         cli.listen("no-such-host.invalid", 0)
 
 
+@pytest.mark.usefixtures("heard")
 @ON_POSIX
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_stops_the_server_with_status_0_within_five_seconds(tmp_path: Path, number: int) -> None:
@@ -267,6 +268,7 @@ def wait_for_line(server: subprocess.Popen[str], text: str) -> None:
     assert any(text in line for line in server.stdout), f"the program ended without saying {text!r}"
 
 
+@pytest.mark.usefixtures("heard")
 @ON_POSIX
 def test_a_second_ctrl_c_ends_a_stop_that_hangs() -> None:
     with program(HANGING, "600") as server:
@@ -277,12 +279,58 @@ def test_a_second_ctrl_c_ends_a_stop_that_hangs() -> None:
 
 
 @ON_POSIX
+def test_ctrl_c_in_a_script_leaves_the_server_in_its_background_alone(tmp_path: Path) -> None:
+    (tmp_path / "background").write_text('trap "" INT\nexec "$@"\n')
+    command = [
+        "sh",
+        str(tmp_path / "background"),
+        sys.executable,
+        "-m",
+        "chatapp",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        "0",
+    ]
+    with subprocess.Popen(command, cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, encoding="utf-8") as server:
+        try:
+            wait_for_line(server, "Ctrl")
+            server.send_signal(signal.SIGINT)
+            with pytest.raises(subprocess.TimeoutExpired):
+                server.wait(timeout=1)
+            server.terminate()
+            assert server.wait(timeout=30) == 0
+        finally:
+            server.kill()
+
+
+def test_a_variable_that_means_nothing_ends_the_start_and_every_command(tmp_path: Path) -> None:
+    for command, status in (([], 1), (["check"], 2), (["backup", "copy.db"], 1), (["user", "passwd", "lan"], 1)):
+        ended = subprocess.run(
+            [sys.executable, "-m", "chatapp", *command],
+            cwd=tmp_path,
+            env=environment() | {"CHATAPP_PROT": "9000"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert (ended.returncode, ended.stderr) == (
+            status,
+            "chatapp: CHATAPP_PROT is no setting: did you mean CHATAPP_PORT?\n",
+        )
+    assert list(tmp_path.iterdir()) == []
+
+
+@ON_POSIX
 def test_a_stop_that_hangs_is_given_up_with_status_1() -> None:
     with program(HANGING, "0.1") as server:
         server.send_signal(signal.SIGTERM)
         assert server.wait(timeout=30) == 1
 
 
+@pytest.mark.usefixtures("heard")
 @ON_POSIX
 def test_ctrl_c_cleans_up_where_the_loop_takes_no_signal_handlers() -> None:
     with program(DEAF) as server:

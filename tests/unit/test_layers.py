@@ -19,7 +19,7 @@ FLOORS = {
         __init__ accounts adoption adoption.* animations apngs budget certificates clock collation decoder
         decoding descriptors devices files frames gifs hashes headers images inherited inline language links
         lock logs lookalikes markup modes names normal options passwords pictures records reencoding resources
-        schema settings shapes stills store store.* turns upkeep verifiers wellknown
+        schema settings shapes stills store store.* turns upkeep variables verifiers wellknown
     """,
     "delivery": """
         audience backlog history hub journal leaving messaging pace presence render resume retries revisions unread

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import ipaddress
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from chatapp import language
-from chatapp.settings import Settings, table
+from chatapp.settings import CannotStart, Settings, table
 
 
 def refusal(capsys: pytest.CaptureFixture[str], argv: list[str], environ: dict[str, str]) -> str:
@@ -196,6 +197,96 @@ def test_a_secret_is_not_shown_with_the_other_settings() -> None:
     settings = Settings.read([], {"CHATAPP_SECRET_KEY": "A" * 43 + "="})
     assert settings.secret_keys
     assert "AAAA" not in repr(settings)
+
+
+KEY = "A" * 43 + "="
+
+
+def cannot_start(environ: dict[str, str]) -> str:
+    with pytest.raises(CannotStart) as stop:
+        Settings.read([], environ)
+    assert "\n" not in str(stop.value)
+    return str(stop.value)
+
+
+@pytest.mark.parametrize(
+    ("variable", "meant"),
+    [
+        ("CHATAPP_PROT", "CHATAPP_PORT"),
+        ("CHATAPP_DATABSE", "CHATAPP_DATABASE"),
+        ("CHATAPP_DB", "CHATAPP_DATABASE"),
+        ("CHATAPP_port", "CHATAPP_PORT"),
+        ("CHATAPP_PORT_", "CHATAPP_PORT"),
+        ("CHATAPP_PORT_FILE", "CHATAPP_PORT"),
+        ("CHATAPP_SESSIONS_DAYS", "CHATAPP_SESSION_DAYS"),
+        ("CHATAPP_SECRETKEY", "CHATAPP_SECRET_KEY"),
+        ("CHATAPP_SECRET_KEY_FILES", "CHATAPP_SECRET_KEY_FILE"),
+        ("CHATAPP_TLS_CERTIFICATE", "CHATAPP_TLS_CERT"),
+    ],
+)
+@pytest.mark.parametrize("value", ["9000", ""])
+def test_a_variable_that_means_nothing_is_an_error_that_names_the_nearest_one(
+    variable: str, meant: str, value: str
+) -> None:
+    assert cannot_start({variable: value}) == f"{variable} is no setting: did you mean {meant}?"
+
+
+def test_every_variable_that_means_nothing_is_named_and_any_has_a_nearest_one() -> None:
+    said = cannot_start({"CHATAPP_": "", "CHATAPP_ZZZ": "1", "CHATAPP_PROT": "1", "CHATAPP_PORT": "9000"})
+    assert [word for word in said.split() if said.count("?") == 3 and word.startswith("CHATAPP_Z")] == ["CHATAPP_ZZZ"]
+    assert "CHATAPP_ is no setting" in said
+
+
+def test_variables_of_others_and_of_the_tests_are_left_alone() -> None:
+    environ = {"CHATAPP": "1", "MYCHATAPP_PROT": "1", "PORT": "x", "CHATAPP_TEST_BROWSER": "/usr/bin/chromium"}
+    assert Settings.read([], environ) == Settings()
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n", "\n\n"])
+def test_a_secret_may_lie_in_a_file(tmp_path: Path, end: str) -> None:
+    file = tmp_path / "key"
+    file.write_bytes(f"{KEY}{end}".encode())
+    environ = {"CHATAPP_SECRET_KEY_FILE": str(file)}
+    assert Settings.read([], environ).secret_keys == (KEY.encode(),)
+    assert Settings.read([], environ | {"CHATAPP_SECRET_KEY": ""}).secret_keys == (KEY.encode(),)
+    assert Settings.read([], {"CHATAPP_SECRET_KEY_FILE": ""}) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda path: None, "cannot be read: No such file or directory."),
+        (lambda path: path.mkdir(), "cannot be read: Is a directory."),
+        (lambda path: path.touch(), "is empty"),
+        (lambda path: path.write_text(" \n\n"), "is empty"),
+        (lambda path: path.write_bytes(b"\xff\xfe\x00"), "is not a text file."),
+        (lambda path: path.write_bytes(b"A" * 10**6), "is too large"),
+    ],
+)
+def test_a_file_without_a_secret_in_it_is_named(tmp_path: Path, make: Callable[[Path], object], words: str) -> None:
+    make(tmp_path / "key")
+    said = cannot_start({"CHATAPP_SECRET_KEY_FILE": str(tmp_path / "key")})
+    assert said.startswith("CHATAPP_SECRET_KEY_FILE: ")
+    assert str(tmp_path / "key") in said
+    assert words in said
+
+
+def test_a_secret_is_in_its_variable_or_in_a_file(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text(KEY)
+    environ = {"CHATAPP_SECRET_KEY": KEY, "CHATAPP_SECRET_KEY_FILE": str(tmp_path / "key")}
+    assert cannot_start(environ) == "CHATAPP_SECRET_KEY and CHATAPP_SECRET_KEY_FILE are both set: keep one of them."
+
+
+def test_a_wrong_secret_in_a_file_is_refused_and_not_shown(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("password1")
+    said = refusal(capsys, [], {"CHATAPP_SECRET_KEY_FILE": str(tmp_path / "key")})
+    assert said.startswith("chatapp: CHATAPP_SECRET_KEY_FILE: its value is not a list of keys")
+
+
+def test_the_help_says_how_a_secret_is_read_from_a_file(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        Settings.read(["--help"], {})
+    assert "CHATAPP_SECRET_KEY_FILE=" in capsys.readouterr().out
 
 
 def test_a_flag_cannot_be_shortened(capsys: pytest.CaptureFixture[str]) -> None:

@@ -712,6 +712,7 @@ def test_a_backup_shows_how_far_it_is_to_somebody_who_looks(database: Path, tmp_
     os.close(theirs)
 
 
+@pytest.mark.usefixtures("heard")
 @ON_POSIX
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGHUP"])
 def test_a_backup_that_is_told_to_end_leaves_nothing_behind(database: Path, tmp_path: Path, name: str) -> None:

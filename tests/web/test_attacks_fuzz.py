@@ -1,6 +1,6 @@
 """Made-up input by the hundred: frames, cookies, names of hosts and origins, pictures with bytes changed.
 
-A longer run by hand: ``CHATAPP_FAULT_EXAMPLES=20000 pytest tests/web/test_attacks_fuzz.py --timeout 0``.
+A longer run by hand: ``CHATAPP_TEST_EXAMPLES=20000 pytest tests/web/test_attacks_fuzz.py --timeout 0``.
 """
 
 from __future__ import annotations

@@ -151,6 +151,7 @@ def test_too_few_open_files_are_named_with_the_way_out(tmp_path: Path) -> None:
     assert "--clients 64" in errors
 
 
+@pytest.mark.usefixtures("heard")
 @ON_POSIX
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_bench_that_is_stopped_takes_its_server_and_its_folder_along(tmp_path: Path, number: int) -> None:
