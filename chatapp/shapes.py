@@ -7,9 +7,7 @@ from math import sqrt
 from PIL.Image import Image, Resampling
 
 EDGE = 2_560  # pixels of the longer edge as kept: fills a large screen
-SHORT = (
-    1_080  # pixels of the shorter edge that a long picture keeps if it can: the letters of a screenshot stay readable
-)
+SHORT = 1_440  # pixels of the shorter edge that a long picture keeps: letters on a screenshot stay readable
 AREA = 16_000_000  # pixels of a long picture as kept: 64 MB in the browser that shows it
 LONGEST = 16_000  # pixels of any edge: WebP ends at 16,383, and so do the textures of many graphics cards
 THUMB_EDGE = 640  # of the thumbnail: the width of a message at twice the pixels
