@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chatapp import frames
-from chatapp.decoder import Decoder, Larger
+from chatapp.decoder import BITE, Decoder, Larger
 from chatapp.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, Violation
 
 _WAITING = 32  # messages that wait before no more is read
@@ -66,7 +66,7 @@ class Inbox(Decoder):
                     pongs += frames.pong(bytes(payload))
                 elif opcode not in (PONG, CONTINUATION):
                     self._put(opcode, payload)
-                self.more = self._is_enough(count) or self.asks
+                self.more = found is BITE or self._is_enough(count) or self.asks
         except Violation as violation:
             self.end()
             self._waiting.append(violation)

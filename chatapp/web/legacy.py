@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import binascii
 import re
+import threading
 from typing import Any
 
 from chatapp import frames
@@ -23,7 +24,9 @@ _OPENING = re.compile(
     rb'\s*\{\s*(?:"[a-z_]{1,32}"\s*:\s*(?:"[^"\\]{0,200}"|[-+.\deE]{1,30}|true|false|null)\s*,\s*){0,6}'
     rb'"(?:content|message)"\s*:\s*"data:image\\?/[a-zA-Z0-9.+-]{1,20};base64,'
 )
-_CHUNK = 64 * 1024  # bytes decoded in one go: while they are, no other thread of Python has its turn
+# Bytes decoded in one go: while they are, no other thread of Python has its turn. And seconds between two goes: Python
+# would let the event loop wait for 5 ms at each of its turns if this thread did not make way by itself.
+_CHUNK, _BREATH = 64 * 1024, 0.0005
 _QUAD = 4  # letters of base64 that stand for whole bytes
 _ROOM_NAME = 100  # characters of a room's name that are looked at
 
@@ -65,9 +68,10 @@ def _picture(text: bytearray) -> tuple[Frame, bytes]:
 
 def _decoded(text: bytearray, start: int, end: int) -> bytes:
     """Return the bytes of the base64 between two places, without ever keeping other threads from working for long."""
-    data, rest = bytearray(), b""
+    data, rest, breath = bytearray(), b"", threading.Event()
     try:
         for at in range(start, end, _CHUNK):
+            breath.wait(_BREATH)
             letters = (rest + text[at : min(at + _CHUNK, end)]).replace(b"\\/", b"/")
             size = len(letters) - letters.endswith(b"\\")  # what that stands before comes with the next ones
             whole = size - size % _QUAD

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatapp import frames
-from chatapp.decoder import PIECE, Decoder
+from chatapp.decoder import Decoder
 from chatapp.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Violation
 from wire import masked
 
@@ -23,7 +23,7 @@ def feed(decoder: Decoder, data: bytes) -> Iterator[tuple[int, bytes]]:
     """Give a decoder bytes; yield the messages that are complete with them."""
     decoder.add(data)
     while (found := decoder.next()) is not None:
-        if found is not PIECE:
+        if found[0] != CONTINUATION:
             yield found
 
 
