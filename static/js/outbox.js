@@ -7,7 +7,7 @@
 // storage; the entries of a dead one are taken over. Two tabs sending one entry would be harmless (same key).
 
 import { person } from "./page.js";
-import { erase, isUnkept, names, outName, read, write } from "./storage.js";
+import { erase, isUnkept, keep, names, outName, read, write } from "./storage.js";
 
 const BOXES = `chatapp:outbox:${person.id}:`;
 const DISCARDED = `chatapp:discarded:${person.id}:`; // keys, so that no other tab puts such a message back
@@ -116,10 +116,16 @@ export function adopt() {
   heal();
 }
 
-// Forget everything of this person (of everybody where the page does not say who): they log out.
-export function wipe(id) {
-  const whose = id ? `${id}:` : "";
-  for (const kind of ["outbox", "discarded", "draft", "edit"]) names(`chatapp:${kind}:${whose}`).forEach(erase);
+// Forget everything of a person who logged out, but for messages that are not among those they were asked about. Other
+// tabs have to know first: they would put back what goes.
+export function wipe(id, asked) {
+  write(outName(id), true);
+  for (const kind of ["discarded", "draft", "edit"]) names(`chatapp:${kind}:${id}:`).forEach(erase);
+  for (const name of names(`chatapp:outbox:${id}:`)) {
+    const rest = asked ? (read(name) ?? []).filter(({ key }) => !asked.includes(key)) : [];
+    if (rest.length) keep(name, rest);
+    else erase(name);
+  }
   boxes.clear();
 }
 

@@ -25,6 +25,11 @@ export function read(name) {
 export function write(name, value) {
   const [, kind, whose] = name.split(":");
   if (kind !== "out" && whose && read(outName(whose))) return;
+  keep(name, value);
+}
+
+// The same for what this very log-out shall leave.
+export function keep(name, value) {
   put(name, JSON.stringify(value));
   look();
 }
