@@ -64,7 +64,7 @@ export function paint() {
   line.dataset.text = texts.join("\n");
   line.hidden = !texts.some(Boolean);
   const buttons = [away && !end ? button("retry_now", socket.restart) : "", button("understood", () => forget(false))];
-  line.replaceChildren(...texts.map((text, i) => (text ? make("p", {}, text, " ", buttons[i]) : "")));
+  line.replaceChildren(...texts.map((text, i) => (text ? make("p", {}, make("span", {}, text), " ", buttons[i]) : "")));
 }
 
 function show() {
