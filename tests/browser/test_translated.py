@@ -11,7 +11,7 @@ from browser.hold import Hold
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-# As Chrome does it: each text goes into two <font> elements, that of the title too, and so does what comes later into the page.
+# As Chrome does it: each text goes into two <font> elements, that of the title too, and so does what comes later.
 _TRANSLATE = """() => {
     const wrap = (root) => {
         const tree = document.createTreeWalker(root, NodeFilter.SHOW_TEXT)
