@@ -24,7 +24,7 @@ export function start() {
   document.addEventListener("input", ({ target }) => target.id === "text" && typed(target));
   document.addEventListener("submit", submit);
   document.addEventListener("click", pressed);
-  addEventListener("pagehide", keep);
+  for (const type of ["beforeunload", "pagehide"]) addEventListener(type, keep); // before the outbox looks what is kept
   revising.start(put);
   taken.start();
 }
