@@ -38,6 +38,9 @@ _KEPT = {
 }
 
 
+_CODE, _KEPT_CODE = Markup("<code>"), Markup('<code translate="no">')
+
+
 class Compact(Extension):
     """Drop line breaks between the tags of partials and frames: they cross the wire thousands of times a second."""
 
@@ -86,7 +89,7 @@ def configure(
         _=say,
     )
     env.filters.update(
-        html=markup.to_html,
+        html=_html,
         hue=names.hue,
         initials=lru_cache(maxsize=4096)(names.initials),
         when=when,
@@ -110,6 +113,11 @@ def say(text: str, **values: object) -> Markup:
 def _said(text: str, spoken: str) -> Markup:
     with language.spoken(spoken):
         return Markup(language.gettext(text)) % {}  # noqa: S704 - the operator's catalogue, which may hold "%%"
+
+
+def _html(text: str) -> Markup:
+    """Return the HTML of a message's text. Code is the same in every language: no browser shall translate it."""
+    return markup.to_html(text).replace(_CODE, _KEPT_CODE)
 
 
 def when(moment: str) -> str:

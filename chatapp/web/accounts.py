@@ -151,10 +151,13 @@ async def _verified(request: web.Request, username: str, password: str) -> tuple
 
 
 async def logout(request: web.Request) -> web.StreamResponse:
-    """End the session and go back to the start."""
-    if session := request[keys.session]:
-        log.info("logged out", extra={"user": session.user.id, "address": request.remote})
+    """End the session and go back to the start; a script is told whose it was, for no proxy answers that."""
+    user = session.user.id if (session := request[keys.session]) else None
+    if user is not None:
+        log.info("logged out", extra={"user": user, "address": request.remote})
     await sessions.log_out(request)
+    if pages.wants_json(request):
+        return web.json_response({"user": user})
     return pages.redirect(request, "/")
 
 

@@ -9,6 +9,7 @@ const CLEAR = 5_000; // ms until the region is empty again, so that nobody reads
 
 let heard = []; // the first of them: in a flood the others shall not be kept for this
 let count = 0;
+let told = ""; // what the page itself has to say
 let timer = null;
 let clearTimer;
 
@@ -18,13 +19,20 @@ export function hear(items) {
   if (count) timer ??= setTimeout(say, GATHER);
 }
 
+// Say a sentence once, however many messages it is true of.
+export function tell(sentence) {
+  told = sentence;
+  timer ??= setTimeout(say, 0);
+}
+
 function say() {
   const region = document.getElementById("announcer");
-  const [items, n] = [heard, count];
-  [heard, count, timer] = [[], 0, null];
+  const [items, n, own] = [heard, count, told];
+  [heard, count, told, timer] = [[], 0, "", null];
   clearTimeout(clearTimer);
   if (!region) return;
-  region.textContent = n > EACH ? word("announce_many", { n }) : items.map(read).join(" ");
+  const news = n > EACH ? [word("announce_many", { n })] : items.map(read);
+  region.textContent = [own, ...news].filter(Boolean).join(" ");
   clearTimer = setTimeout(() => (region.textContent = ""), CLEAR);
 }
 

@@ -1,25 +1,39 @@
-// The line about the connection. It waits three seconds, so that a blip shows nothing, and never blocks anything.
+// The line about the connection. It waits two seconds, so that a blip shows nothing, and never blocks anything.
 
 import { make } from "./page.js";
 import * as socket from "./socket.js";
+import * as storage from "./storage.js";
 import { word } from "./words.js";
 
-const QUIET = 3_000; // ms without a connection until the line appears
+const QUIET = 2_000; // ms without a connection until the line appears
+const FIRST = 5_000; // ms; the same for the first one, while the page itself may still be loading
 
 let away = false; // long enough without a connection
 let timer = null;
+let first; // the timer of the first connection
 let end = ""; // why the connection will not come back
 let ill = ""; // what the server cannot do though it is there
 let waiting = 0;
+let unkept = false; // what is typed is in this page only, and its reader does not know yet
+
+export function start() {
+  for (const type of ["online", "offline"]) addEventListener(type, paint);
+  first = setTimeout(show, FIRST);
+  storage.start(forget);
+}
 
 export function down() {
-  timer ??= setTimeout(() => {
-    away = true;
-    paint();
-  }, QUIET);
+  timer ??= setTimeout(show, QUIET);
+}
+
+// The connection is open and nothing comes: whoever asked has waited already.
+export function doubt(isSo) {
+  if (isSo) show();
+  else up();
 }
 
 export function up() {
+  clearTimeout(first);
   clearTimeout(timer);
   timer = null;
   [away, end] = [false, ""];
@@ -45,21 +59,33 @@ export function count(n) {
 export function paint() {
   const line = document.getElementById("net");
   if (!line) return;
-  const text = sentence();
-  if (line.dataset.text === text) return;
-  line.dataset.text = text;
-  line.hidden = !text;
-  line.replaceChildren(...(text ? [make("span", {}, text)] : []), ...(away && !end ? [" ", again()] : []));
+  const texts = [sentence(), unkept ? word("unkept") : ""];
+  if (line.dataset.text === texts.join("\n")) return;
+  line.dataset.text = texts.join("\n");
+  line.hidden = !texts.some(Boolean);
+  const buttons = [away && !end ? button("retry_now", socket.restart) : "", button("understood", () => forget(false))];
+  line.replaceChildren(...texts.map((text, i) => (text ? make("p", {}, make("span", {}, text), " ", buttons[i]) : "")));
+}
+
+function show() {
+  away = true;
+  paint();
 }
 
 function sentence() {
   if (end) return end;
   if (!away) return ill;
-  return waiting ? `${word("reconnecting")} ${word("waiting", { n: waiting })}` : word("reconnecting");
+  const text = word(navigator.onLine ? "reconnecting" : "offline_now");
+  return waiting ? `${text} ${word("waiting", { n: waiting })}` : text;
 }
 
-function again() {
-  const button = make("button", { type: "button" }, word("retry_now"));
-  button.addEventListener("click", socket.retry);
-  return button;
+function forget(isSo) {
+  unkept = isSo;
+  paint();
+}
+
+function button(name, press) {
+  const made = make("button", { type: "button" }, word(name));
+  made.addEventListener("click", press);
+  return made;
 }

@@ -9,7 +9,8 @@ export function text(content) {
 }
 
 export function failure(sentence, entry) {
-  return [`${sentence} ${entry.reason} `, button("retry"), " ", button("discard")];
+  const said = entry.reason ? `${sentence} ${entry.reason}` : sentence;
+  return [make("span", {}, said), " ", button("retry"), " ", button("discard")];
 }
 
 // What the buttons do is the composer's business: it takes back what is discarded.

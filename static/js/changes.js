@@ -4,6 +4,7 @@ import { failure, text } from "./bubble.js";
 import * as outbox from "./outbox.js";
 import { make, page, path, refuse } from "./page.js";
 import { hold } from "./scroll.js";
+import { patience } from "./sender.js";
 import { isOwn } from "./timeline.js";
 import { word } from "./words.js";
 
@@ -44,13 +45,16 @@ function show(item, entry) {
   // Once its revision is here the server's rendering says it better.
   if (entry.state === "sent" && Number(item.dataset.rev) > entry.rev) undraw(item);
   else draw(item, entry);
-  item.dataset.change = entry.state;
+  const isLate = patience(entry) <= 0;
+  const state = isLate ? "failed" : entry.state;
+  item.dataset.change = state;
   const line = item.querySelector(".change") ?? item.appendChild(make("div", { class: "change" }));
-  const kind = `${entry.key} ${entry.state} ${entry.reason}`;
+  const kind = `${entry.key} ${isLate} ${state} ${entry.reason}`;
   if (line.dataset.kind === kind) return; // its buttons may have the focus
   Object.assign(line.dataset, { kind, key: entry.key });
-  const waiting = entry.reason || word(entry.state === "queued" ? "queued" : "saving");
-  line.replaceChildren(...(entry.state === "failed" ? failure(word("change_failed"), entry) : [waiting]));
+  const waiting = entry.reason || word(state === "queued" ? "queued" : "saving");
+  const failed = word(isLate ? "change_late" : "change_failed");
+  line.replaceChildren(...(state === "failed" ? failure(failed, entry) : [waiting]));
 }
 
 function settle(item) {

@@ -87,7 +87,8 @@ function connect() {
   });
   sender.start();
   intake.start(take);
-  socket.start(address, { opened, frame: intake.take, lost, ended });
+  banner.start();
+  socket.start(address, { opened, frame: intake.take, doubted: banner.doubt, lost, ended });
 }
 
 // `join` alone tells the server that the page shows no conversation.

@@ -10,6 +10,7 @@ import * as revising from "./revising.js";
 import * as scroll from "./scroll.js";
 import * as sender from "./sender.js";
 import { erase, read, write } from "./storage.js";
+import * as taken from "./taken.js";
 import { word } from "./words.js";
 
 const COUNT_FROM = 400; // characters before the limit at which the counter appears
@@ -23,8 +24,9 @@ export function start() {
   document.addEventListener("input", ({ target }) => target.id === "text" && typed(target));
   document.addEventListener("submit", submit);
   document.addEventListener("click", pressed);
-  addEventListener("pagehide", keep);
+  for (const type of ["beforeunload", "pagehide"]) addEventListener(type, keep); // before the outbox looks what is kept
   revising.start(put);
+  taken.start();
 }
 
 // Another conversation is on the page: its draft comes back, and on a computer so does the focus.
@@ -88,7 +90,8 @@ function submit(event) {
   if (!box.value.trim() && !chosen.length) return;
   const action = composer().getAttribute("action");
   const files = chosen.length ? chosen : undefined;
-  if (!outbox.add(page.conversation, { content: box.value, action, files })) return refuse(word("full"));
+  const key = files ? undefined : taken.keyOf(page.conversation, box.value);
+  if (!outbox.add(page.conversation, { content: box.value, action, files, key })) return refuse(word("full"));
   pictures.clear();
   empty(box);
   if (endsAtNewest()) scroll.toBottom();
@@ -147,7 +150,7 @@ function length(text) {
   return [...text.trimEnd().normalize("NFC")].length;
 }
 
-// Retry, Discard and Cancel in the messages on their way. What is taken back returns to an empty box.
+// Try again, Discard and Cancel in the messages on their way. What is taken back returns to an empty box.
 function pressed(event) {
   const button = event.target.closest("[data-pending]");
   if (!button) return;
@@ -159,8 +162,10 @@ function pressed(event) {
 }
 
 function takeBack(entry) {
-  if (!entry || pictures.chosen().length || !fill(entry.content)) return;
+  if (!entry) return;
+  if (isEditing() || pictures.chosen().length || !fill(entry.content)) return taken.offer(entry);
   if (entry.files) pictures.put(entry.files);
+  taken.returned(entry);
   typed(document.getElementById("text"));
 }
 

@@ -2,14 +2,16 @@
 
 import * as outbox from "./outbox.js";
 import { person } from "./page.js";
-import * as socket from "./socket.js";
 import { erase, read, write } from "./storage.js";
 
 const LEAVING = "chatapp:leaving"; // the id of whoever asked to delete their account
 
 export function start() {
   document.querySelector("[aria-invalid=true]")?.focus();
-  if (document.querySelector("[data-wiped]") && read(LEAVING)) wipe(read(LEAVING));
+  if (document.querySelector("[data-wiped]") && read(LEAVING)) {
+    outbox.wipe(read(LEAVING));
+    erase(LEAVING);
+  }
   document.addEventListener("submit", submitted);
   document.addEventListener("change", tryTheme);
   // A form that comes back from the back/forward cache can be sent again.
@@ -22,16 +24,6 @@ function submitted(event) {
   if (event.defaultPrevented || form.method !== "post") return;
   if (form.dataset.sent) return event.preventDefault();
   form.dataset.sent = "1";
-  if (!new URL(form.action).pathname.endsWith("/logout")) return;
-  // The next person at this computer finds nothing; and the server's closing of the socket is no surprise.
-  socket.stop();
-  wipe(person.id);
-}
-
-function wipe(id) {
-  outbox.wipe(id);
-  erase(LEAVING);
-  write(`chatapp:out:${id}`, true); // back.js asks for it
 }
 
 // Show a theme while it is being chosen; the form still has to be sent to keep it.

@@ -1,14 +1,16 @@
 // What was written and is not saved yet: per person and conversation, first in, first out, kept through reload,
 // a closed tab and an expired session. An entry leaves storage only when the server said *saved*, or by Discard.
-// Pictures live in memory only: storage has no room for them, so a page with waiting pictures asks before closing.
+// Pictures live in memory only, for storage has no room for them, and so does all else where the browser keeps nothing:
+// then the page asks before it closes.
 //
 // An entry belongs to the tab that wrote it, and only that tab sends it. A tab shows it is alive by a time in
 // storage; the entries of a dead one are taken over. Two tabs sending one entry would be harmless (same key).
 
 import { person } from "./page.js";
-import { erase, names, read, write } from "./storage.js";
+import { erase, isUnkept, keep, names, outName, read, write } from "./storage.js";
 
 const BOXES = `chatapp:outbox:${person.id}:`;
+const DISCARDED = `chatapp:discarded:${person.id}:`; // keys, so that no other tab puts such a message back
 const TABS = "chatapp:tab:";
 const MOST = 100; // messages a box holds
 const LEASE = 10_000; // ms after its last sign of life until a tab counts as gone
@@ -27,7 +29,7 @@ export function open(onChange) {
   addEventListener("storage", ({ key }) => key?.startsWith(BOXES) && load(key.slice(BOXES.length)));
   addEventListener("pagehide", () => erase(TABS + tab));
   addEventListener("pageshow", ({ persisted }) => persisted && [...boxes.keys()].forEach(load));
-  addEventListener("beforeunload", (event) => all().some((entry) => entry.files) && event.preventDefault());
+  addEventListener("beforeunload", (event) => isAtRisk() && event.preventDefault());
 }
 
 // A random name: 128 bits by default, as the key of a message must have. (randomUUID is missing on plain HTTP.)
@@ -50,17 +52,27 @@ export function find(key) {
 
 // Put a message into the box, or a change of one: `kind` edit, remove or restore, of the message `target` as it stood
 // at `rev`. Return null when the box is full.
-export function add(conversation, { content, action, files, kind, target, rev }) {
+// `key` is that of a message which was taken back and is sent again as it was.
+export function add(conversation, { content, action, files, kind, target, rev, key = token() }) {
   const box = entries(conversation);
   if (box.length >= MOST) return null;
   const n = (box.at(-1)?.n ?? 0) + 1;
   const what = { content, action, files, kind, target, rev };
-  const entry = { n, key: token(), ...what, tab, state: "queued", conversation, reason: "" };
-  boxes.set(conversation, [...box, entry]);
-  if (!files) store(conversation, (list) => [...list, record(entry)]);
+  const entry = { n, key, ...what, tab, state: "queued", conversation, reason: "", since: performance.now() };
+  restore(entry);
+  return entry;
+}
+
+// Put an entry into its place: a new one, or one that was discarded.
+export function restore(entry) {
+  const { conversation, key } = entry;
+  const gone = read(DISCARDED) ?? [];
+  if (gone.includes(key)) write(DISCARDED, gone.filter((one) => one !== key));
+  entry.tab = tab;
+  boxes.set(conversation, [...entries(conversation).filter((one) => one.key !== key), entry].sort(byAge));
+  if (!entry.files) store(conversation, (list) => [...list.filter((one) => one.key !== key), record(entry)]);
   live();
   changed(conversation);
-  return entry;
 }
 
 // Change an entry. Storage learns only of what outlives the page: after a reload a sent one is queued again.
@@ -72,6 +84,18 @@ export function change(entry, values) {
     store(entry.conversation, (list) => list.map((one) => (one.key === after.key ? after : one)));
   }
   changed(entry.conversation);
+}
+
+// Change an entry that a person cares about in this tab: it belongs to this one from now on.
+export function claim(entry, values) {
+  change(entry, { ...values, tab });
+  live();
+}
+
+// Remove an entry that was not sent. The tab that it belongs to must not take it for lost.
+export function discard(entry) {
+  write(DISCARDED, [...(read(DISCARDED) ?? []).slice(1 - MOST), entry.key]);
+  remove(entry);
 }
 
 export function remove(entry) {
@@ -89,13 +113,32 @@ export function isMine(entry) {
 export function adopt() {
   live();
   for (const entry of all()) if (!isMine(entry) && !isAlive(entry.tab)) change(entry, { tab });
+  heal();
 }
 
-// Forget everything of this person (of everybody where the page does not say who): they log out.
-export function wipe(id) {
-  const whose = id ? `${id}:` : "";
-  for (const kind of ["outbox", "draft", "edit"]) names(`chatapp:${kind}:${whose}`).forEach(erase);
+// Forget everything of a person who logged out, but for messages that are not among those they were asked about. Other
+// tabs have to know first: they would put back what goes.
+export function wipe(id, asked) {
+  write(outName(id), true);
+  for (const kind of ["discarded", "draft", "edit"]) names(`chatapp:${kind}:${id}:`).forEach(erase);
+  for (const name of names(`chatapp:outbox:${id}:`)) {
+    const rest = asked ? (read(name) ?? []).filter(({ key }) => !asked.includes(key)) : [];
+    if (rest.length) keep(name, rest);
+    else erase(name);
+  }
   boxes.clear();
+}
+
+function isAtRisk() {
+  heal();
+  return all().some((entry) => entry.files) || isUnkept();
+}
+
+// Put back what a person took away together with all that this browser keeps of the page.
+function heal() {
+  for (const [conversation, box] of boxes) {
+    if (box.some(isKept) && !read(BOXES + conversation)) store(conversation, (list) => list);
+  }
 }
 
 function live() {
@@ -112,11 +155,11 @@ function record(entry) {
   return Object.fromEntries(STORED.map((name) => [name, name === "state" ? state : entry[name]]));
 }
 
-// Read, edit and write in one go: another tab may have changed the same box a moment ago. An empty box stays: none at
-// all means that this person logged out.
+// Read, edit and write in one go: another tab may have changed the same box a moment ago. Where there is none this
+// person logged out, or has taken away all that the browser keeps: what this tab knows stands for it.
 function store(conversation, edit) {
   const before = read(BOXES + conversation);
-  const list = edit(before ?? []);
+  const list = edit(before ?? (isOut() ? [] : entries(conversation).filter(isKept).map(record)));
   if (before || list.length) write(BOXES + conversation, list);
 }
 
@@ -127,13 +170,28 @@ function load(conversation) {
   const box = read(BOXES + conversation);
   const stored = (box ?? []).map((one) => {
     const entry = known.find((other) => other.key === one.key);
-    if (!entry) return { ...one, conversation };
+    if (!entry) return { ...one, conversation, since: performance.now() };
     return Object.assign(entry, isMine(entry) && one.tab === tab ? {} : one);
   });
-  const waits = (one) => isMine(one) && !one.files && one.state !== "failed";
-  const lost = known.filter((one) => box && waits(one) && !stored.includes(one));
+  const gone = read(DISCARDED) ?? [];
+  const waits = box ? (one) => isKept(one) && one.state !== "failed" : isKept;
+  const lost = isOut() ? [] : known.filter((one) => waits(one) && !stored.includes(one) && !gone.includes(one.key));
   if (lost.length) store(conversation, (list) => [...list, ...lost.map(record)]);
   const inMemory = known.filter((entry) => entry.files);
-  boxes.set(conversation, [...stored, ...lost, ...inMemory].sort((a, b) => a.n - b.n));
+  boxes.set(conversation, [...stored, ...lost, ...inMemory].sort(byAge));
   changed(conversation);
+}
+
+// What this tab keeps in storage.
+function isKept(entry) {
+  return isMine(entry) && !entry.files;
+}
+
+function byAge(one, other) {
+  return one.n - other.n;
+}
+
+// Whether this person logged out here.
+function isOut() {
+  return Boolean(read(outName(person.id)));
 }

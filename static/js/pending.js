@@ -1,19 +1,25 @@
 // Own messages on their way: a placeholder until the server's rendering is there, and a line that says how far it is.
 
+import * as announce from "./announce.js";
 import { button, failure, text } from "./bubble.js";
 import * as outbox from "./outbox.js";
 import { endsAtNewest, make, page } from "./page.js";
 import { load } from "./pictures.js";
 import * as revising from "./revising.js";
 import { hold } from "./scroll.js";
+import * as sender from "./sender.js";
 import { arrange, last } from "./timeline.js";
 import { write } from "./times.js";
 import { word } from "./words.js";
 
 const drawn = new WeakMap(); // state line -> what it shows
+let timer; // for the next one whose patience ends
 
 // Show every message of the outbox once: in its place when the server's rendering is there, else after all others.
 export function paint() {
+  clearTimeout(timer);
+  const rest = Math.min(...outbox.entries(page.conversation).map(sender.patience).filter((wait) => wait > 0));
+  if (rest < Infinity) timer = setTimeout(paint, rest + 20);
   revising.paint();
   if (!endsAtNewest()) return;
   const waiting = outbox.entries(page.conversation).filter((entry) => !entry.target);
@@ -81,13 +87,16 @@ function shots(entry) {
 
 // Write the state line only when it says something else: its buttons may have the focus.
 function show(item, entry) {
-  const uploading = entry.state === "sending" && entry.files;
-  const kind = uploading ? "upload" : `${entry.state} ${entry.reason}`;
+  const isLate = sender.patience(entry) <= 0;
+  const uploading = entry.state === "sending" && entry.files && !isLate;
+  const state = isLate ? "failed" : entry.state;
+  const kind = uploading ? "upload" : `${isLate} ${state} ${entry.reason}`;
   const line = item.querySelector(".state");
-  item.dataset.state = entry.state;
+  if (isLate && item.dataset.state !== state) announce.tell(word("late"));
+  item.dataset.state = state;
   if (drawn.get(line) !== kind) {
     drawn.set(line, kind);
-    const said = entry.state === "failed" ? failure(word("failed"), entry) : [entry.reason || word(entry.state)];
+    const said = state === "failed" ? failure(word(isLate ? "late" : "failed"), entry) : [entry.reason || word(state)];
     line.replaceChildren(...(uploading ? progress() : said));
   }
   if (uploading) measure(line, entry.progress ?? 0);

@@ -10,7 +10,7 @@ const OFFERED = 10_000; // ms that the way back is offered; the server takes it 
 let timer;
 
 export function start() {
-  document.addEventListener("click", ({ target }) => target.closest("#undo button") && undo());
+  document.addEventListener("click", ({ target }) => target.closest("#undo button:not([data-discarded])") && undo());
 }
 
 export function remove(item) {

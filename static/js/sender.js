@@ -2,7 +2,9 @@
 // or finally refused; pipelined, messages changed their order when the server refused one of them (measured).
 //
 //   queued -> sending -> sent -> saved (the entry is gone)
-//      ^------ refused with retry, connection lost -----+-> failed: Retry or Discard
+//      ^------ refused with retry, connection lost -----+-> failed: Try again or Discard
+//
+// What waits for ten seconds offers the same two, and is tried again by itself all the same: its key makes it one message.
 
 import * as banner from "./banner.js";
 import * as outbox from "./outbox.js";
@@ -12,7 +14,9 @@ import { upload } from "./upload.js";
 import { word } from "./words.js";
 
 const GIVE_UP = 5 * 60_000; // ms of refusals until a message counts as failed
-const PATIENCE = 15_000; // ms for the server to say sent or refused; then the connection is suspect
+const ASK = 1_000; // ms for the server to say sent or refused; then it is asked whether it is there at all
+const PATIENCE = 15_000; // ms for the same until another connection is tried, though this one seems to live
+const LATE = 10_000; // ms without any message's answer until a person is asked what shall become of theirs
 const UNSAVED = 45_000; // ms from sent to saved; the server promises 35, so its answer was lost: ask again
 const TICK = 3_000; // ms between looks at what waits: leases, hold times, lost answers
 const CAP = 15_000; // ms between two tries of a refused message
@@ -20,6 +24,7 @@ const CAP = 15_000; // ms between two tries of a refused message
 let ready = false; // the socket is in the conversation on the screen, and caught up
 let flight = null; // the entry that was sent and not answered
 let elsewhere = false; // a message of another conversation is on its way
+let moved = 0; // when the server last took a message, or some of a picture
 
 export function start() {
   setInterval(tick, TICK);
@@ -55,7 +60,8 @@ export function sent({ key, id, rev }) {
   if (!entry) return;
   // The id of a change is that of its message, which is on disk already: only its key can say that it is saved.
   const named = entry.target ? null : id;
-  outbox.change(entry, { state: "sent", id: named, made: rev, sentAt: performance.now(), reason: "", flown: false });
+  moved = performance.now();
+  outbox.change(entry, { state: "sent", id: named, made: rev, sentAt: moved, reason: "", flown: false });
   land(entry);
 }
 
@@ -67,7 +73,10 @@ export function saved({ keys = [], upto = 0 }) {
     if (entry.target) rebase(entry.target, entry.made);
     land(entry);
   }
-  if (done.length) banner.trouble("");
+  if (done.length) {
+    moved = performance.now();
+    banner.trouble("");
+  }
   if (done.some((entry) => entry.refusedAt)) refuse();
   return done.map((entry) => entry.id).filter(Boolean);
 }
@@ -106,22 +115,37 @@ export function retry(key) {
   if (!entry) return;
   if (entry.code === "key_conflict") {
     outbox.remove(entry);
-    outbox.add(entry.conversation, entry);
+    outbox.add(entry.conversation, { ...entry, key: undefined });
   } else {
     if (entry.target) rebase(entry.target); // they have seen what it would overwrite
-    outbox.change(entry, { state: "queued", reason: "", code: "", refusedAt: null, tries: 0, until: 0 });
+    if (entry.state === "failed" || entry.transfer) requeue(entry);
+    outbox.claim(entry, { reason: "", code: "", refusedAt: null, tries: 0, until: 0, since: performance.now() });
+    if (flight === entry && entry.state === "queued") flight = null;
   }
   pump();
+  socket.hurry();
 }
 
 // Take a message back and return it, so that its text is not lost.
 export function discard(key) {
   const entry = outbox.find(key);
   if (!entry) return null;
-  outbox.remove(entry);
+  outbox.discard(entry);
   entry.transfer?.abort();
   land(entry);
   return entry;
+}
+
+// Undo that: the same message under the same key, so that it is one if the server has it.
+export function restore(entry) {
+  outbox.restore(Object.assign(entry, { state: "queued", transfer: null, until: 0, since: performance.now() }));
+  pump();
+}
+
+// How many ms a message may still wait until its author is asked what shall become of it.
+export function patience({ state, since }) {
+  if (state !== "queued" && state !== "sending") return Infinity;
+  return Math.max(since, moved) + LATE - performance.now();
 }
 
 export function waiting() {
@@ -166,6 +190,11 @@ function fly(entry) {
   outbox.change(entry, { state: "sending", sentAt: performance.now(), flown: true });
   if (entry.files) post(entry);
   else if (!socket.send(frame(entry))) down();
+  else setTimeout(ask, ASK, entry);
+}
+
+function ask(entry) {
+  if (flight === entry && entry.state === "sending") socket.check();
 }
 
 function frame({ kind, target, rev, content, key }) {
@@ -184,7 +213,10 @@ function requeue(entry) {
 }
 
 async function post(entry) {
-  const mine = (entry.transfer = upload(entry, (progress) => outbox.change(entry, { progress })));
+  const mine = (entry.transfer = upload(entry, (progress) => {
+    moved = performance.now();
+    outbox.change(entry, { progress });
+  }));
   const answer = await mine.answer;
   if (entry.transfer !== mine || !outbox.find(entry.key)) return;
   entry.transfer = null;
@@ -193,7 +225,10 @@ async function post(entry) {
     saved({ keys: [entry.key] });
     if (entry.target) rebase(entry.target, answer.rev);
   } else if (answer.status) refused({ ...answer, key: entry.key, reason: answer.reason ?? word("upload_failed") });
-  else if (entry.state === "sending") refused({ key: entry.key, code: "network", retry: true });
+  else if (entry.state === "sending") {
+    socket.check();
+    refused({ key: entry.key, code: "network", retry: true });
+  }
 }
 
 // Messages for conversations left behind (written while offline) go by form post, in their order.

@@ -5,24 +5,31 @@ const FIRST = 500; // ms; the first retry comes within this
 const CAP = 15_000; // ms; and later ones at most this far apart
 const SLOW = 5_000; // ms; after a close that says the fault is ours
 const OPENING = 10_000; // ms to complete the handshake
-const SILENCE = 45_000; // ms without hearing anything until the connection counts as dead
-const ANSWER = 5_000; // ms to hear anything after a check
+const SILENCE = 25_000; // ms without hearing anything until the server is asked: it beats every 20 by itself
+const OFFLINE = 1_000; // ms; the same while the browser says that it is offline, which a network at home may not be
+const DEAD = 45_000; // ms of silence after which nobody asks: the server lets go after 30, and this machine has slept
+const DOUBT = 1_800; // ms to hear anything after a check until the reader is told; on a slow line, as long as it took
+const LONG = 5_000; // ms; to open, but at most this
+const ANSWER = 8_000; // ms to hear anything after a check until the connection counts as dead
 const AWAY = 30_000; // ms unseen after which a connection is checked: the network may have slept
 const FINAL = [4401, 4403, 4408]; // session ended, removed, too many connections: trying again cannot help
 
 let address; // () => path and query of the next connection
-let listener; // { opened(), frame(text), lost(unopened), ended(code) }
+let listener; // { opened(), frame(text), doubted(isSo), lost(unopened), ended(code) }
 let socket = null;
 let tries = 0;
 let stopped = true;
 let heard = 0;
+let gone = -1; // when the browser said that it is offline
+let opening = 0; // ms that the handshake took
+let isDoubted = false;
 let left = null;
-let retryTimer, openTimer, checkTimer;
+let retryTimer, openTimer, watchTimer, doubtTimer, checkTimer;
 
 export function start(toAddress, toListener) {
   [address, listener, stopped] = [toAddress, toListener, false];
-  setInterval(watch, 5_000);
   addEventListener("online", wake);
+  addEventListener("offline", doze);
   addEventListener("focus", back);
   addEventListener("blur", leave);
   document.addEventListener("visibilitychange", () => (document.hidden ? leave() : back()));
@@ -64,8 +71,15 @@ export function stop() {
 
 // Ask for a sign of life. A half-open connection looks open to the browser until somebody asks.
 export function check() {
-  if (!send({ type: "beat" }) || checkTimer) return;
+  if (checkTimer || !send({ type: "beat" })) return;
   checkTimer = setTimeout(restart, ANSWER);
+  doubtTimer = setTimeout(doubt, Math.min(Math.max(DOUBT, opening), LONG), true);
+}
+
+// Somebody waits for the connection: see that it lives, or open another one at once.
+export function hurry() {
+  if (socket?.readyState === WebSocket.OPEN) check();
+  else if (!stopped) restart();
 }
 
 function connect() {
@@ -74,12 +88,14 @@ function connect() {
   url.protocol = url.protocol.replace("http", "ws");
   const mine = (socket = new WebSocket(url));
   let unopened = true;
-  heard = performance.now();
+  const began = (heard = performance.now());
   openTimer = setTimeout(() => lose(mine, true), OPENING);
   mine.onopen = () => {
     clearTimeout(openTimer);
     unopened = false;
     hear();
+    opening = heard - began;
+    watch();
     listener.opened();
   };
   mine.onmessage = ({ data }) => {
@@ -91,17 +107,30 @@ function connect() {
 
 function hear() {
   heard = performance.now();
+  if (checkTimer) settled();
+  if (isDoubted) doubt(false);
+}
+
+// No check is under way.
+function settled() {
   clearTimeout(checkTimer);
+  clearTimeout(doubtTimer);
   checkTimer = null;
+}
+
+function doubt(isSo) {
+  isDoubted = isSo;
+  listener.doubted(isSo);
 }
 
 // Let go of a connection without waiting for its closing handshake, which a dead network never finishes.
 function lose(old, unopened = false, code = 1006) {
   if (old !== socket) return;
   clearTimeout(openTimer);
-  clearTimeout(checkTimer);
-  checkTimer = null;
+  clearTimeout(watchTimer);
+  settled();
   socket = null;
+  isDoubted = false; // it is certain now
   old.onopen = old.onmessage = old.onclose = null;
   old.close();
   listener.lost(unopened);
@@ -120,13 +149,29 @@ function delay() {
   return longest * (0.5 + Math.random() / 2);
 }
 
+// A timer of its own for the moment when silence becomes suspicious: a hidden page is woken for nothing else. One that
+// slept looks at the clock, which may have jumped.
 function watch() {
-  if (socket && performance.now() - heard > SILENCE) restart();
+  clearTimeout(watchTimer);
+  const limit = navigator.onLine ? SILENCE : OFFLINE;
+  const silence = performance.now() - heard;
+  if (silence > DEAD) return restart();
+  if (silence >= limit) check();
+  watchTimer = setTimeout(watch, silence >= limit ? limit : limit - silence);
 }
 
+// The browser says that there is no network. It may be wrong about a server on this machine or in this house.
+function doze() {
+  gone = performance.now();
+  if (socket?.readyState === WebSocket.OPEN) watch();
+}
+
+// What was open before the network went belongs to another address, most likely.
 function wake() {
-  retry();
-  check();
+  if (stopped) return;
+  tries = 0;
+  if (heard > gone) hurry();
+  else restart();
 }
 
 function leave() {

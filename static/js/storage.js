@@ -1,6 +1,17 @@
 // localStorage, or memory where the browser refuses it (blocked by policy, private window, full).
 
+const TYPED = /^chatapp:(outbox|draft|edit):/; // what nobody should lose
+const EMPTY = ["[]", '""', "null"];
+
 const memory = new Map();
+let tell = () => {};
+let told = false;
+
+// Call `listener(isSo)` whenever it turns out that what is typed stays in this page only, or is kept again.
+export function start(listener) {
+  tell = listener;
+  look();
+}
 
 export function read(name) {
   try {
@@ -10,14 +21,17 @@ export function read(name) {
   }
 }
 
+// A person who logged out in another tab leaves nothing here: not even what this tab is about to keep.
 export function write(name, value) {
-  const text = JSON.stringify(value);
-  try {
-    localStorage.setItem(name, text);
-    memory.delete(name);
-  } catch {
-    memory.set(name, text);
-  }
+  const [, kind, whose] = name.split(":");
+  if (kind !== "out" && whose && read(outName(whose))) return;
+  keep(name, value);
+}
+
+// The same for what this very log-out shall leave.
+export function keep(name, value) {
+  put(name, JSON.stringify(value));
+  look();
 }
 
 export function erase(name) {
@@ -27,6 +41,7 @@ export function erase(name) {
   } catch {
     // nothing was kept there either
   }
+  look();
 }
 
 export function names(prefix) {
@@ -37,4 +52,32 @@ export function names(prefix) {
     // memory is all there is
   }
   return [...all].filter((name) => name.startsWith(prefix));
+}
+
+// Whether something that was typed is in this page only, though the browser got another chance to keep it.
+export function isUnkept() {
+  for (const [name, text] of memory) put(name, text);
+  look();
+  return [...memory].some(([name, text]) => TYPED.test(name) && !EMPTY.includes(text));
+}
+
+// Where it stands that somebody logged out; back.js asks for it.
+export function outName(id) {
+  return `chatapp:out:${id}`;
+}
+
+function put(name, text) {
+  try {
+    localStorage.setItem(name, text);
+    memory.delete(name);
+  } catch {
+    memory.set(name, text);
+  }
+}
+
+function look() {
+  const isSo = [...memory.keys()].some((name) => TYPED.test(name));
+  if (isSo === told) return;
+  told = isSo;
+  tell(isSo);
 }

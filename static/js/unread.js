@@ -128,9 +128,16 @@ export function paint() {
     if (Number(item.dataset.count) !== n) write(item, n);
   }
   const lead = sum ? `(${short(sum)}) ` : "";
-  const title = lead + document.title.replace(/^\(\d+\+?\) /, "");
+  const title = lead + (ownTitle() ?? document.title.replace(/^\(\d+\+?\) /, ""));
   if (document.title !== title) document.title = title;
   paintIcon(sum > 0);
+}
+
+// What the page is called, also where the browser has translated its title.
+function ownTitle() {
+  const name = document.getElementById("main")?.dataset.title;
+  const server = document.querySelector("#side .brand")?.textContent.trim();
+  return name && server ? `${name} · ${server}`.replace(/\s+/g, " ") : null; // as browsers write a title
 }
 
 function isAttentive() {
@@ -148,7 +155,7 @@ function write(item, n) {
   item.dataset.count = n;
   const badge = item.querySelector(".badge");
   badge.hidden = !n;
-  badge.firstChild.nodeValue = short(n);
+  badge.querySelector(".count").textContent = short(n);
   item.querySelector("a").classList.toggle("unread", n > 0);
 }
 

@@ -27,9 +27,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 ANSWERS = {"sent", "saved", None}  # None: the fragment that shows the message
 
 
-async def held(meet) -> tuple[Person, Person, Hold]:
+async def held(meet, **options) -> tuple[Person, Person, Hold]:
     """Bring two who talk to each other, the first over a line that can be held up."""
-    an, binh = await meet("An"), await meet("Bình")
+    an, binh = await meet("An", **options), await meet("Bình")
     line = Hold()
     await an.page.route_web_socket("**/ws?**", line)
     await binh.open(an.path)
@@ -240,6 +240,7 @@ async def test_logging_out_in_another_tab_takes_what_is_ones_own_and_nothing_of_
     other = await chi.context.new_page()
     await other.goto("/settings")
     await other.get_by_role("button", name="Log out").click()
+    await other.get_by_role("button", name="Discard and log out").click()
     await expect(chi.page).to_have_url(re.compile("/login"))
     await expect(chi.messages).to_have_count(0)
     kept = await _kept(chi)

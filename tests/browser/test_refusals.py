@@ -142,7 +142,7 @@ async def test_an_edit_of_what_was_removed_meanwhile_gives_its_words_back(meet):
     await an.box.press("Enter")
     await told(an, "Not changed.")
     failed = an.page.locator("[data-change=failed]")
-    await failed.get_by_role("button", name="Retry").click()
+    await failed.get_by_role("button", name="Try again").click()
     await told(an, "Not changed. This message was removed.")
     await expect(failed.locator(".change")).to_contain_text("This message was removed.")
     await failed.get_by_role("button", name="Discard").click()

@@ -248,7 +248,7 @@ async def test_a_message_that_was_refused_is_sent_again_or_taken_back(meet):
     await an.page.reload()
     await expect(an.message("try me again")).to_have_attribute("data-state", "failed")
     refusing.mood = False
-    await an.message("try me again").get_by_role("button", name="Retry").click()
+    await an.message("try me again").get_by_role("button", name="Try again").click()
     await an.waits_saved("try me again")
     await an.message("take me back").get_by_role("button", name="Discard").click()
     await expect(an.message("take me back")).to_have_count(0)
