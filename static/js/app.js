@@ -5,6 +5,7 @@ import * as composer from "./composer.js";
 import * as forms from "./forms.js";
 import { person } from "./page.js";
 import * as pictures from "./pictures.js";
+import * as roving from "./roving.js";
 import * as scroll from "./scroll.js";
 import { trim } from "./timeline.js";
 import * as times from "./times.js";
@@ -18,6 +19,7 @@ if (document.querySelector("[hx-chat]")) {
   document.addEventListener("click", enlarge);
   composer.start();
   pictures.start();
+  roving.start();
   unread.start();
   scroll.start((atBottom) => {
     if (!atBottom) return;

@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).resolve().parents[2] / "chatapp"
 # From the ground up. A module imports from floors below; on its own floor only as long as no circle comes of it.
 FLOORS = {
     "ground": """
-        __init__ adoption certificates clock descriptors devices files frames images language lock logs lookalikes
+        __init__ adoption certificates clock descriptors devices emoji files frames images language lock logs lookalikes
         markup names normal options passwords pictures records reencoding resources schema settings store store.* upkeep
     """,
     "delivery": """
