@@ -4,6 +4,7 @@ import * as chat from "./chat.js";
 import * as composer from "./composer.js";
 import * as forms from "./forms.js";
 import { person } from "./page.js";
+import * as peek from "./peek.js";
 import * as pictures from "./pictures.js";
 import * as roving from "./roving.js";
 import * as scroll from "./scroll.js";
@@ -14,6 +15,7 @@ import * as viewport from "./viewport.js";
 
 times.start(person.base);
 forms.start();
+peek.start();
 viewport.start();
 if (document.querySelector("[hx-chat]")) {
   document.addEventListener("click", enlarge);

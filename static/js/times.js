@@ -19,7 +19,7 @@ export function start(base) {
 export function write(root) {
   for (const time of root.querySelectorAll(".when time")) {
     const date = new Date(time.dateTime);
-    time.textContent = clock.format(date);
+    time.textContent = clock.format(date).replace("\u202f", " "); // it may break before AM and PM where it must
     time.title = full.format(date);
   }
 }
