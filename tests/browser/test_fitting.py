@@ -160,7 +160,8 @@ async def test_the_list_of_rooms_beside_no_conversation_paints_none_as_open(meet
     await an.open("/rooms/tech")
     await an.page.goto("/rooms")
     painted = await an.page.locator("#room-links .room").evaluate_all(
-        """links => links.map((link) => getComputedStyle(link)).map((style) => `${style.backgroundColor} ${style.boxShadow}`)"""
+        """links => links.map((link) => getComputedStyle(link))
+            .map((style) => `${style.backgroundColor} ${style.boxShadow}`)"""
     )
     assert len(painted) == 3
     assert len(set(painted)) == 1
