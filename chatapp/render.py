@@ -16,7 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from jinja2.ext import Extension
 from markupsafe import Markup
 
-from chatapp import __version__, clock, language, markup, names
+from chatapp import __version__, clock, emoji, language, markup, names
 from chatapp.records import Message, User
 from chatapp.views import Link, Person
 
@@ -33,6 +33,7 @@ _KEPT = {
     "person": ("person",),
     "lightbox": ("lightbox",),
     "preview": ("preview",),
+    "sheet": ("sheet",),
     "toolbar": ("toolbar",),
     "words": ("words",),
 }
@@ -90,6 +91,7 @@ def configure(
     )
     env.filters.update(
         html=_html,
+        only_emoji=emoji.only,
         hue=names.hue,
         initials=lru_cache(maxsize=4096)(names.initials),
         when=when,

@@ -54,6 +54,7 @@ QUERIES: dict[str, tuple[str, ...]] = {  # with a path at which each is read
     "pause": ("/rooms/general",),
     "latest": ("/rooms/general", "/direct/An"),
     "q": ("/people",),
+    "logged-out": ("/",),
     "next": ("/login", "/register"),
     "username": ("/login", "/register"),
     "ended": ("/settings/devices",),

@@ -30,7 +30,7 @@ async def home(request: web.Request) -> web.StreamResponse:
     """Show a stranger what this is; bring a user to the conversation they were in last."""
     if session := request[keys.session]:
         return pages.redirect(request, await _last_path(request, session.user))
-    return pages.page(request, "accounts/landing.html", {})
+    return pages.page(request, "accounts/landing.html", {"logged_out": "logged-out" in request.query})
 
 
 async def _last_path(request: web.Request, user: User) -> str:
@@ -53,7 +53,7 @@ async def register_form(request: web.Request) -> web.StreamResponse:
 async def register(request: web.Request) -> web.StreamResponse:
     """Make an account and log its owner in."""
     fields = await pages.form(request)
-    username, password = fields.get("username", ""), fields.get("password", "")
+    username, password = fields.get("username", "").strip(), fields.get("password", "")  # as at the log-in
     errors: dict[str, str] = {}
     try:
         username = names.check(username)
@@ -158,7 +158,7 @@ async def logout(request: web.Request) -> web.StreamResponse:
     await sessions.log_out(request)
     if pages.wants_json(request):
         return web.json_response({"user": user})
-    return pages.redirect(request, "/")
+    return pages.redirect(request, "/?logged-out=1")
 
 
 def _go_on(request: web.Request, fields: Mapping[str, str]) -> web.Response:

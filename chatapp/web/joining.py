@@ -29,7 +29,7 @@ from functools import cached_property
 
 ENTRY = "app"
 # Later sheets win over earlier ones; tokens hold the values that all of them use.
-SHEETS = ("tokens", "base", "layout", "forms", "messages", "rooms")
+SHEETS = ("tokens", "base", "layout", "forms", "messages", "actions", "rooms")
 
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 _IMPORT = re.compile(

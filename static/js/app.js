@@ -4,7 +4,9 @@ import * as chat from "./chat.js";
 import * as composer from "./composer.js";
 import * as forms from "./forms.js";
 import { person } from "./page.js";
+import * as peek from "./peek.js";
 import * as pictures from "./pictures.js";
+import * as roving from "./roving.js";
 import * as scroll from "./scroll.js";
 import { trim } from "./timeline.js";
 import * as times from "./times.js";
@@ -13,12 +15,14 @@ import * as viewport from "./viewport.js";
 
 times.start(person.base);
 forms.start();
+peek.start();
 viewport.start();
 if (document.querySelector("[hx-chat]")) {
   document.addEventListener("click", enlarge);
   document.addEventListener("focusin", ({ target }) => target.id === "find" && search());
   composer.start();
   pictures.start();
+  roving.start();
   unread.start();
   scroll.start((atBottom) => {
     if (!atBottom) return;

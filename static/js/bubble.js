@@ -3,9 +3,15 @@
 import { make } from "./page.js";
 import { word } from "./words.js";
 
+// One to three emoji alone are shown large, as the server will do: emoji.py has the grammar.
+const PICTURE = "(?:(?!\\p{RI})\\p{EPres}|\\p{ExtPict}(?=[\\ufe0f\\u200d\\p{EMod}]))[\\ufe0f\\p{EMod}\\u{e0020}-\\u{e007f}]*";
+const JOINED = `${PICTURE}(?:\\u200d\\p{ExtPict}[\\ufe0f\\p{EMod}]*){0,7}`;
+const FEW = new RegExp(`^\\s*(?:(?:\\p{RI}{2}|[0-9#*]\\ufe0f?\\u20e3|${JOINED})\\s*){1,3}$`, "u");
+
 export function text(content) {
   const lines = content.trimEnd().split("\n");
-  return make("div", { class: "text" }, ...lines.flatMap((line, i) => (i ? [make("br"), line] : [line])));
+  const parts = lines.flatMap((line, i) => (i ? [make("br"), line] : [line]));
+  return make("div", { class: FEW.test(content) ? "text large" : "text" }, ...parts);
 }
 
 export function failure(sentence, entry) {

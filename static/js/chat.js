@@ -11,6 +11,7 @@ import { look, page, person, refuse } from "./page.js";
 import * as pending from "./pending.js";
 import * as pictures from "./pictures.js";
 import * as presence from "./presence.js";
+import * as roving from "./roving.js";
 import * as scroll from "./scroll.js";
 import * as sender from "./sender.js";
 import * as socket from "./socket.js";
@@ -69,6 +70,7 @@ function show(first, switched) {
     scroll.adopt();
     conversation.tick();
     pending.paint();
+    roving.adopt();
   }
   if (switched) {
     composer.adopt(first);

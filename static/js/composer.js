@@ -84,7 +84,7 @@ function submit(event) {
   event.preventDefault();
   const box = document.getElementById("text");
   const over = length(box.value) - limits.content;
-  if (over > 0) return refuse(word("too_long", { n: over }));
+  if (over > 0) return refuse(counted("too_long", over));
   if (isEditing()) return revising.editing.save(box.value);
   const chosen = pictures.chosen();
   if (!box.value.trim() && !chosen.length) return;
@@ -141,8 +141,12 @@ function count(box) {
   const counter = document.getElementById("counter");
   const left = box.value.length > limits.content - COUNT_FROM ? limits.content - length(box.value) : Infinity;
   counter.hidden = left >= COUNT_FROM;
-  counter.textContent = counter.hidden ? "" : word("counter", { n: left });
+  counter.textContent = counter.hidden ? "" : counted(left < 0 ? "over" : "counter", Math.abs(left));
   counter.classList.toggle("bad", left < 0);
+}
+
+function counted(name, n) {
+  return n === 1 ? word(`${name}_one`) : word(name, { n });
 }
 
 // As the server counts: characters of the normal form, not UTF-16 units.

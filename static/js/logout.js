@@ -76,7 +76,7 @@ async function leave(asked) {
     if (!answer.ok || user === undefined) return stop(reason); // a server in trouble
     // Somebody else may have logged in here since this page was drawn: what waits is not theirs to take away.
     if (user === null || String(user) === person.id) outbox.wipe(person.id, asked);
-    location.assign(`${person.base}/`);
+    location.assign(`${person.base}/?logged-out=1`);
   } catch {
     stop(); // no answer, or that of a proxy
   }

@@ -39,6 +39,17 @@ export async function beginLast() {
   else refuse(word("try_again"));
 }
 
+// Show what can be done with a message; `element` is in it, and has the focus again afterwards.
+export async function offer(element) {
+  try {
+    const [ready, { open }] = await Promise.all([load(), import("./actions.js")]);
+    if (ready && element.isConnected) return open(element);
+  } catch {
+    // no connection: it is asked for again with the next press
+  }
+  refuse(word("try_again"));
+}
+
 export function editName() {
   return `chatapp:edit:${person.id}:${page.conversation}`;
 }

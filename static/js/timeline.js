@@ -158,6 +158,7 @@ function dress(item) {
 function replace(shown, item) {
   const focus = shown.contains(document.activeElement) ? document.activeElement : null;
   dress(item);
+  if (shown.hasAttribute("tabindex")) item.tabIndex = shown.tabIndex;
   for (const name of ["key", "state"]) if (shown.dataset[name]) item.dataset[name] = shown.dataset[name];
   for (const name of ["focus", "editing"]) item.classList.toggle(name, shown.classList.contains(name));
   for (const part of [".state", ".shots"]) {
@@ -167,7 +168,8 @@ function replace(shown, item) {
   const tools = shown.querySelector("[role=toolbar]");
   if (tools && !item.matches(".gone")) item.querySelector(".who").after(tools);
   shown.replaceWith(item);
-  if (focus) refocus(focus, item);
+  if (focus === shown) item.focus({ preventScroll: true });
+  else if (focus) refocus(focus, item);
 }
 
 function refocus(element, item) {

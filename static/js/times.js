@@ -20,7 +20,7 @@ export function start(base) {
 export function write(root) {
   for (const time of root.querySelectorAll(".when time")) {
     const date = new Date(time.dateTime);
-    time.textContent = clock.format(date);
+    time.textContent = clock.format(date).replace("\u202f", " "); // it may break before AM and PM where it must
     time.title = full.format(date);
   }
   for (const time of root.querySelectorAll(".newline time")) time.textContent = since(Date.parse(time.dateTime));

@@ -1,7 +1,9 @@
-// One toolbar for all own messages: it stands in the one that is pointed at, tapped, or has the focus.
+// One toolbar for all own messages: it stands in the one that is pointed at, tapped, or has the focus. On a phone a sheet
+// has its buttons.
 
 import { isOpen } from "./changes.js";
 import * as editing from "./editing.js";
+import { isTouch } from "./page.js";
 import * as removal from "./removal.js";
 
 let bar = null;
@@ -33,7 +35,8 @@ function hover({ target, pointerType }) {
 }
 
 function focus(element) {
-  focused = message(element);
+  // A message that was clicked at has the focus too, but nobody sees it there.
+  focused = element?.matches(".msg:not(:focus-visible)") ? null : message(element);
   if (focused !== dismissed) dismissed = null;
   move();
 }
@@ -76,10 +79,13 @@ function keydown(event) {
 function move() {
   const ids = [isHeld() ? bar.parentElement?.id : null, hovered, tapped, focused];
   const items = ids.map((id) => id && id !== dismissed && document.getElementById(id));
-  const item = items.find((one) => one && isOpen(one));
+  const item = !isTouch() && items.find((one) => one && isOpen(one));
   if (!item) return bar?.remove();
   bar ??= document.getElementById("toolbar").content.firstElementChild.cloneNode(true);
   if (bar.parentElement !== item) item.querySelector(".who").after(bar);
+  // The log is one stop of Tab; who is inside a message reaches them.
+  const isInside = item.contains(document.activeElement) && document.activeElement !== item;
+  for (const button of bar.children) button.tabIndex = isInside ? 0 : -1;
 }
 
 function isHeld() {

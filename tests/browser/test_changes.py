@@ -384,6 +384,16 @@ WINDOWS = {
 }
 
 
+async def offered(person, text, touch):
+    """Point at an own message, or press its dots on a phone; return what offers to change it."""
+    message = person.message(text)
+    if not touch:
+        await message.locator(".bub").hover()
+        return person.page.get_by_role("toolbar")
+    await message.locator(".more").tap()
+    return person.page.get_by_role("dialog")
+
+
 @pytest.mark.parametrize("window", WINDOWS)
 async def test_the_checker_finds_nothing_in_changed_messages(meet, window):
     an, binh = await two(meet, **WINDOWS[window])
@@ -394,21 +404,19 @@ async def test_the_checker_finds_nothing_in_changed_messages(meet, window):
     await edit_last(an, "and a longer message, so that there is something above", "an edited one")
     await settled(an)
     await expect(an.page.locator(".edited")).to_have_text(words[0])
-    point = an.message("to be removed").locator(".bub")
-    await (point.tap() if touch else point.hover())
-    await expect(an.page.get_by_role("toolbar")).to_be_in_viewport(ratio=1)
+    tools = await offered(an, "to be removed", touch)
+    await expect(tools).to_be_in_viewport(ratio=1)
     found = await faults(an.page)
-    button = an.page.locator("[data-act=remove]")
+    button = tools.locator("[data-act=remove], [data-do=remove]")
     box = await button.bounding_box()
     assert box["width"] >= (44 if touch else 32)
     await button.click()
     await expect(an.page.locator(".gone .bub")).to_contain_text(words[2])
     await settled(an)
-    point = an.message("helo").locator(".bub")
-    await (point.tap() if touch else point.hover())
-    await an.page.locator("[data-act=edit]").click()
+    tools = await offered(an, "helo", touch)
+    await tools.locator("[data-act=edit], [data-do=edit]").click()
     await expect(an.page.locator("#editing")).to_contain_text(words[1])
-    await (point.tap() if touch else point.hover())
+    await offered(an, "helo", touch)
     found += await faults(an.page)
     mid = await an.page.locator(".msg:has(.edited)").get_attribute("data-mid")
     for path in ("versions", "edit"):

@@ -17,9 +17,9 @@ PACKAGE = Path(__file__).resolve().parents[2] / "chatapp"
 FLOORS = {
     "ground": """
         __init__ accounts adoption adoption.* animations apngs budget certificates clock collation decoder
-        decoding descriptors devices files frames gifs hashes headers images inherited inline language links
-        lock logs lookalikes markup modes names normal options passwords pictures records reencoding resources
-        schema settings shapes stills store store.* turns upkeep variables verifiers wellknown
+        decoding descriptors devices emoji files frames gifs hashes headers images inherited inline language
+        links lock logs lookalikes markup modes names normal options passwords pictures records reencoding
+        resources schema settings shapes stills store store.* turns upkeep variables verifiers wellknown
     """,
     "delivery": """
         audience backlog history hub journal leaving messaging pace presence render resume retries revisions unread
