@@ -9,7 +9,18 @@ from pathlib import Path
 from chatapp import resources
 from chatapp.web.static import Static
 
-ON_DEMAND = {"actions.js", "changes.js", "clipboard.js", "editing.js", "lightbox.js", "removal.js", "toolbar.js"}
+ON_DEMAND = {
+    "actions.js",
+    "changes.js",
+    "clipboard.js",
+    "collation.js",
+    "editing.js",
+    "lightbox.js",
+    "logout.js",
+    "people.js",
+    "removal.js",
+    "toolbar.js",
+}
 ALONE = ON_DEMAND | {"back.js"}  # which runs before all others
 HTMX = Path(__file__).parents[2] / "static" / "vendor" / "htmx"
 
