@@ -77,7 +77,7 @@ async def show(  # noqa: PLR0913 - a page and how it is to be shown
     me, around = sessions.me(request), around or await surroundings(request)
     read = around.counts.reads.get(place.conversation.key, 0)
     unread = around.counts.unread.get(place.conversation.key, 0)
-    start, goes_on = min(start, _start(page)), opened and unread > _GLANCE
+    start, reading = min(start, _start(page)), opened and unread > _GLANCE  # each renewal would throw its reader back
     if (opened or not page.newer) and around.counts.last != place.conversation.key:
         await _remember(request, me, place)
     context = listing(page, me, read if start <= read else None) | {
@@ -90,9 +90,9 @@ async def show(  # noqa: PLR0913 - a page and how it is to be shown
         "beside": around.beside,
         "at_newest": not page.newer,
         # Without scripts a page looks for news on a timer, but not while its reader has something to lose.
-        "renewing": not (page.newer or content or goes_on or "pause" in request.query),
+        "renewing": not (page.newer or content or reading or "pause" in request.query),
         "unread": unread,
-        "goes_on": goes_on,
+        "opened": opened,
         "start": start,
         "cursor": page.watermark,
         "epoch": request.app[keys.messaging].resume.epoch,

@@ -68,7 +68,7 @@ def room(env: Environment, *messages: Message, **values: Any) -> str:
         "read": 0,
         "start": 0,
         "unread": 1,
-        "goes_on": False,
+        "opened": True,
         "focus": None,
         "draft": {"content": "", "error": None},
         "composer_key": "k" * 22,
