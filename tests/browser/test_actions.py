@@ -324,7 +324,7 @@ async def test_what_comes_and_goes_leaves_one_valid_stop_and_the_focus(meet: Mee
 async def test_at_the_top_older_messages_come_and_the_focus_stays(meet: Meet) -> None:
     an, binh = await meet("An"), await meet("Bình")
     await binh.chatter(f"direct={an.name}", [f"old {number:03}" for number in range(120)])
-    await an.open(binh.path)
+    await an.open(f"{binh.path}?latest=1")
     await an.sees("old 119")
     count = await an.messages.count()
     await enter_log(an)
