@@ -141,7 +141,7 @@ async def test_choices_and_ways_of_the_settings_stand_on_one_line_each(meet: Mee
     for width in (320, 360, 768, 1280):
         await an.page.set_viewport_size({"width": width, "height": 740})
         await an.page.goto("/settings")
-        for one in await an.page.locator(".segments span, .ways b, .ways small, .btn").all():
+        for one in await an.page.locator(".segments span, .ways b, .ways small, .btn:visible").all():
             assert await one.evaluate(_LINES) == 1, (width, await one.inner_text())
 
 
@@ -226,6 +226,14 @@ async def test_a_few_emoji_are_large_on_their_way_live_in_history_and_without_sc
     await plain.post("/rooms/tech", "❤\ufe0f")
     await plain.page.goto("/rooms/tech")
     assert await plain.message("❤").evaluate(size) >= 36
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+async def test_who_logged_out_is_told_so(meet: Meet, scripts: bool) -> None:
+    an = await meet("An", java_script_enabled=scripts)
+    await an.page.goto("/settings")
+    await an.page.get_by_role("button", name="Log out", exact=True).click()
+    await expect(an.page.get_by_role("status")).to_have_text("You are logged out. See you soon!")
 
 
 # --- passwords in clear ---------------------------------------------------------------------------------------------

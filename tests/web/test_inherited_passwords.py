@@ -43,7 +43,7 @@ async def enter(person, password: str) -> tuple[int, str]:
     return response.status, html.unescape(await response.text())
 
 
-@pytest.mark.parametrize("old", [BCRYPT, str(BCRYPT.encode()), PASSWORD])
+@pytest.mark.parametrize("old", [BCRYPT, str(BCRYPT.encode()), PASSWORD], ids=["bcrypt", "bytes", "plain"])
 async def test_the_first_log_in_replaces_what_another_program_stored(meet, settings: Settings, old: str) -> None:
     lan = await meet("lan")
     await store(settings.database, "lan", old)
@@ -66,7 +66,9 @@ async def test_nothing_opens_what_cannot_be_verified(meet, settings: Settings, o
     assert stored(settings.database, "lan") == old
 
 
-@pytest.mark.parametrize("old", [DEFAULT, inherited.marked(DEFAULT), "admin123", "admin"])
+@pytest.mark.parametrize(
+    "old", [DEFAULT, inherited.marked(DEFAULT), "admin123", "admin"], ids=["digest", "marked", "plain", "name"]
+)
 async def test_a_default_password_opens_nothing_and_only_who_knows_it_is_told_so(
     meet, settings: Settings, old: str
 ) -> None:
