@@ -102,6 +102,8 @@ def _fenced(lines: list[str], at: int) -> tuple[str, int]:
         code.append(lines[end])
     else:
         end = len(lines)
+    if not any(code):
+        code = [first]  # nothing but what would be the name of a language
     return '<pre tabindex="0"><code>' + "\n".join(code) + "</code></pre>", end + 1
 
 

@@ -28,6 +28,19 @@ def normalize(form: Form, text: str) -> str:
     return "".join(unicodedata.normalize(form, piece) for piece in _pieces(text))
 
 
+def composed(text: str) -> str:
+    """Return ``text`` with letters and marks put together (NFC), and every other character as it was typed.
+
+    NFC also replaces characters by others: U+212B by U+00C5, ideographs by those that other fonts draw otherwise, and
+    U+1FEF even by a backtick. Those stay.
+    """
+    if normalize("NFC", text) == text:
+        return text
+    return "".join(
+        "".join(run) if replaced else normalize("NFC", "".join(run)) for replaced, run in groupby(text, _is_replaced)
+    )
+
+
 def longest_run(text: str) -> int:
     """Return how many combining marks stand in a row at most."""
     if text.isascii():
@@ -44,6 +57,10 @@ def _pieces(text: str) -> Iterator[str]:
             yield text[start:place]
             start, run = place, 1
     yield text[start:]
+
+
+def _is_replaced(character: str) -> bool:
+    return not character.isascii() and unicodedata.normalize("NFC", character) != character
 
 
 def _is_mark(character: str) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from chatapp.normal import normalize
+from chatapp.normal import composed
 
 CONTENT_LIMIT = 4_000  # characters of one message; a screenful of prose, small enough to render on every page
 # A letter is at most four characters before NFC puts it together: of more than this too many are left in any case.
@@ -177,7 +177,7 @@ def key_of(key: object) -> str:
 
 
 def clean(content: str, *, empty_is_fine: bool = False) -> str:
-    """Return the text of a message in NFC, without control characters. Raise Rejected.
+    """Return the text of a message composed (``normal.composed``), without control characters. Raise Rejected.
 
     Indentation, runs of spaces and empty lines stay as they were typed; blanks at the end go. The text may be of any
     length: what is too long is refused before anything is done that takes long.
@@ -188,7 +188,7 @@ def clean(content: str, *, empty_is_fine: bool = False) -> str:
     if _SURROGATE.search(text):
         raise Rejected("content_encoding", sentence("This text holds half a character. Please type it again."))
     text = _CONTROL.sub("", _LINE_BREAK.sub("\n", text))
-    text = normalize("NFC", text).rstrip()
+    text = composed(text).rstrip()
     if all(unicodedata.category(character) in _UNSEEN or BLANK.match(character) for character in text):
         text = ""
     if not text and not empty_is_fine:

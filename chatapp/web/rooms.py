@@ -72,7 +72,8 @@ async def message(request: web.Request) -> web.StreamResponse:
     """Send a reader on to where a message stands: its address is the same for everybody who may read it."""
     me, store = sessions.me(request), request.app[keys.store]
     message_id, more = id_of(request.match_info["id"]), request.match_info.get("more")
-    end = f"messages/{message_id}/{more}" if more else f"messages/{message_id}"
+    # The fragment leads a browser without scripts to it.
+    end = f"messages/{message_id}/{more}" if more else f"messages/{message_id}#m-{message_id}"
     for found in await store.messages.conversation(message_id):
         if found.pair is None:
             return pages.redirect(request, f"/rooms/{found.room}/{end}")

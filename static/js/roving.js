@@ -130,7 +130,7 @@ function choose(item, byReader = true) {
 function say(item) {
   const { name } = item.dataset;
   const pictures = [...item.querySelectorAll(".bub img")].map((image) => image.alt);
-  const parts = [".bub", ".edited", ".state", ".change"].map((part) => item.querySelector(part)?.textContent);
+  const parts = [".bub", ".edited", ".state", ".change"].map((part) => item.querySelector(part)?.innerText);
   const text = [...pictures, ...parts].join(" ").replace(/\s+/g, " ").trim();
   const time = item.querySelector("time").textContent;
   return word("message", { name: isOwn(item) ? word("you") : name || word("former"), time, text });

@@ -5,6 +5,7 @@ import { isOpen } from "./changes.js";
 import * as editing from "./editing.js";
 import { isTouch } from "./page.js";
 import * as removal from "./removal.js";
+import { land } from "./roving.js";
 
 let bar = null;
 let hovered, focused, tapped, dismissed; // ids of messages: the elements may be replaced at any time
@@ -56,7 +57,7 @@ function press(button) {
   if (button.dataset.act === "edit") {
     editing.begin(item);
   } else {
-    item.querySelector(".when").focus({ preventScroll: true });
+    land(item);
     removal.remove(item);
   }
   move();
@@ -67,7 +68,7 @@ function keydown(event) {
   if (event.key === "Escape") {
     dismissed = bar.parentElement.id;
     tapped = null;
-    if (isHeld()) bar.parentElement.querySelector(".when").focus({ preventScroll: true });
+    if (isHeld()) land(bar.parentElement);
     move();
   } else if ((event.key === "ArrowLeft" || event.key === "ArrowRight") && isHeld()) {
     event.preventDefault();

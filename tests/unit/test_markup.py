@@ -53,6 +53,8 @@ TABLE = [
     ("```one line```", "<code>one line</code>"),
     ("see\n\n```python\nif a < b:\n  **x**\n```\n\nok", "see" + block("if a &lt; b:\n  **x**") + "ok"),
     ("```\nnever closed\n\n> x", block("never closed\n\n&gt; x")),
+    ("```hello", block("hello")),
+    ("a\n```hello\n```\nb", "a" + block("hello") + "b"),
     ("```two words\nlast```", block("two words\nlast")),
     ("> a\n> *b*\nc", "<blockquote>a<br><em>b</em></blockquote>c"),
     ("a\n\n> b\n>\n> c", "a<blockquote>b<br><br>c</blockquote>"),

@@ -112,14 +112,22 @@ def test_a_decomposed_text_may_be_longer_before_it_is_put_together() -> None:
 
 
 def test_a_text_of_any_length_is_refused_before_it_is_normalized(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chatapp.records.normalize", lambda form, text: pytest.fail("it was normalized"))
+    monkeypatch.setattr("chatapp.records.composed", lambda text: pytest.fail("it was normalized"))
     for text in ("a" + "\u0315" * 60_000 + "\u0316" * 60_000, "x" * 1_000_000):
         assert refusal(text).code == "too_long"
 
 
-def test_text_is_kept_in_nfc() -> None:
+def test_letters_and_marks_are_put_together() -> None:
     decomposed = unicodedata.normalize("NFD", "Tiếng Việt")
     assert clean(decomposed) == "Tiếng Việt"
+
+
+@pytest.mark.parametrize(
+    "text", ["\u212b \u2126", "\ufa19\u793e \ufa1b", "\u1fef\u037e", "a\u2000b", "\ufb1d\u0344\U0001d15e"]
+)
+def test_no_character_is_replaced_by_another(text: str) -> None:
+    """NFC would, and make a backtick and a semicolon of two of these."""
+    assert clean(f"{text} e\u0301 {text}") == f"{text} é {text}"
 
 
 @given(st.text(max_size=200))

@@ -62,7 +62,7 @@ mailto:a@b.vn"x="y
 ＜script＞alert(1)＜/script＞
 `<b>` **<i>** _<u>_
 """.replace("<TAB>", "\t").splitlines()
-MARKS = {"a", "br", "strong", "em", "s", "code", "pre", "blockquote"}
+MARKS = {"a", "br", "strong", "em", "s", "code", "code translate", "pre", "blockquote", "ul", "ol", "li", "span"}
 LINK = "a href rel target"
 
 

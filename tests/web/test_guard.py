@@ -560,7 +560,7 @@ async def test_everything_works_below_a_path(start: Start) -> None:
         assert response.headers["Location"] == "/chat/settings"
         assert (await an.get("/chat/settings")).status == 200
         assert (await an.get("/chat/", allow_redirects=False)).headers["Location"] == "/chat/rooms/general"
-        assert (await an.post("/chat/logout", allow_redirects=False)).headers["Location"] == "/chat/"
+        assert (await an.post("/chat/logout", allow_redirects=False)).headers["Location"] == "/chat/?logged-out=1"
         response = await an.get("/chat/settings", allow_redirects=False)
         assert response.headers["Location"] == "/chat/login?next=/chat/settings"
         response = await an.post("/chat/login", {**form, "next": "/outside"}, allow_redirects=False)
