@@ -4,7 +4,7 @@ import { failure, text } from "./bubble.js";
 import * as outbox from "./outbox.js";
 import { make, page, path, refuse } from "./page.js";
 import { hold } from "./scroll.js";
-import { patience } from "./sender.js";
+import { patience, status } from "./sender.js";
 import { isOwn } from "./timeline.js";
 import { word } from "./words.js";
 
@@ -49,10 +49,10 @@ function show(item, entry) {
   const state = isLate ? "failed" : entry.state;
   item.dataset.change = state;
   const line = item.querySelector(".change") ?? item.appendChild(make("div", { class: "change" }));
-  const kind = `${entry.key} ${isLate} ${state} ${entry.reason}`;
+  const waiting = state === "queued" ? status(entry) : entry.reason || word("saving");
+  const kind = `${entry.key} ${isLate} ${state} ${entry.reason} ${waiting}`;
   if (line.dataset.kind === kind) return; // its buttons may have the focus
   Object.assign(line.dataset, { kind, key: entry.key });
-  const waiting = entry.reason || word(state === "queued" ? "queued" : "saving");
   const failed = word(isLate ? "change_late" : "change_failed");
   line.replaceChildren(...(state === "failed" ? failure(failed, entry) : [waiting]));
 }

@@ -103,6 +103,7 @@ function address() {
 
 // The reader may have gone to another room while the connection opened.
 function opened() {
+  pending.paint(); // nothing waits for the connection any more
   if (asked !== page.conversation) enter();
 }
 
@@ -150,6 +151,7 @@ function lost(unopened) {
   intake.flush();
   conversation.leave();
   sender.down();
+  pending.paint(); // what waited for the server waits for the connection now
   banner.down();
   if (unopened) probe();
 }

@@ -90,13 +90,14 @@ function show(item, entry) {
   const isLate = sender.patience(entry) <= 0;
   const uploading = entry.state === "sending" && entry.files && !isLate;
   const state = isLate ? "failed" : entry.state;
-  const kind = uploading ? "upload" : `${isLate} ${state} ${entry.reason}`;
+  const status = state === "failed" ? entry.reason : sender.status(entry);
+  const kind = uploading ? "upload" : `${isLate} ${state} ${status}`;
   const line = item.querySelector(".state");
   if (isLate && item.dataset.state !== state) announce.tell(word("late"));
   item.dataset.state = state;
   if (drawn.get(line) !== kind) {
     drawn.set(line, kind);
-    const said = state === "failed" ? failure(word(isLate ? "late" : "failed"), entry) : [entry.reason || word(state)];
+    const said = state === "failed" ? failure(word(isLate ? "late" : "failed"), entry) : [status];
     line.replaceChildren(...(uploading ? progress() : said));
   }
   if (uploading) measure(line, entry.progress ?? 0);

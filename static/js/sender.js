@@ -143,13 +143,25 @@ export function restore(entry) {
 }
 
 // How many ms a message may still wait until its author is asked what shall become of it.
-export function patience({ state, since }) {
-  if (state !== "queued" && state !== "sending") return Infinity;
-  return Math.max(since, moved) + LATE - performance.now();
+export function patience(entry) {
+  if (!isWaiting(entry)) return Infinity;
+  return Math.max(entry.since, moved) + LATE - performance.now();
 }
 
 export function waiting() {
-  return outbox.all().filter((entry) => entry.state === "queued" || entry.state === "sending").length;
+  return outbox.all().filter(isWaiting).length;
+}
+
+// What a message on its way waits for: the connection, or what the server refused it for, or the one that holds it back.
+export function status(entry) {
+  if (entry.state !== "queued") return entry.reason || word(entry.state);
+  if (!socket.isOpen()) return word("queued");
+  const first = outbox.entries(entry.conversation).find(isWaiting);
+  return entry.reason || first?.reason || word(entry.target ? "saving" : "sending");
+}
+
+function isWaiting({ state }) {
+  return state === "queued" || state === "sending";
 }
 
 export function entryOf(id) {
@@ -165,7 +177,7 @@ export function unanswered(conversation) {
 // behind it: order. So does a second change of a message: it needs the revision that the first one makes.
 function next(conversation) {
   const box = outbox.entries(conversation);
-  const entry = box.find((one) => ["queued", "sending"].includes(one.state) && outbox.isMine(one));
+  const entry = box.find((one) => isWaiting(one) && outbox.isMine(one));
   if (entry?.state !== "queued" || performance.now() < (entry.until ?? 0)) return null;
   const first = entry.target && box.find((one) => one.target === entry.target && one.state !== "failed");
   return !first || first === entry ? entry : null;

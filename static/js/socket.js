@@ -41,9 +41,13 @@ export function start(toAddress, toListener) {
 
 // Send a frame; false when there is no connection to send it on.
 export function send(frame) {
-  if (socket?.readyState !== WebSocket.OPEN) return false;
+  if (!isOpen()) return false;
   socket.send(JSON.stringify(frame));
   return true;
+}
+
+export function isOpen() {
+  return socket?.readyState === WebSocket.OPEN;
 }
 
 // The connection has proved itself (ready came): the next loss starts with short waits again.
@@ -78,7 +82,7 @@ export function check() {
 
 // Somebody waits for the connection: see that it lives, or open another one at once.
 export function hurry() {
-  if (socket?.readyState === WebSocket.OPEN) check();
+  if (isOpen()) check();
   else if (!stopped) restart();
 }
 
@@ -163,7 +167,7 @@ function watch() {
 // The browser says that there is no network. It may be wrong about a server on this machine or in this house.
 function doze() {
   gone = performance.now();
-  if (socket?.readyState === WebSocket.OPEN) watch();
+  if (isOpen()) watch();
 }
 
 // What was open before the network went belongs to another address, most likely.

@@ -62,6 +62,10 @@ async def test_who_sends_too_fast_is_told_so_and_everything_goes_out_by_itself(m
         await an.page.evaluate("""() => {
             window.said = []
             new MutationObserver(() => window.said.push(refusal.textContent)).observe(refusal, { childList: true })
+            const below = () => [...document.querySelectorAll(".msg .state")].map((line) => line.textContent)
+            window.below = new Set()
+            new MutationObserver(() => below().forEach((text) => window.below.add(text)))
+                .observe(messages, { childList: true, subtree: true })
         }""")
         texts = [f"number {n}" for n in range(4)]
         for text in texts:
@@ -69,6 +73,10 @@ async def test_who_sends_too_fast_is_told_so_and_everything_goes_out_by_itself(m
         await an.box.press_sequentially("half a thought")
         await an.waits_saved(texts[-1])
         assert any(sentence in said for said in await an.page.evaluate("window.said"))
+        below = await an.page.evaluate("[...window.below]")
+        assert any(sentence in line for line in below)
+        waiting = await an.page.evaluate("words.content.querySelector('[data-word=queued]').textContent")
+        assert waiting not in below  # for there is a connection
         await expect(an.page.locator("#refusal")).to_be_hidden()
         await expect(an.box).to_have_value("half a thought")
         await once(slow, an, binh, texts)

@@ -49,6 +49,15 @@ async def test_a_direct_conversation_begins_in_the_list_of_people(meet):
     await expect(an.page.locator("h1")).to_have_text(binh.name)
     await an.say("just between us")
     await an.waits_saved("just between us")
+    own = an.page.locator("#directs > li")
+    await expect(own).to_have_count(1)  # in An's own list too, without a new page
+    await expect(own.locator("a")).to_have_attribute("aria-current", "page")
+    await expect(own.locator(".badge")).to_be_hidden()
+    await an.link("General").click()
+    await expect(own.locator("a[aria-current]")).to_have_count(0)
+    await own.click()
+    await an.sees("just between us")
+    await expect(own).to_have_count(1)
     row = binh.link(an.name)
     await expect(row).to_have_count(1)  # at once, though Bình is elsewhere and never heard of this conversation
     await expect(row.locator(".badge")).to_have_text("1 unread")

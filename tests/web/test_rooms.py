@@ -136,6 +136,15 @@ async def test_a_page_that_is_open_gets_the_column_that_changes(meet, path: str)
         assert {"HX-Request", "Accept-Encoding"} <= set(answer.headers["Vary"].split(", "))
 
 
+async def test_a_page_that_is_open_is_told_of_a_direct_conversation_for_its_list(meet) -> None:
+    an, binh = await meet("An"), await meet("Bình")
+    news = 'hx-swap-oob="unread:#side"'
+    part = await (await an.get(f"/direct/{binh.name}", headers={"HX-Request": "true"})).text()
+    assert part.count(news) == part.count("<li data-conversation=") == 1
+    assert news not in await (await an.get(f"/direct/{binh.name}")).text()
+    assert news not in await (await an.get("/rooms/general", headers={"HX-Request": "true"})).text()
+
+
 @pytest.mark.parametrize("path", ["/rooms/general", "/people", "/rooms/general/messages"])
 @pytest.mark.parametrize("extra", [{"HX-Request-Type": "full"}, {"HX-History-Restore-Request": "true"}])
 async def test_a_browser_that_goes_back_gets_a_whole_page(meet, path: str, extra: dict[str, str]) -> None:
