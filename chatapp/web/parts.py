@@ -95,15 +95,17 @@ class Parts:
     async def read(self, limit: int, keep: Callable[[int], None] | None = None) -> bytes | None:
         """Return the bytes of the part that came last, None if there are more than ``limit``. Raise as ``next``.
 
-        ``keep`` is told how many bytes are kept, as they come in.
+        ``keep`` is told how many bytes are kept, as they come in; with it, more are HTTPRequestEntityTooLarge at once.
         """
         data, whole = bytearray(), True
         async for piece in self._pieces():
             whole = whole and len(data) + len(piece) <= limit
             if whole:
                 data += piece
-                if keep is not None:
-                    keep(len(piece))
+            if keep is not None:
+                if not whole:
+                    raise web.HTTPRequestEntityTooLarge(limit)
+                keep(len(piece))
         return bytes(data) if whole else None
 
     async def _head(self) -> bytes:
@@ -153,9 +155,7 @@ async def fields(request: web.Request, size: Size) -> dict[str, str]:
         if part.filename is not None:
             await parts.read(0)
             continue
-        data = await parts.read(left, partial(bodies.keep, request))
-        if data is None:
-            raise web.HTTPRequestEntityTooLarge(size.form)
+        data = await parts.read(left, partial(bodies.keep, request)) or b""
         left -= len(data)
         found.setdefault(part.name, forms.text(data))
     return found
