@@ -10,6 +10,7 @@ from chatapp.headers import Header
 from chatapp.records import Rejected, sentence
 
 PIXELS = 50_000_000  # of a JPEG or PNG: today's phones take 12 to 48 megapixels
+EDGE = 60_000  # pixels of an edge: JPEG ends at 65,535, and each row costs time however short it is
 COSTLY_PIXELS = 25_000_000  # of a WebP or GIF: their decoders take 20 bytes for a pixel, four times as much
 COEFFICIENTS = 150_000_000  # of a JPEG that comes in several scans: its decoder keeps them all, two bytes each
 SCANNED_PIXELS = 800_000_000  # of all scans of a JPEG: cameras write one scan, programs ten, attackers thousands
@@ -27,6 +28,8 @@ def check(header: Header) -> None:
         _check_animation(header)
     else:
         _check_still(header)
+    if max(header.width, header.height) > EDGE:
+        raise Rejected("picture_edge", sentence("A picture can be at most {limit} pixels wide or high."), limit=EDGE)
     if not header.whole:
         raise Rejected("picture_damaged", DAMAGED)
 

@@ -13,7 +13,8 @@ from aiohttp import web
 from yarl import query_to_pairs
 
 from chatapp.records import Rejected, sentence
-from chatapp.web.patience import Patience
+from chatapp.web import bodies
+from chatapp.web.bodies import Size
 
 URLENCODED, MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data"
 CHARSETS = {"", "utf-8", "utf8", "us-ascii", "ascii"}  # browsers post a form in the charset of its page (HTML 4.10.21)
@@ -63,9 +64,9 @@ def kind(request: web.Request) -> Kind:
     return Kind.of(request.headers.get("Content-Type", ""))
 
 
-async def urlencoded(request: web.Request) -> dict[str, str]:
+async def urlencoded(request: web.Request, size: Size) -> dict[str, str]:
     """Return the fields of a form without files, the first of each name. Raise Rejected if the body is none."""
-    claimed, body = kind(request), await Patience().wait(request.read())
+    claimed, body = kind(request), await bodies.read(request, size)
     if not body:
         return {}
     if claimed.name not in ("", URLENCODED):

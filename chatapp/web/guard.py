@@ -18,7 +18,7 @@ from chatapp import clock, language, logs
 from chatapp.records import NotFound, Rejected, Session
 from chatapp.settings import Settings
 from chatapp.store import Busy, Unwritable
-from chatapp.web import keys, origins, pages, sessions
+from chatapp.web import bodies, keys, origins, pages, sessions
 
 access = logging.getLogger("chatapp.access")
 log = logging.getLogger("chatapp.web")
@@ -66,6 +66,7 @@ def middlewares(storage: sessions.CookieStorage) -> list[Middleware]:
             response = _answer(request, error)
             status = response.status
         finally:
+            bodies.release(request)
             _note(request, status, clock.monotonic() - began)
         return response
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Hashable
 from typing import TYPE_CHECKING, Protocol
 
 from aiohttp import web
@@ -52,4 +53,5 @@ class Asker(Protocol):
 
 session: web.RequestKey[Session | None] = web.RequestKey("session")
 request_id: web.RequestKey[str] = web.RequestKey("request_id")
+kept: web.RequestKey[tuple[Hashable, str, int]] = web.RequestKey("kept")  # of its form: by whom, from where, bytes
 endings: web.RequestKey[int] = web.RequestKey("endings")  # of a handshake: the hub's count before it was recognised

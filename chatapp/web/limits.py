@@ -18,7 +18,7 @@ from chatapp.web.allowance import (
     FRAMES_PER_SECOND,
     Allowance,
 )
-from chatapp.web.buffers import Buffers
+from chatapp.web.buffers import FORMS, Buffers
 
 T = TypeVar("T")
 Now = Callable[[], float]
@@ -134,6 +134,7 @@ class Limits:
         self.frames = Allowance(FRAMES_PER_SECOND, FRAME_BURST, now)  # by person, over all of their sockets
         self.acts = Allowance(ACTS_PER_SECOND, ACT_BURST, now)
         self.buffers = Buffers()
+        self.forms = Buffers(FORMS)
         self.nonsense = Tries(NONSENSE, 60, now)  # by person
         self.uploads = Bucket(settings.uploads_per_minute / 60, settings.uploads_per_minute, now)
         self.bodies = Abreast(BODIES_EACH, BODIES)

@@ -16,7 +16,7 @@ from yarl import URL
 from chatapp import language
 from chatapp.language import gettext, ngettext
 from chatapp.records import Rejected, sentence
-from chatapp.web import keys, packing, parts
+from chatapp.web import bodies, keys, packing, parts
 
 log = logging.getLogger("chatapp.web")
 
@@ -161,9 +161,9 @@ def is_handshake(request: web.Request) -> bool:
     return request.headers.get("Upgrade", "").lower() == "websocket"
 
 
-async def form(request: web.Request) -> dict[str, str]:
+async def form(request: web.Request, size: bodies.Size = bodies.SMALL) -> dict[str, str]:
     """Return the text fields of a posted form, the first of each name. Raise Rejected if it is none."""
-    return await parts.fields(request)
+    return await parts.fields(request, size)
 
 
 def wait_in_words(seconds: float) -> str:

@@ -7,18 +7,20 @@ with a head of 8 KB that names a part.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import unquote
 
 from aiohttp import web
 
 from chatapp.records import Rejected, sentence
-from chatapp.web import forms
+from chatapp.web import bodies, forms
+from chatapp.web.bodies import Size
 from chatapp.web.patience import Patience
 
 PARTS = 30  # of one form, useful or not: pictures, text fields, and the files that other inputs may bring
-FIELDS_BYTES = 2**20  # of a form whose files nobody wants, as of one without parts
+FIELDS_BYTES = bodies.READ_BYTES  # of a form whose files nobody wants, as of one without parts
 _HEAD_BYTES = 4096  # of a part: a name, a file name of at most 255 characters, a type
 _BOUNDARY = re.compile(r"[ -~]{0,69}[!-~]")  # RFC 2046, 5.1.1, and what it does not allow but nobody minds
 # As browsers write it: a quotation mark becomes %22, and a backslash escapes nothing.
@@ -90,13 +92,20 @@ class Parts:
         self._within = True
         return Part.of((await self._head()).decode("utf-8", "replace"))
 
-    async def read(self, limit: int) -> bytes | None:
-        """Return the bytes of the part that came last, None if there are more than ``limit``. Raise as ``next``."""
+    async def read(self, limit: int, keep: Callable[[int], None] | None = None) -> bytes | None:
+        """Return the bytes of the part that came last, None if there are more than ``limit``. Raise as ``next``.
+
+        ``keep`` is told how many bytes are kept, as they come in; with it, more are HTTPRequestEntityTooLarge at once.
+        """
         data, whole = bytearray(), True
         async for piece in self._pieces():
             whole = whole and len(data) + len(piece) <= limit
             if whole:
                 data += piece
+            if keep is not None:
+                if not whole:
+                    raise web.HTTPRequestEntityTooLarge(limit)
+                keep(len(piece))
         return bytes(data) if whole else None
 
     async def _head(self) -> bytes:
@@ -136,14 +145,17 @@ class Parts:
         self._rest += chunk
 
 
-async def fields(request: web.Request) -> dict[str, str]:
+async def fields(request: web.Request, size: Size) -> dict[str, str]:
     """Return the text fields of a form of either kind, the first of each name. Raise Rejected if it is none."""
     if forms.kind(request).name != forms.MULTIPART:
-        return await forms.urlencoded(request)
+        return await forms.urlencoded(request, size)
     found: dict[str, str] = {}
-    parts = Parts(request, FIELDS_BYTES, Patience())
+    parts, left = Parts(request, FIELDS_BYTES, Patience()), size.form
     while (part := await parts.next()) is not None:
-        data = await parts.read(FIELDS_BYTES if part.filename is None else 0)
-        if part.filename is None and data is not None:
-            found.setdefault(part.name, forms.text(data))
+        if part.filename is not None:
+            await parts.read(0)
+            continue
+        data = await parts.read(left, partial(bodies.keep, request)) or b""
+        left -= len(data)
+        found.setdefault(part.name, forms.text(data))
     return found

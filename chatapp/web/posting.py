@@ -16,7 +16,7 @@ from aiohttp import web
 from chatapp import language
 from chatapp.records import PICTURE_BYTES, PICTURES_LIMIT, Draft, Picture, Rejected, User, sentence
 from chatapp.store import Busy, Unwritable
-from chatapp.web import conversations, forms, keys, pages, places, sessions
+from chatapp.web import bodies, conversations, forms, keys, pages, places, sessions
 from chatapp.web.parts import Part, Parts
 from chatapp.web.patience import Patience
 from chatapp.web.places import Place
@@ -104,7 +104,7 @@ async def _refuse(request: web.Request, place: Place, form: Form, refusal: Rejec
 
 async def _read(request: web.Request, me: User, place: Place, form: Form) -> None:
     if forms.kind(request).name != forms.MULTIPART:
-        fields = await pages.form(request)
+        fields = await pages.form(request, bodies.TEXT)
         form.content, form.key, form.author = (fields.get(name, "") for name in _FIELDS)
         return
     with request.app[keys.limits].bodies.turn(me.id) as free:

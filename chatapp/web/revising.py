@@ -9,7 +9,7 @@ from aiohttp import web
 from chatapp.backlog import Entry
 from chatapp.records import Message, NotFound, Rejected, User, id_of, sentence
 from chatapp.revisions import Target
-from chatapp.web import keys, pages, places, posting, sessions
+from chatapp.web import bodies, keys, pages, places, posting, sessions
 from chatapp.web.places import Place
 
 
@@ -57,7 +57,7 @@ async def _found(request: web.Request) -> tuple[User, Place, Message]:
 
 async def _change(request: web.Request, what: str) -> web.StreamResponse:
     me, place, message = await _found(request)
-    fields = await pages.form(request)
+    fields = await pages.form(request, bodies.TEXT)
     target = Target(place.conversation, message.id, id_of(fields.get("rev", str(message.rev))))
     try:
         posting.take_turn(request, me)

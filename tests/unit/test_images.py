@@ -21,7 +21,7 @@ from PIL import Image, ImageCms, ImageDraw, ImageOps, PngImagePlugin
 
 from chatapp import animations, apngs, gifs, images, reencoding, shapes
 from chatapp.animations import Pace
-from chatapp.budget import FRAMES, PIXELS
+from chatapp.budget import EDGE, FRAMES, PIXELS
 from chatapp.images import EACH, WAITING, Images, Prepared, clean_name
 from chatapp.records import PICTURE_BYTES, Picture, Rejected
 from chatapp.reencoding import adopt, reencode
@@ -484,6 +484,14 @@ def test_an_old_animation_of_too_many_frames_keeps_some_of_them_and_all_of_its_t
     assert lasts == (2 * FRAMES + 7) * 50
 
 
+def test_an_old_picture_that_is_too_long_is_made_smaller() -> None:
+    upload = encoded(Image.new("L", (2, EDGE + 1_000), 99), "PNG")
+    assert refusal(upload) == "picture_edge"
+    prepared = adopt(upload)
+    assert shown(prepared.data).size == (prepared.width, prepared.height)
+    assert prepared.height <= EDGE
+
+
 def test_an_old_picture_of_too_many_bytes_is_taken() -> None:
     upload = encoded(photo(), "PNG") + bytes(PICTURE_BYTES)
     assert refusal(upload) == "picture_bytes"
@@ -538,6 +546,11 @@ def test_what_would_cost_too_much_is_refused_by_its_header_alone() -> None:
             sparse_gif(1, 5_001),
             sparse_gif(101, 1_000),
             gif(*[(WHOLE, 0, None, "0000")] * 2)[::-1].replace(b"\0\1\0\4", b"\x40\0\x40\0", 1)[::-1],
+        ],
+        "picture_edge": [
+            encoded(Image.new("L", (1, 16_000_000)), "PNG"),
+            encoded(Image.new("1", (EDGE + 1, 1)), "PNG"),
+            encoded(Image.new("L", (1, EDGE + 1)), "JPEG"),
         ],
         "picture_scans": [jpeg[:-2] + jpeg[scan : scan + 40] * 11_000 + jpeg[-2:]],
         "picture_frames": [sparse_gif(300_000, 10)],

@@ -26,7 +26,7 @@ FLOORS = {
         views
     """,
     "web": """
-        web web.allowance web.buffers web.connection web.conversations web.forms web.guard web.handshake
+        web web.allowance web.bodies web.buffers web.connection web.conversations web.forms web.guard web.handshake
         web.inbox web.joining web.keys web.legacy web.limits web.origins web.outgoing web.packing web.pages
         web.parts web.patience web.places web.posting web.proof web.serving web.sessions web.sockets web.speaker
         web.websocket

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import html
 import json
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from urllib.parse import quote
 
 import pytest
 
+from chatapp.web import keys
+from chatapp.web.bodies import SMALL
+from chatapp.web.buffers import FORMS
 from line import FORM, line, post
-from people import PASSWORD
+from people import PASSWORD, Person
 
 PARTS = "multipart/form-data; boundary=b"
 
@@ -124,3 +132,79 @@ async def test_whatever_a_browser_or_a_program_may_rightly_send_is_read(client, 
             for start in range(0, len(asked), max(size, 1)):
                 await connection.send(asked[start : start + size])
             assert await connection.status() == 303, size
+
+
+# Half a form
+
+
+def half(path: str, kind: str, sent: bytes, person: Person | None = None) -> bytes:
+    return post(path, sent, person, Content_Type=kind, Content_Length="1040000")
+
+
+async def until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not true():
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "sent"),
+    [
+        ("/login", FORM, b"username=" + b"a" * 1_000_000),
+        ("/register", FORM, b"username=" + b"a" * 1_000_000),
+        ("/language", FORM, b"a" * 1_000_000),
+        ("/login", PARTS, b'--b\r\nContent-Disposition: form-data; name="username"\r\n\r\n' + b"a" * 14_000),
+    ],
+)
+async def test_of_half_a_form_of_a_stranger_a_few_kilobytes_are_kept(app, client, path, kind, sent) -> None:
+    kept = app[keys.limits].forms
+    async with AsyncExitStack() as stack:
+        for number in range(1, 21):
+            await (await stack.enter_async_context(line(client))).send(half(path, kind, sent))
+            await until(lambda number=number: kept.total >= number * 8_000)  # type: ignore[misc]
+        assert kept.total <= 20 * SMALL.form
+    await until(lambda: kept.total == 0)
+
+
+async def test_parts_past_that_are_not_read_to_their_end(client) -> None:
+    async with line(client) as connection:
+        start = b'--b\r\nContent-Disposition: form-data; name="username"\r\n\r\n'
+        await connection.send(half("/login", PARTS, start + b"a" * 20_000))
+        assert await connection.status() == 413
+
+
+async def test_who_fills_the_server_with_half_forms_shuts_out_only_strangers_of_their_address(
+    app, client, meet
+) -> None:
+    an, kept = await meet("An"), app[keys.limits].forms
+    many, two = FORMS.person // SMALL.form + 1, b"&".join([b"a" * 8_100] * 2)
+    async with AsyncExitStack() as stack:
+        for _ in range(many):
+            await (await stack.enter_async_context(line(client))).send(half("/login", FORM, two))
+        await until(lambda: kept.total > FORMS.person - 2 * SMALL.form)
+        more = [await stack.enter_async_context(line(client)) for _ in range(4)]
+        for each in more:
+            await each.send(half("/login", FORM, two))
+        assert await more[-1].status() == 503
+        told = await more[-1].rest()
+        assert b"Retry-After: 5" in told
+        assert b"The server is busy with other forms." in told
+        assert kept.total <= FORMS.person + SMALL.form
+        assert (await an.post("/rooms/general/messages", {"content": "still here"})).status == 200
+        reader, writer = await asyncio.open_connection("127.0.0.1", client.port, local_addr=("127.0.0.2", 0))
+        writer.write(post("/login", f"username=An&password={quote(an.password)}".encode()))
+        async with asyncio.timeout(10):
+            assert b" 303 " in await reader.readline()
+        writer.close()
+    await until(lambda: kept.total == 0)
+    async with line(client) as connection:
+        await connection.send(post("/login", f"username=An&password={quote(an.password)}".encode()))
+        assert await connection.status() == 303
+
+
+async def test_the_longest_name_password_and_address_fit(client) -> None:
+    fields = {"username": "\u1ec7" * 200, "password": "\u1ec7" * 341, "next": "/" + "a" * 1_999}
+    async with Person(client.server, "An") as stranger:
+        answer = await stranger.post("/login", fields)
+        assert answer.status == 422
+        assert "The name or the password is wrong." in html.unescape(await answer.text())
