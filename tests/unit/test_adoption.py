@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 import old_chat
 from chatapp import names
-from chatapp.adoption import columns, times, values, wrappings
+from chatapp.adoption import columns, talk, times, values, wrappings
 from chatapp.adoption.people import Account, People
 from chatapp.adoption.report import Report
 from chatapp.settings import CannotStart
@@ -141,6 +141,92 @@ def test_bytes_of_every_kind_become_text_that_can_be_stored_and_shown(data: byte
 )
 def test_text_of_other_encodings_is_guessed(data: bytes, text: str) -> None:
     assert values.decoded(data) == text
+
+
+# Flags
+
+NOT_SET = [
+    None,
+    "",
+    " ",
+    "0",
+    "0.0",
+    "-0",
+    "00",
+    ".0",
+    "0e5",
+    0,
+    0.0,
+    b"",
+    b"\x00",
+    b"\x00" * 8,
+    b"0",
+    "[]",
+    "{}",
+    '""',
+    "''",
+]
+NOT_SET += [
+    "off",
+    "OFF",
+    "no",
+    "n",
+    "N",
+    "false",
+    "F",
+    "nil",
+    "null",
+    "none",
+    "undefined",
+    "active",
+    "-",
+    "không",
+    "\x00",
+]
+NOT_SET += ["0000-00-00 00:00:00", "0001-01-01T00:00:00Z", "1970-01-01 00:00:00", "visible", "[1]", "nan", "inf", "abc"]
+SET = [
+    1,
+    -1,
+    2,
+    0.5,
+    "1",
+    "1.0",
+    "-1",
+    "true",
+    "TRUE",
+    "t",
+    "Yes",
+    "y",
+    "on",
+    "x",
+    '"1"',
+    b"1",
+    b"\x01",
+    b"\x00\x01",
+    b"\x80",
+]
+
+
+def as_stored(value: object) -> values.Value:
+    return values.Text(value.encode()) if isinstance(value, str) else value  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize("value", NOT_SET)
+def test_what_means_no_or_nothing_known_neither_removes_a_message_nor_makes_an_admin(value: object) -> None:
+    assert not values.is_true(as_stored(value))
+    assert not talk.says_removed(as_stored(value))
+
+
+@pytest.mark.parametrize("value", SET)
+def test_what_means_yes_sets_a_flag(value: object) -> None:
+    assert values.is_true(as_stored(value))
+    assert talk.says_removed(as_stored(value))
+
+
+@pytest.mark.parametrize("value", ["2024-01-01", "2024-01-01 10:00:00", "Deleted", "removed", "đã xóa", "đã xoá"])
+def test_a_time_or_a_word_for_it_removes_a_message_but_makes_no_admin(value: str) -> None:
+    assert not values.is_true(as_stored(value))
+    assert talk.says_removed(as_stored(value))
 
 
 # Pictures
