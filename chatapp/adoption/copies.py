@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from chatapp import files, schema
-from chatapp.adoption import reading
+from chatapp.adoption import damage, reading
 from chatapp.schema import Kind
 from chatapp.settings import CannotStart
 
@@ -65,6 +65,7 @@ def foreign(path: Path) -> Iterator[Path | None]:
         with reading.opened(part) as db:
             kind = schema.kind_of(db)
             if kind is Kind.FOREIGN:
+                _refuse_cut_off(part, path)
                 reading.recognised(db, path)
         yield part if kind is Kind.FOREIGN else None
     else:
@@ -100,12 +101,18 @@ def _copy(path: Path, part: Path) -> bool:
     with _looking(path) as db:
         if schema.kind_of(db) is not Kind.FOREIGN:
             return False
+        _refuse_cut_off(path, path)
         reading.recognised(db, path)  # first: what is refused need not be copied
         part.touch(0o600)
         with closing(sqlite3.connect(part, isolation_level=None)) as copy:
             copy.execute("PRAGMA synchronous = OFF")  # it is flushed when it is put in its place
             db.backup(copy, progress=_impatient(path))
     return True
+
+
+def _refuse_cut_off(copy: Path, path: Path) -> None:
+    if broken := damage.cut_off(copy):
+        raise CannotStart(damage.refusal(path, broken))
 
 
 def _impatient(path: Path) -> Callable[[int, int, int], None]:

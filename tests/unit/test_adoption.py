@@ -402,6 +402,63 @@ def test_long_lists_are_cut_and_foreign_names_do_nothing_to_a_terminal() -> None
     assert "\u202e" not in text
 
 
+# Files that are damaged
+
+
+def chat(path: Path, rows: int = 3_000, more: str = "") -> bytes:
+    """Write another program's database; return its bytes."""
+    with closing(sqlite3.connect(path)) as db, db:
+        db.executescript(
+            "CREATE TABLE users (id INTEGER PRIMARY KEY, username TEXT, password TEXT);"
+            "CREATE TABLE messages (id INTEGER PRIMARY KEY, room TEXT, sender TEXT, message TEXT);"
+            "INSERT INTO users VALUES (1, 'lan', 'x');"
+        )
+        db.executescript(more)
+        said = [(number, "general", "lan", f"tin nhắn {number}") for number in range(1, rows + 1)]
+        db.executemany("INSERT INTO messages VALUES (?, ?, ?, ?)", said)
+    return path.read_bytes()
+
+
+PAGE = 4096
+DAMAGE = {
+    "cut off in a page": lambda data: data[:-700],
+    "cut off after a page": lambda data: data[: -2 * PAGE],
+    "a page of zeros": lambda data: data[: 5 * PAGE] + bytes(PAGE) + data[6 * PAGE :],
+    "a page over another": lambda data: data[: 9 * PAGE] + data[8 * PAGE : 9 * PAGE] + data[10 * PAGE :],
+    "a page of noise": lambda data: data[: 9 * PAGE] + random.Random(1).randbytes(PAGE) + data[10 * PAGE :],
+    "a list of free pages that leads nowhere": lambda data: data[:32] + b"\0\0\0\x77\0\0\0\5" + data[40:],
+    "a broken list of tables": lambda data: data.replace(b"CREATE TABLE messages (", b"CREATE TABLE messages )"),
+}
+
+
+@pytest.mark.parametrize("what", DAMAGE)
+async def test_a_damaged_old_database_is_refused_untouched_with_what_to_do(tmp_path: Path, what: str) -> None:
+    path = tmp_path / "chat.db"
+    data = DAMAGE[what](chat(path))
+    path.write_bytes(data)
+    with pytest.raises(CannotStart) as no:
+        await Store.open(path, prepare)
+    assert str(no.value).startswith(f"{path} is damaged: ")
+    assert f"`sqlite3 {path} .recover | sqlite3 saved.db`" in str(no.value)
+    assert path.read_bytes() == data
+    assert [each.name for each in tmp_path.iterdir()] == ["chat.db"]
+
+
+async def test_rows_that_break_the_rules_of_their_tables_are_no_damage(tmp_path: Path) -> None:
+    path = tmp_path / "chat.db"
+    chat(
+        path, more="CREATE TABLE other (a, b INTEGER, c, d); INSERT INTO other VALUES (NULL, 'x', 1, 1), (1, 2, 1, 2);"
+    )
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("PRAGMA writable_schema = ON")
+        rules = "CREATE TABLE other (a NOT NULL, b INTEGER, c, d TEXT CHECK (d > 5))"
+        db.execute("UPDATE sqlite_schema SET sql = ? WHERE name = 'other'", (rules,))
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("PRAGMA integrity_check").fetchone() != ("ok",)
+    store = await Store.open(path, prepare)
+    await comes_alive(store, path)
+
+
 # Databases that nobody has thought of
 
 
