@@ -390,6 +390,33 @@ def test_what_tables_mean_is_told_by_their_words() -> None:
     }
 
 
+def test_a_table_with_rows_comes_before_an_empty_one_of_a_better_name() -> None:
+    names = ("id", "sender", "message")
+    empty, full = columns.Table("messages", names, filled=False), columns.Table("chat_messages", names)
+    also_full = columns.Table("history", names)
+    for found, best in (([empty, full, also_full], full), ([empty, also_full], also_full), ([empty], empty)):
+        meaning = columns.find("messages", columns.MESSAGES, found)
+        assert meaning is not None
+        assert meaning.table is best
+
+
+async def test_nobody_is_lost_because_an_empty_table_has_the_better_name(tmp_path: Path) -> None:
+    path = tmp_path / "chat.db"
+    with closing(sqlite3.connect(path)) as db, db:
+        for table in ("users", "accounts"):
+            db.execute(f"CREATE TABLE {table} (id INTEGER PRIMARY KEY, username TEXT, password TEXT)")
+        for table in ("messages", "chat_messages", "dms", "private_messages"):
+            db.execute(f"CREATE TABLE {table} (id INTEGER PRIMARY KEY, sender TEXT, receiver TEXT, message TEXT)")
+        db.execute("INSERT INTO accounts VALUES (1, 'lan', 'x'), (2, 'mi', 'x')")
+        db.execute("INSERT INTO chat_messages VALUES (1, 'lan', NULL, 'one'), (2, 'lan', NULL, 'two')")
+        db.execute("INSERT INTO dms VALUES (1, 'lan', 'mi', 'three')")
+    store = await Store.open(path, prepare)
+    report = store.adopted
+    assert report is not None
+    assert (report.people, report.ghosts, report.messages, report.directs) == (2, 0, 2, 1)
+    await comes_alive(store, path)
+
+
 # The report
 
 
