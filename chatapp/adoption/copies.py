@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import filecmp
+import itertools
+import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -30,14 +33,23 @@ def state(path: Path) -> State:
     return found
 
 
-def copy_of(path: Path) -> Path:
-    """Return where the copy of the old file stays."""
+def _copy_of(path: Path) -> Path:
     return path.with_name(f"{path.name}.before-upgrade-0")
+
+
+def place_for(path: Path, copy: Path) -> Path:
+    """Return where the copy of an old file is to stay: beside copies of other files, where an equal one is already."""
+    first = _copy_of(path)
+    for number in itertools.count(1):
+        place = first if number == 1 else first.with_name(f"{first.name}-{number}")
+        if not os.path.lexists(place) or (place.is_file() and filecmp.cmp(place, copy, shallow=False)):
+            return place
+    raise AssertionError("numbers do not end")
 
 
 def parts_of(path: Path) -> tuple[Path, Path]:
     """Return where the copy, and the new database, are while they are not whole. A start takes away old ones."""
-    copy = copy_of(path)
+    copy = _copy_of(path)
     return copy.with_name(f"{copy.name}.part"), path.with_name(f"{path.name}.upgraded.part")
 
 

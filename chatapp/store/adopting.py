@@ -71,9 +71,10 @@ async def _replaced(path: Path, copy: Path, before: copies.State, prepare: Prepa
 
 def _switch(path: Path, copy: Path, new: Path, before: copies.State) -> Path:
     """Put the copy, then the new database in their places; return where the copy is."""
-    kept = copies.copy_of(path)
+    kept = copies.place_for(path, copy)
     is_first, mode = not kept.exists(), path.stat().st_mode
-    files.put(copy, kept)
+    if is_first:
+        files.put(copy, kept)
     try:
         path.chmod(0o600)  # from now on it holds the key of the sessions
         copies.replace(path, new, before)

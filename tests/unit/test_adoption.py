@@ -335,6 +335,37 @@ def test_no_text_is_too_odd_to_be_asked_for_a_picture(stored: str | bytes, decla
     wrappings.unwrap(stored, declared=declared)
 
 
+BEGINNINGS = [
+    "GIF89a is a format of pictures ok",
+    "GIF87a là định dạng ảnh cũ rồi bạn ơi",
+    "BMW.. \0\0\0\0 " + "x" * 40,
+    "II*\0 is how a TIFF begins, they say",
+    "MM\0* is how the other kind begins",
+    "RIFF....WEBP is what Google made of it",
+    "xxxxftypheic is what an iPhone writes",
+]
+
+
+@pytest.mark.parametrize("words", BEGINNINGS)
+@pytest.mark.parametrize("kind", ["text", None])
+async def test_words_that_begin_like_a_picture_stay_words(tmp_path: Path, words: str, kind: str | None) -> None:
+    path = tmp_path / "chat.db"
+    chat(path, rows=0, more="ALTER TABLE messages ADD COLUMN msg_type TEXT")
+    rows = [(1, words, kind), (2, words, "image"), (3, PNG, kind), (4, b"II*\0\xff\0" + bytes(40), kind)]
+    with closing(sqlite3.connect(path)) as db, db:
+        db.executemany("INSERT INTO messages VALUES (?, 'general', 'lan', ?, ?)", rows)
+    store = await Store.open(path, prepare)
+    report = store.adopted
+    assert report is not None
+    assert (report.messages, report.pictures, report.unreadable_pictures) == (4, 1, 2)
+    await comes_alive(store, path)
+    with reading(path) as database:
+        assert database.rows("SELECT message FROM messages WHERE id = 1") == [(values.tidy(words),)]
+        assert database.rows("SELECT message_id FROM unreadable_pictures ORDER BY 1") == [(2,), (4,)]
+        [(original,)] = database.rows("SELECT original FROM unreadable_pictures WHERE message_id = 2")
+        assert original in (words, words.encode())
+
+
 # People
 
 ODD = st.one_of(
@@ -442,7 +473,7 @@ def chat(path: Path, rows: int = 3_000, more: str = "") -> bytes:
         )
         db.executescript(more)
         said = [(number, "general", "lan", f"tin nhắn {number}") for number in range(1, rows + 1)]
-        db.executemany("INSERT INTO messages VALUES (?, ?, ?, ?)", said)
+        db.executemany("INSERT INTO messages (id, room, sender, message) VALUES (?, ?, ?, ?)", said)
     return path.read_bytes()
 
 
@@ -484,6 +515,27 @@ async def test_rows_that_break_the_rules_of_their_tables_are_no_damage(tmp_path:
         assert db.execute("PRAGMA integrity_check").fetchone() != ("ok",)
     store = await Store.open(path, prepare)
     await comes_alive(store, path)
+
+
+# Copies
+
+
+async def test_the_copy_of_another_original_is_never_overwritten(tmp_path: Path) -> None:
+    path = tmp_path / "chat.db"
+    kept: dict[str, bytes] = {}
+    for rows, name in ((1, "0"), (2, "0-2"), (3, "0-3"), (2, "0-2"), (1, "0")):
+        path.unlink(missing_ok=True)
+        original = chat(path, rows)
+        store = await Store.open(path, prepare)
+        report = store.adopted
+        assert report is not None
+        assert report.copy == f"{path}.before-upgrade-{name}"
+        await store.close()
+        with closing(sqlite3.connect(report.copy)) as db:
+            assert db.execute("SELECT count(*) FROM messages").fetchone() == (rows,)
+        assert len(original) == Path(report.copy).stat().st_size
+        kept.setdefault(report.copy, Path(report.copy).read_bytes())
+        assert {str(each): each.read_bytes() for each in tmp_path.glob("*.before-*")} == kept
 
 
 # Databases that nobody has thought of
