@@ -28,7 +28,7 @@ def refusal(path: Path, what: object) -> str:
     """Return the sentence that tells the operator about a damaged file and what to do."""
     said = str(what).strip().rstrip(".")
     return (
-        f"{path} is damaged: {said}. It was left as it is. Restore a backup of it, or save what can be saved with"
+        f"{path} is damaged: {said}. Restore a backup of it, or save what can be saved with"
         f" `sqlite3 {shlex.quote(str(path))} .recover | sqlite3 saved.db` and start on it with --database saved.db."
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import random
 import sqlite3
 import unicodedata
@@ -22,8 +23,9 @@ from chatapp import names
 from chatapp.adoption import columns, talk, times, values, wrappings
 from chatapp.adoption.people import Account, People
 from chatapp.adoption.report import Report
+from chatapp.lock import DatabaseLock
 from chatapp.settings import CannotStart
-from chatapp.store import Store, strays
+from chatapp.store import Store, opening, strays
 from chatapp.store.upkeep import reading
 from unit.test_schema import prepare
 
@@ -500,6 +502,33 @@ async def test_a_damaged_old_database_is_refused_untouched_with_what_to_do(tmp_p
     assert f"`sqlite3 {path} .recover | sqlite3 saved.db`" in str(no.value)
     assert path.read_bytes() == data
     assert [each.name for each in tmp_path.iterdir()] == ["chat.db"]
+
+
+async def test_what_is_no_file_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "chat.db"
+    os.mkfifo(path)
+    with pytest.raises(CannotStart, match=r"it is a pipe or a device\. Choose a file with --database\."):
+        await Store.open(path, prepare)
+
+
+@pytest.mark.parametrize("code", [sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOTADB, 1, 21])
+def test_whatever_sqlite_says_the_sentence_tells_what_to_do(code: int) -> None:
+    error = sqlite3.DatabaseError("words of its own")
+    error.sqlite_errorcode = code
+    sentence = opening.cannot_open(Path("old chat.db"), error)
+    assert sentence.startswith(("old chat.db is ", "Cannot "))
+    assert "--database" in sentence
+    assert ("sqlite3 'old chat.db' .recover | sqlite3 saved.db" in sentence) == (code == sqlite3.SQLITE_CORRUPT)
+
+
+@pytest.mark.parametrize("links", [{"chat.db": "chat.db"}, {"chat.db": "b.db", "b.db": "chat.db"}])
+async def test_a_link_that_leads_in_a_circle_is_refused_in_a_sentence(tmp_path: Path, links: dict[str, str]) -> None:
+    for name, target in links.items():
+        (tmp_path / name).symlink_to(target)
+    with pytest.raises(CannotStart) as no, DatabaseLock(tmp_path / "chat.db", create=True):
+        pass
+    assert str(no.value).startswith("Cannot ")
+    assert "oose another" in str(no.value)
 
 
 async def test_rows_that_break_the_rules_of_their_tables_are_no_damage(tmp_path: Path) -> None:
