@@ -118,7 +118,7 @@ class Https:
 
 def self_signed(database: Path, names: Iterable[str]) -> Https:
     """Return HTTPS with a certificate of the server's own, which is kept beside the database. Raise CannotStart."""
-    database = database.resolve()
+    database = files.real(database)
     path = database.with_name(f"{database.name}.tls.pem")
     return Https(path, path, names)
 

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from chatapp.settings import CannotStart
+
 BESIDE = ("-wal", "-shm", "-journal")  # what SQLite keeps beside a database: they belong to it by their names alone
+
+
+def real(path: Path) -> Path:
+    """Return where a file is once all links are followed. Raise CannotStart where they lead nowhere."""
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError) as error:  # Python up to 3.12 raises the second for links in a circle
+        said = error.strerror if isinstance(error, OSError) else os.strerror(errno.ELOOP)
+        raise CannotStart(f"Cannot follow {path}: {said}. Mend the link, or choose another file.") from error
 
 
 @contextmanager

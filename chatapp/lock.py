@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
+from chatapp import files
 from chatapp.settings import CannotStart
 
 if sys.platform == "win32":
@@ -39,11 +40,14 @@ class DatabaseLock:
     """
 
     def __init__(self, database: Path, *, create: bool = False) -> None:
-        """Take the database to be locked; ``create`` lets the lock make an empty one where there is none."""
+        """Take the database to be locked; ``create`` lets the lock make an empty one where there is none.
+
+        Raise CannotStart when its name is a link that leads nowhere.
+        """
         self._database = database
         self._create = create
         # Resolved, so that a link to the database and the database itself share one lock.
-        self._real = database.resolve()
+        self._real = files.real(database)
         self.path = _beside(self._real)
         self._descriptors: list[int] = []
 
@@ -113,7 +117,7 @@ def is_used_by_another_name(database: Path) -> bool:
 
     It is not asked where the process has locked the file itself.
     """
-    real = database.resolve()
+    real = files.real(database)
     return _is_held(real) and not _is_held(_beside(real))
 
 

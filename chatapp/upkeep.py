@@ -135,8 +135,8 @@ def _alone(path: Path) -> Iterator[Reading]:
 def backup(database: Path, target: Path, progress: Progress, *, force: bool = False) -> Counts:
     """Copy a database as it is at this moment into a file, proven sound, also while a server writes. Raise Refused."""
     with reading(database) as source:
-        target = target.resolve()
-        _refuse_target(database.resolve(), target, force=force)
+        target = files.real(target)
+        _refuse_target(files.real(database), target, force=force)
         with _copied(source, target, progress) as (part, counts):
             files.put(part, target)
     return counts
@@ -173,8 +173,8 @@ def restore(copy: Path, database: Path, progress: Progress) -> tuple[Counts, Pat
 
     Return what is in it, and where the database is kept that was there. Raise Refused or CannotStart.
     """
-    database = database.resolve()
-    if copy.resolve() == database:
+    database = files.real(database)
+    if files.real(copy) == database:
         raise Refused(f"{copy} is the database itself. Name the backup that shall take its place.")
     lock = DatabaseLock(database)
     with lock, reading(copy) as source:

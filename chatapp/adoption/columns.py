@@ -105,6 +105,7 @@ class Table:
     columns: tuple[str, ...]
     points: dict[str, tuple[str, str]] = field(default_factory=dict)  # foreign keys: column to table and its column
     order: str = ""  # what to sort by for the order in which rows came
+    filled: bool = True  # it has rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,12 +129,15 @@ def missing(kind: str, table: Table) -> list[str]:
 
 
 def find(kind: str, words: str, tables: Iterable[Table]) -> Meaning | None:
-    """Return the table that one of these words names best, of those that have what a table of its kind needs."""
+    """Return the table that one of these words names best, of those that have what a table of its kind needs.
+
+    One with rows comes before any without: frameworks, and earlier versions of a program, leave empty tables behind.
+    """
     ranks = {word: rank for rank, word in enumerate(words.split())}
     named = [table for table in tables if folded(table.name) in ranks and not missing(kind, table)]
     if not named:
         return None
-    table = min(named, key=lambda table: ranks[folded(table.name)])
+    table = min(named, key=lambda table: (not table.filled, ranks[folded(table.name)]))
     return Meaning(table, _uses(kind, table))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -10,13 +12,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from chatapp import files, schema
-from chatapp.adoption import reading
+from chatapp.adoption import damage, reading
 from chatapp.schema import Kind
 from chatapp.settings import CannotStart
 
 _PATIENCE = 0.25  # seconds to wait for somebody's lock
 _WAL = b"\x02"  # at byte 18 of a file that keeps a write-ahead log; https://www.sqlite.org/fileformat.html
 _JOURNAL = "-journal"
+_HEADER = 100  # bytes; https://www.sqlite.org/fileformat.html#the_database_header
+_PIECE = 1 << 20  # bytes compared at once
 
 State = list[tuple[int, int] | None]  # size and time of change of a file and of those that belong to it
 
@@ -30,14 +34,41 @@ def state(path: Path) -> State:
     return found
 
 
-def copy_of(path: Path) -> Path:
-    """Return where the copy of the old file stays."""
+def _copy_of(path: Path) -> Path:
     return path.with_name(f"{path.name}.before-upgrade-0")
+
+
+def place_for(path: Path, copy: Path) -> Path:
+    """Return where the copy of an old file is to stay: beside copies of other files, where an equal one is already."""
+    first = _copy_of(path)
+    for number in itertools.count(1):
+        place = first if number == 1 else first.with_name(f"{first.name}-{number}")
+        if not os.path.lexists(place) or (place.is_file() and _are_equal(place, copy)):
+            return place
+    raise AssertionError("numbers do not end")
+
+
+def _are_equal(one: Path, other: Path) -> bool:
+    """Tell whether two files hold the same database: copies made in different ways count their changes differently."""
+    if one.stat().st_size != other.stat().st_size:
+        return False
+    with one.open("rb") as left, other.open("rb") as right:
+        if _uncounted(left.read(_HEADER)) != _uncounted(right.read(_HEADER)):
+            return False
+        while piece := left.read(_PIECE):
+            if piece != right.read(_PIECE):
+                return False
+    return True
+
+
+def _uncounted(header: bytes) -> bytes:
+    """Return a header without the kind of journal, the counters of changes, and the version of the last writer."""
+    return header[:18] + header[20:24] + header[28:40] + header[44:92]
 
 
 def parts_of(path: Path) -> tuple[Path, Path]:
     """Return where the copy, and the new database, are while they are not whole. A start takes away old ones."""
-    copy = copy_of(path)
+    copy = _copy_of(path)
     return copy.with_name(f"{copy.name}.part"), path.with_name(f"{path.name}.upgraded.part")
 
 
@@ -65,6 +96,7 @@ def foreign(path: Path) -> Iterator[Path | None]:
         with reading.opened(part) as db:
             kind = schema.kind_of(db)
             if kind is Kind.FOREIGN:
+                _refuse_cut_off(part, path)
                 reading.recognised(db, path)
         yield part if kind is Kind.FOREIGN else None
     else:
@@ -100,12 +132,18 @@ def _copy(path: Path, part: Path) -> bool:
     with _looking(path) as db:
         if schema.kind_of(db) is not Kind.FOREIGN:
             return False
+        _refuse_cut_off(path, path)
         reading.recognised(db, path)  # first: what is refused need not be copied
         part.touch(0o600)
         with closing(sqlite3.connect(part, isolation_level=None)) as copy:
             copy.execute("PRAGMA synchronous = OFF")  # it is flushed when it is put in its place
             db.backup(copy, progress=_impatient(path))
     return True
+
+
+def _refuse_cut_off(copy: Path, path: Path) -> None:
+    if broken := damage.cut_off(copy):
+        raise CannotStart(damage.refusal(path, broken))
 
 
 def _impatient(path: Path) -> Callable[[int, int, int], None]:

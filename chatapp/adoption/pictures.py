@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import aiosqlite
 
 from chatapp.adoption import wrappings
-from chatapp.adoption.values import decoded, tidy
+from chatapp.adoption.values import Text, decoded, is_binary, tidy
 from chatapp.pictures import Prepare, insert_picture
 from chatapp.records import CONTENT_LIMIT, Rejected
 from chatapp.settings import CannotStart
@@ -70,11 +70,12 @@ class Gallery:
         self, stored: str | bytes, found: wrappings.Found, place: Place, refusal: Rejected, *, declared: bool
     ) -> tuple[str, str]:
         words = _words(stored)
-        if not declared and isinstance(stored, str) and found.data and len(words) <= CONTENT_LIMIT:
+        if not declared and found.data and _may_be_words(stored, words):
             return "text", words  # somebody's words, which look like a picture only to a program
         log.warning("the picture of message %d in %s cannot be read: %s", place.message_id, place.conversation, refusal)
+        original = bytes(stored) if isinstance(stored, bytes) else stored
         await self.db.execute(
-            "INSERT INTO unreadable_pictures VALUES (?, ?, ?)", (place.conversation, place.message_id, stored)
+            "INSERT INTO unreadable_pictures VALUES (?, ?, ?)", (place.conversation, place.message_id, original)
         )
         self.unreadable += 1
         said = tidy(found.words) if any(map(str.isalnum, found.words)) else ""  # what is left of damage says nothing
@@ -83,6 +84,19 @@ class Gallery:
 
 def _words(stored: str | bytes) -> str:
     return tidy(decoded(stored) if isinstance(stored, bytes) else stored)
+
+
+def _may_be_words(stored: str | bytes, words: str) -> bool:
+    """Tell whether what begins like a picture and is none may be what somebody wrote."""
+    if isinstance(stored, str):
+        return len(words) <= CONTENT_LIMIT
+    if not isinstance(stored, Text) and is_binary(stored):
+        return False
+    try:  # pictures have bytes that no text has, but for the oldest formats, and those soon too
+        stored.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 async def _try_out(prepare: Prepare) -> None:

@@ -112,7 +112,16 @@ def _table(db: sqlite3.Connection, name: str, is_view: bool) -> Table:
     order = next((word for word in ("rowid", "_rowid_", "oid") if not keyless and word not in taken), "")
     if not order and not is_view:
         order = ", ".join(quoted(row[1].decode()) for row in db.execute(f"PRAGMA table_info({quoted(name)})") if row[5])
-    return Table(name, names, points, order)
+    return Table(name, names, points, order, _is_filled(db, name))
+
+
+def _is_filled(db: sqlite3.Connection, name: str) -> bool:
+    try:
+        return db.execute(f"SELECT 1 FROM {quoted(name)} LIMIT 1").fetchone() is not None  # noqa: S608
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_ERROR:
+            raise
+        return False  # a view of what is not there
 
 
 def _lacks_rowid(db: sqlite3.Connection, name: str) -> bool:

@@ -19,7 +19,10 @@ _ID_LIMIT = 2**50
 _EVERYBODY = frozenset({"", "all", "everyone", "everybody", "public", "group", "room", "general", "broadcast", "tatca"})
 _WHOLE = re.compile(r"-?[0-9]{1,19}")
 _ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
-_NEVER = frozenset({"", "0", "none", "null", "false"})
+_REMOVED = frozenset(
+    {"deleted", "removed", "softdeleted", "recalled", "unsent", "xoa", "daxoa", "daxoatinnhan", "dathuhoi"}
+)
+_NO_TIME = datetime(1970, 1, 2, tzinfo=UTC)  # the zero of clocks, in whatever time zone, stands for no time
 
 Values = tuple[Value, ...]
 
@@ -165,4 +168,12 @@ class Talk:
 
 def _is_removed(row: Row) -> bool:
     """Tell whether the old program no longer showed a message."""
-    return any(is_true(value) and text(value).strip().casefold() not in _NEVER for value in row.all("removed"))
+    return any(says_removed(value) for value in row.all("removed"))
+
+
+def says_removed(value: Value) -> bool:
+    """Tell whether a column for it says that a message was removed: by a flag, a word, or the time when it was."""
+    if is_true(value) or folded(text(value)) in _REMOVED:
+        return True
+    moment = times.read(value).moment
+    return moment is not None and moment > _NO_TIME

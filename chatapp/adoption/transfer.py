@@ -208,7 +208,7 @@ async def _content(row: Row, gallery: Gallery, place: Place) -> tuple[str, str]:
 def _stored(value: Value) -> str | bytes:
     """Return the content of a message: text, or bytes, which a picture is even where the table calls it text."""
     if isinstance(value, bytes) and (not isinstance(value, Text) or looks_like_picture(value)):
-        return bytes(value)
+        return value
     return text(value)
 
 

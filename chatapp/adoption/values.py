@@ -11,6 +11,10 @@ _LINE_ENDS = re.compile("\r\n|[\r\v\f\x85\u2028\u2029]")
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _BINARY = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")  # bytes that no text of any alphabet has
 
+_NUMBER = re.compile(r"[+-]?(?:[0-9]{1,40}(?:\.[0-9]{0,40})?|\.[0-9]{1,40})(?:e[+-]?[0-9]{1,3})?")
+_YES = frozenset({"true", "t", "yes", "y", "on", "x", "có", "đúng"})
+_LONGEST_NUMBER = 8  # bytes; BIT(64) is the longest there is
+
 
 class Text(bytes):
     """Text as it lies in the file, told apart from a BLOB; its bytes may be no UTF-8."""
@@ -59,5 +63,15 @@ def is_binary(data: bytes) -> bool:
 
 
 def is_true(value: Value) -> bool:
-    """Tell whether a flag is set, in the spellings that programs have for it."""
-    return text(value).strip().casefold() not in ("", "0", "false", "f", "no", "n", "none", "null", "không")
+    """Tell whether a flag is set, in the spellings that programs have for it; a word that nobody knows sets none."""
+    if isinstance(value, (int, float)):
+        return value != 0
+    words = text(value).strip().strip("\x00\"'").strip().casefold()
+    if _NUMBER.fullmatch(words):
+        return float(words) != 0
+    return words in _YES or (isinstance(value, bytes) and _is_set(value))
+
+
+def _is_set(data: bytes) -> bool:
+    """Tell whether bytes are a number other than zero, as BIT columns of other databases come out."""
+    return len(data) <= _LONGEST_NUMBER and any(data) and not any(0x20 <= byte < 0x7F for byte in data)

@@ -12,7 +12,7 @@ from pathlib import Path
 import aiosqlite
 
 from chatapp import files, schema
-from chatapp.adoption import copies, reading
+from chatapp.adoption import copies, damage, reading
 from chatapp.adoption.report import Report
 from chatapp.adoption.transfer import Transfer
 from chatapp.pictures import Prepare
@@ -34,7 +34,11 @@ async def adopt(path: Path, prepare: Prepare) -> Report | None:
             return None if copy is None else await _replaced(path, copy, before, prepare)
     except OSError as error:
         raise CannotStart(f"Cannot adopt {path}: {error.strerror}. It was left as it is.") from error
-    except (sqlite3.Error, CannotStart):
+    except CannotStart:
+        raise
+    except sqlite3.Error as error:
+        if damage.is_damage(error):
+            raise CannotStart(damage.refusal(path, error)) from error
         raise
     except Exception as error:
         log.debug("adopting failed", exc_info=True)
@@ -51,6 +55,8 @@ async def _replaced(path: Path, copy: Path, before: copies.State, prepare: Prepa
     _, new = copies.parts_of(path)
     written = copies.written(path)
     with reading.opened(copy) as db:
+        if broken := damage.found(db):
+            raise CannotStart(damage.refusal(path, broken))
         [[page_size]] = db.execute("PRAGMA page_size")
         async with _new(new, int(page_size)) as target:
             await schema.migrate(target, prepare)
@@ -65,9 +71,10 @@ async def _replaced(path: Path, copy: Path, before: copies.State, prepare: Prepa
 
 def _switch(path: Path, copy: Path, new: Path, before: copies.State) -> Path:
     """Put the copy, then the new database in their places; return where the copy is."""
-    kept = copies.copy_of(path)
+    kept = copies.place_for(path, copy)
     is_first, mode = not kept.exists(), path.stat().st_mode
-    files.put(copy, kept)
+    if is_first:
+        files.put(copy, kept)
     try:
         path.chmod(0o600)  # from now on it holds the key of the sessions
         copies.replace(path, new, before)

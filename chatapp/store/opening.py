@@ -10,6 +10,7 @@ from pathlib import Path
 import aiosqlite
 
 from chatapp import files, schema
+from chatapp.adoption import damage
 from chatapp.pictures import Prepare
 from chatapp.settings import CannotStart
 
@@ -22,6 +23,8 @@ def create(path: Path) -> None:
     """Make an empty file that only its owner may read, where there is none. Raise CannotStart."""
     if path.is_file():
         return  # to open and close it would drop the locks of this process on it
+    if path.exists() and not path.is_dir():
+        raise CannotStart(f"Cannot open {path}: it is a pipe or a device. Choose a file with --database.")
     try:
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     except OSError as error:
@@ -87,4 +90,7 @@ def cannot_open(path: Path, error: BaseException) -> str:
         return f"There is no room on the disk to open {path}. Make some, or choose another place with --database."
     if code in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}:
         return f"Cannot write {path} and its folder. Make them writable, or choose another file with --database."
-    return f"Cannot open {path}: {error}."
+    if code == sqlite3.SQLITE_CORRUPT:
+        return damage.refusal(path, error)
+    advice = "Look at its disk, or choose" if code == sqlite3.SQLITE_IOERR else "Choose"
+    return f"Cannot open {path}: {error}. {advice} another file with --database."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import random
 import sqlite3
 import unicodedata
@@ -19,11 +20,12 @@ from hypothesis import strategies as st
 
 import old_chat
 from chatapp import names
-from chatapp.adoption import columns, times, values, wrappings
+from chatapp.adoption import columns, talk, times, values, wrappings
 from chatapp.adoption.people import Account, People
 from chatapp.adoption.report import Report
+from chatapp.lock import DatabaseLock
 from chatapp.settings import CannotStart
-from chatapp.store import Store, strays
+from chatapp.store import Store, opening, strays
 from chatapp.store.upkeep import reading
 from unit.test_schema import prepare
 
@@ -143,6 +145,92 @@ def test_text_of_other_encodings_is_guessed(data: bytes, text: str) -> None:
     assert values.decoded(data) == text
 
 
+# Flags
+
+NOT_SET = [
+    None,
+    "",
+    " ",
+    "0",
+    "0.0",
+    "-0",
+    "00",
+    ".0",
+    "0e5",
+    0,
+    0.0,
+    b"",
+    b"\x00",
+    b"\x00" * 8,
+    b"0",
+    "[]",
+    "{}",
+    '""',
+    "''",
+]
+NOT_SET += [
+    "off",
+    "OFF",
+    "no",
+    "n",
+    "N",
+    "false",
+    "F",
+    "nil",
+    "null",
+    "none",
+    "undefined",
+    "active",
+    "-",
+    "không",
+    "\x00",
+]
+NOT_SET += ["0000-00-00 00:00:00", "0001-01-01T00:00:00Z", "1970-01-01 00:00:00", "visible", "[1]", "nan", "inf", "abc"]
+SET = [
+    1,
+    -1,
+    2,
+    0.5,
+    "1",
+    "1.0",
+    "-1",
+    "true",
+    "TRUE",
+    "t",
+    "Yes",
+    "y",
+    "on",
+    "x",
+    '"1"',
+    b"1",
+    b"\x01",
+    b"\x00\x01",
+    b"\x80",
+]
+
+
+def as_stored(value: object) -> values.Value:
+    return values.Text(value.encode()) if isinstance(value, str) else value  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize("value", NOT_SET)
+def test_what_means_no_or_nothing_known_neither_removes_a_message_nor_makes_an_admin(value: object) -> None:
+    assert not values.is_true(as_stored(value))
+    assert not talk.says_removed(as_stored(value))
+
+
+@pytest.mark.parametrize("value", SET)
+def test_what_means_yes_sets_a_flag(value: object) -> None:
+    assert values.is_true(as_stored(value))
+    assert talk.says_removed(as_stored(value))
+
+
+@pytest.mark.parametrize("value", ["2024-01-01", "2024-01-01 10:00:00", "Deleted", "removed", "đã xóa", "đã xoá"])
+def test_a_time_or_a_word_for_it_removes_a_message_but_makes_no_admin(value: str) -> None:
+    assert not values.is_true(as_stored(value))
+    assert talk.says_removed(as_stored(value))
+
+
 # Pictures
 
 PNG = old_chat.picture((1, 2, 3))
@@ -249,6 +337,37 @@ def test_no_text_is_too_odd_to_be_asked_for_a_picture(stored: str | bytes, decla
     wrappings.unwrap(stored, declared=declared)
 
 
+BEGINNINGS = [
+    "GIF89a is a format of pictures ok",
+    "GIF87a là định dạng ảnh cũ rồi bạn ơi",
+    "BMW.. \0\0\0\0 " + "x" * 40,
+    "II*\0 is how a TIFF begins, they say",
+    "MM\0* is how the other kind begins",
+    "RIFF....WEBP is what Google made of it",
+    "xxxxftypheic is what an iPhone writes",
+]
+
+
+@pytest.mark.parametrize("words", BEGINNINGS)
+@pytest.mark.parametrize("kind", ["text", None])
+async def test_words_that_begin_like_a_picture_stay_words(tmp_path: Path, words: str, kind: str | None) -> None:
+    path = tmp_path / "chat.db"
+    chat(path, rows=0, more="ALTER TABLE messages ADD COLUMN msg_type TEXT")
+    rows = [(1, words, kind), (2, words, "image"), (3, PNG, kind), (4, b"II*\0\xff\0" + bytes(40), kind)]
+    with closing(sqlite3.connect(path)) as db, db:
+        db.executemany("INSERT INTO messages VALUES (?, 'general', 'lan', ?, ?)", rows)
+    store = await Store.open(path, prepare)
+    report = store.adopted
+    assert report is not None
+    assert (report.messages, report.pictures, report.unreadable_pictures) == (4, 1, 2)
+    await comes_alive(store, path)
+    with reading(path) as database:
+        assert database.rows("SELECT message FROM messages WHERE id = 1") == [(values.tidy(words),)]
+        assert database.rows("SELECT message_id FROM unreadable_pictures ORDER BY 1") == [(2,), (4,)]
+        [(original,)] = database.rows("SELECT original FROM unreadable_pictures WHERE message_id = 2")
+        assert original in (words, words.encode())
+
+
 # People
 
 ODD = st.one_of(
@@ -304,6 +423,33 @@ def test_what_tables_mean_is_told_by_their_words() -> None:
     }
 
 
+def test_a_table_with_rows_comes_before_an_empty_one_of_a_better_name() -> None:
+    names = ("id", "sender", "message")
+    empty, full = columns.Table("messages", names, filled=False), columns.Table("chat_messages", names)
+    also_full = columns.Table("history", names)
+    for found, best in (([empty, full, also_full], full), ([empty, also_full], also_full), ([empty], empty)):
+        meaning = columns.find("messages", columns.MESSAGES, found)
+        assert meaning is not None
+        assert meaning.table is best
+
+
+async def test_nobody_is_lost_because_an_empty_table_has_the_better_name(tmp_path: Path) -> None:
+    path = tmp_path / "chat.db"
+    with closing(sqlite3.connect(path)) as db, db:
+        for table in ("users", "accounts"):
+            db.execute(f"CREATE TABLE {table} (id INTEGER PRIMARY KEY, username TEXT, password TEXT)")
+        for table in ("messages", "chat_messages", "dms", "private_messages"):
+            db.execute(f"CREATE TABLE {table} (id INTEGER PRIMARY KEY, sender TEXT, receiver TEXT, message TEXT)")
+        db.execute("INSERT INTO accounts VALUES (1, 'lan', 'x'), (2, 'mi', 'x')")
+        db.execute("INSERT INTO chat_messages VALUES (1, 'lan', NULL, 'one'), (2, 'lan', NULL, 'two')")
+        db.execute("INSERT INTO dms VALUES (1, 'lan', 'mi', 'three')")
+    store = await Store.open(path, prepare)
+    report = store.adopted
+    assert report is not None
+    assert (report.people, report.ghosts, report.messages, report.directs) == (2, 0, 2, 1)
+    await comes_alive(store, path)
+
+
 # The report
 
 
@@ -314,6 +460,111 @@ def test_long_lists_are_cut_and_foreign_names_do_nothing_to_a_terminal() -> None
     assert r'"\x1b[2J\u202e0" → "user-0"' in text
     assert "\x1b" not in text
     assert "\u202e" not in text
+
+
+# Files that are damaged
+
+
+def chat(path: Path, rows: int = 3_000, more: str = "") -> bytes:
+    """Write another program's database; return its bytes."""
+    with closing(sqlite3.connect(path)) as db, db:
+        db.executescript(
+            "CREATE TABLE users (id INTEGER PRIMARY KEY, username TEXT, password TEXT);"
+            "CREATE TABLE messages (id INTEGER PRIMARY KEY, room TEXT, sender TEXT, message TEXT);"
+            "INSERT INTO users VALUES (1, 'lan', 'x');"
+        )
+        db.executescript(more)
+        said = [(number, "general", "lan", f"tin nhắn {number}") for number in range(1, rows + 1)]
+        db.executemany("INSERT INTO messages (id, room, sender, message) VALUES (?, ?, ?, ?)", said)
+    return path.read_bytes()
+
+
+PAGE = 4096
+DAMAGE = {
+    "cut off in a page": lambda data: data[:-700],
+    "cut off after a page": lambda data: data[: -2 * PAGE],
+    "a page of zeros": lambda data: data[: 5 * PAGE] + bytes(PAGE) + data[6 * PAGE :],
+    "a page over another": lambda data: data[: 9 * PAGE] + data[8 * PAGE : 9 * PAGE] + data[10 * PAGE :],
+    "a page of noise": lambda data: data[: 9 * PAGE] + random.Random(1).randbytes(PAGE) + data[10 * PAGE :],
+    "a list of free pages that leads nowhere": lambda data: data[:32] + b"\0\0\0\x77\0\0\0\5" + data[40:],
+    "a broken list of tables": lambda data: data.replace(b"CREATE TABLE messages (", b"CREATE TABLE messages )"),
+}
+
+
+@pytest.mark.parametrize("what", DAMAGE)
+async def test_a_damaged_old_database_is_refused_untouched_with_what_to_do(tmp_path: Path, what: str) -> None:
+    path = tmp_path / "chat.db"
+    data = DAMAGE[what](chat(path))
+    path.write_bytes(data)
+    with pytest.raises(CannotStart) as no:
+        await Store.open(path, prepare)
+    assert str(no.value).startswith(f"{path} is damaged: ")
+    assert f"`sqlite3 {path} .recover | sqlite3 saved.db`" in str(no.value)
+    assert path.read_bytes() == data
+    assert [each.name for each in tmp_path.iterdir()] == ["chat.db"]
+
+
+async def test_what_is_no_file_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "chat.db"
+    os.mkfifo(path)
+    with pytest.raises(CannotStart, match=r"it is a pipe or a device\. Choose a file with --database\."):
+        await Store.open(path, prepare)
+
+
+@pytest.mark.parametrize("code", [sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOTADB, 1, 21])
+def test_whatever_sqlite_says_the_sentence_tells_what_to_do(code: int) -> None:
+    error = sqlite3.DatabaseError("words of its own")
+    error.sqlite_errorcode = code
+    sentence = opening.cannot_open(Path("old chat.db"), error)
+    assert sentence.startswith(("old chat.db is ", "Cannot "))
+    assert "--database" in sentence
+    assert ("sqlite3 'old chat.db' .recover | sqlite3 saved.db" in sentence) == (code == sqlite3.SQLITE_CORRUPT)
+
+
+@pytest.mark.parametrize("links", [{"chat.db": "chat.db"}, {"chat.db": "b.db", "b.db": "chat.db"}])
+async def test_a_link_that_leads_in_a_circle_is_refused_in_a_sentence(tmp_path: Path, links: dict[str, str]) -> None:
+    for name, target in links.items():
+        (tmp_path / name).symlink_to(target)
+    with pytest.raises(CannotStart) as no, DatabaseLock(tmp_path / "chat.db", create=True):
+        pass
+    assert str(no.value).startswith("Cannot ")
+    assert "oose another" in str(no.value)
+
+
+async def test_rows_that_break_the_rules_of_their_tables_are_no_damage(tmp_path: Path) -> None:
+    path = tmp_path / "chat.db"
+    chat(
+        path, more="CREATE TABLE other (a, b INTEGER, c, d); INSERT INTO other VALUES (NULL, 'x', 1, 1), (1, 2, 1, 2);"
+    )
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("PRAGMA writable_schema = ON")
+        rules = "CREATE TABLE other (a NOT NULL, b INTEGER, c, d TEXT CHECK (d > 5))"
+        db.execute("UPDATE sqlite_schema SET sql = ? WHERE name = 'other'", (rules,))
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("PRAGMA integrity_check").fetchone() != ("ok",)
+    store = await Store.open(path, prepare)
+    await comes_alive(store, path)
+
+
+# Copies
+
+
+async def test_the_copy_of_another_original_is_never_overwritten(tmp_path: Path) -> None:
+    path = tmp_path / "chat.db"
+    kept: dict[str, bytes] = {}
+    for rows, name in ((1, "0"), (2, "0-2"), (3, "0-3"), (2, "0-2"), (1, "0")):
+        path.unlink(missing_ok=True)
+        original = chat(path, rows)
+        store = await Store.open(path, prepare)
+        report = store.adopted
+        assert report is not None
+        assert report.copy == f"{path}.before-upgrade-{name}"
+        await store.close()
+        with closing(sqlite3.connect(report.copy)) as db:
+            assert db.execute("SELECT count(*) FROM messages").fetchone() == (rows,)
+        assert len(original) == Path(report.copy).stat().st_size
+        kept.setdefault(report.copy, Path(report.copy).read_bytes())
+        assert {str(each): each.read_bytes() for each in tmp_path.glob("*.before-*")} == kept
 
 
 # Databases that nobody has thought of
