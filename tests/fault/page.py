@@ -69,7 +69,7 @@ class Page:
         if known:
             async with self._browser.post("/login", data=form, allow_redirects=False) as answer:
                 assert answer.status == 303, f"{self.name} cannot log in: {answer.status}"
-        page = await self.text(f"/rooms/{self._room}")
+        page = await self.text(f"/rooms/{self._room}?latest=1")
         self.author = int(page.partition('data-user="')[2].partition('"')[0])
         self._begin(Log(self.author))
         self.screen.load(page)
@@ -122,7 +122,7 @@ class Page:
 
     async def history(self) -> list[Row]:
         """Read the room page by page, back to its first message."""
-        page = await self.text(f"/rooms/{self._room}")
+        page = await self.text(f"/rooms/{self._room}?latest=1")
         rows = messages(page)
         while before := older(page):
             page = await self.text(f"/rooms/{self._room}/messages?before={before}")
@@ -246,6 +246,6 @@ class Page:
     async def _refetch(self, ws: aiohttp.ClientWebSocketResponse) -> None:
         """Take the list anew, then ask again from there."""
         self.screen.phase = "asked"
-        self.screen.load(await self.text(f"/rooms/{self._room}"))
+        self.screen.load(await self.text(f"/rooms/{self._room}?latest=1"))
         where = {"room": self._room, "since": self.screen.cursor, "epoch": self.screen.epoch}
         await ws.send_json({"type": "join", **where})
