@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import sqlite3
@@ -33,7 +34,7 @@ async def adopt(path: Path, prepare: Prepare) -> Report | None:
         with copies.foreign(path) as copy:
             return None if copy is None else await _replaced(path, copy, before, prepare)
     except OSError as error:
-        raise CannotStart(f"Cannot adopt {path}: {error.strerror}. It was left as it is.") from error
+        raise CannotStart(_hindered(path, error)) from error
     except CannotStart:
         raise
     except sqlite3.Error as error:
@@ -48,6 +49,12 @@ async def adopt(path: Path, prepare: Prepare) -> Report | None:
         ) from error
     finally:
         copies.tidy(path)
+
+
+def _hindered(path: Path, error: OSError) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"There is no room on the disk to open {path}. Make some, or choose another place with --database."
+    return f"Cannot adopt {path}: {error.strerror}. It was left as it is."
 
 
 async def _replaced(path: Path, copy: Path, before: copies.State, prepare: Prepare) -> Report:
