@@ -1,4 +1,4 @@
-"""A picture that moves, written anew with all of its frames, and made smaller where it is too large."""
+"""Re-encode an animation with all of its frames, smaller where it is too large."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from chatapp.apngs import Apng
 from chatapp.gifs import Gif
 from chatapp.records import PICTURE_BYTES
 
-KEPT_PIXELS = 30_000_000  # of all frames that are drawn anew: about a second of encoding
+KEPT_PIXELS = 30_000_000  # of all frames that are redrawn: about a second of encoding
 _SAMPLE_EDGE = 64  # pixels; the colours of a frame are chosen from so small a copy of it, which is 20 times as fast
-_COLOURS = 255  # of a frame drawn anew; the last index stands for nothing
+_COLOURS = 255  # of a redrawn frame; the last index stands for nothing
 _VISIBLE = 128  # alpha from which a pixel of a GIF is there
 _DELAY = 100  # ms of a frame that does not say
 

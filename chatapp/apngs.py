@@ -38,7 +38,7 @@ class Frame:
 
 @dataclass(slots=True)
 class Apng:
-    """A file taken apart. ``loop`` is 0 when it plays for ever."""
+    """A file taken apart. ``loop`` is 0 when it plays endlessly."""
 
     header: bytes
     size: tuple[int, int]

@@ -147,7 +147,7 @@ def _refuse_cut_off(copy: Path, path: Path) -> None:
 
 
 def _impatient(path: Path) -> Callable[[int, int, int], None]:
-    """Give up where somebody holds the lock; SQLite's own way is to wait for ever."""
+    """Give up where somebody holds the lock; SQLite itself would wait without end."""
 
     def look(status: int, remaining: int, total: int) -> None:
         if status & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
