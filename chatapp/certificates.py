@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from chatapp import clock, files
-from chatapp.settings import CannotStart
+from chatapp.system.startup import CannotStart
 
 log = logging.getLogger("chatapp.certificates")
 

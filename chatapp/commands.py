@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from chatapp import options, upkeep, usercommands
-from chatapp.settings import CannotStart, Settings
+from chatapp.settings import Settings
+from chatapp.system.startup import CannotStart
 from chatapp.upkeep import Refused, Report, State
 
 _STOPPED = 130  # the exit status of a program that Ctrl+C ended

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from chatapp.settings import CannotStart
+from chatapp.system.startup import CannotStart
 
 BESIDE = ("-wal", "-shm", "-journal")  # what SQLite keeps beside a database: they belong to it by their names alone
 

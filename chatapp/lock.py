@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 
 from chatapp import files
-from chatapp.settings import CannotStart
+from chatapp.system.startup import CannotStart
 
 if sys.platform == "win32":
     import msvcrt

@@ -14,12 +14,9 @@ from urllib.parse import urlsplit
 
 from chatapp import __version__, options, variables
 from chatapp.options import Network, Option, decimal, flag, limit, one_of, secret, whole
+from chatapp.system.startup import CannotStart
 
 DAYS_LIMIT = 3650  # ten years; larger session ages only overflow dates
-
-
-class CannotStart(Exception):  # noqa: N818 - an answer to the operator, not a failure of the program
-    """Stop a start with one sentence for the operator; no traceback follows."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 from chatapp import files, schema
 from chatapp.adoption import damage, reading
 from chatapp.schema import Kind
-from chatapp.settings import CannotStart
+from chatapp.system.startup import CannotStart
 
 _PATIENCE = 0.25  # seconds to wait for somebody's lock
 _WAL = b"\x02"  # at byte 18 of a file that keeps a write-ahead log; https://www.sqlite.org/fileformat.html

@@ -13,7 +13,7 @@ from chatapp.adoption import wrappings
 from chatapp.adoption.values import Text, decoded, is_binary, tidy
 from chatapp.pictures import Prepare, insert_picture
 from chatapp.records import CONTENT_LIMIT, Rejected
-from chatapp.settings import CannotStart
+from chatapp.system.startup import CannotStart
 
 log = logging.getLogger("chatapp.schema")
 

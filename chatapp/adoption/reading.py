@@ -11,7 +11,7 @@ from pathlib import Path
 from chatapp.adoption import columns
 from chatapp.adoption.columns import Meaning, Table
 from chatapp.adoption.values import Text, Value
-from chatapp.settings import CannotStart
+from chatapp.system.startup import CannotStart
 
 _OUR_COLUMN = "name_key"  # of the people in a database of ours
 

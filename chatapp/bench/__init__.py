@@ -14,7 +14,7 @@ from chatapp import descriptors
 from chatapp.bench.crowd import Crowd, Gone
 from chatapp.bench.report import Figures, report
 from chatapp.bench.server import Server
-from chatapp.settings import CannotStart
+from chatapp.system.startup import CannotStart
 
 Progress = Callable[[str], Callable[[int, int], None]]
 

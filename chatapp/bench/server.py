@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from types import TracebackType
 
-from chatapp.settings import CannotStart
+from chatapp.system.startup import CannotStart
 
 _START_SECONDS = 30.0
 _STOP_SECONDS = 15.0

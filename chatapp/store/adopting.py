@@ -17,7 +17,7 @@ from chatapp.adoption import copies, damage, reading
 from chatapp.adoption.report import Report
 from chatapp.adoption.transfer import Transfer
 from chatapp.pictures import Prepare
-from chatapp.settings import CannotStart
+from chatapp.system.startup import CannotStart
 
 log = logging.getLogger("chatapp.store")
 

@@ -15,9 +15,9 @@ import aiosqlite
 
 from chatapp.adoption.report import Report
 from chatapp.pictures import Prepare
-from chatapp.settings import CannotStart
 from chatapp.store import adopting, opening
 from chatapp.store.place import Place
+from chatapp.system.startup import CannotStart
 
 log = logging.getLogger("chatapp.store")
 Row = Sequence[Any]

@@ -12,7 +12,7 @@ import aiosqlite
 from chatapp import files, schema
 from chatapp.adoption import damage
 from chatapp.pictures import Prepare
-from chatapp.settings import CannotStart
+from chatapp.system.startup import CannotStart
 
 log = logging.getLogger("chatapp.store")
 

@@ -14,8 +14,8 @@ from chatapp import clock, schema
 from chatapp.adoption.reading import recognised
 from chatapp.lock import is_used_by_another_name
 from chatapp.schema import Kind
-from chatapp.settings import CannotStart
 from chatapp.store.database import Row
+from chatapp.system.startup import CannotStart
 
 Progress = Callable[[int, int], None]  # called with how much is done, and of how much
 

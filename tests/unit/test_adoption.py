@@ -24,9 +24,9 @@ from chatapp.adoption import columns, talk, times, values, wrappings
 from chatapp.adoption.people import Account, People
 from chatapp.adoption.report import Report
 from chatapp.lock import DatabaseLock
-from chatapp.settings import CannotStart
 from chatapp.store import Store, opening, strays
 from chatapp.store.upkeep import reading
+from chatapp.system.startup import CannotStart
 from unit.test_schema import prepare
 
 # Times

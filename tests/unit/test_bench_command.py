@@ -18,7 +18,7 @@ from chatapp import bench
 from chatapp.bench.crowd import Crowd, Heard
 from chatapp.bench.report import Figures, percentile, report, verdict
 from chatapp.bench.wire import Wire
-from chatapp.settings import CannotStart
+from chatapp.system.startup import CannotStart
 
 
 def figures(

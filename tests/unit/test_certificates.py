@@ -19,7 +19,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from chatapp import clock
 from chatapp.certificates import Https, self_signed
-from chatapp.settings import CannotStart
+from chatapp.system.startup import CannotStart
 
 NAMES = ["nas", "nas.local", "localhost", "127.0.0.1", "::1", "192.168.1.20"]
 DAY = 86_400

@@ -19,7 +19,8 @@ from pathlib import Path
 import pytest
 
 from chatapp import __version__, cli
-from chatapp.settings import CannotStart, table
+from chatapp.settings import table
+from chatapp.system.startup import CannotStart
 
 ROOT = Path(__file__).resolve().parents[2]
 ON_POSIX = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from chatapp.lock import DatabaseLock
-from chatapp.settings import CannotStart
+from chatapp.system.startup import CannotStart
 
 HOLDER = """
 import sys, time

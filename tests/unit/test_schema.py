@@ -23,9 +23,9 @@ import old_chat
 from chatapp import names, schema
 from chatapp.records import Conversation, Message, Rejected
 from chatapp.schema import MIGRATIONS
-from chatapp.settings import CannotStart
 from chatapp.store import Store
 from chatapp.store.database import Database
+from chatapp.system.startup import CannotStart
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 GENERAL, TECH = Conversation(room="general"), Conversation(room="tech")

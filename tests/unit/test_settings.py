@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from chatapp import language
-from chatapp.settings import CannotStart, Settings, table
+from chatapp.settings import Settings, table
+from chatapp.system.startup import CannotStart
 
 
 def refusal(capsys: pytest.CaptureFixture[str], argv: list[str], environ: dict[str, str]) -> str:

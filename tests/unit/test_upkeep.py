@@ -22,8 +22,8 @@ from chatapp import cli, clock, names, upkeep
 from chatapp.lock import DatabaseLock
 from chatapp.records import Conversation, Message, Picture, User
 from chatapp.reencoding import reencode
-from chatapp.settings import CannotStart
 from chatapp.store import Store
+from chatapp.system.startup import CannotStart
 from chatapp.upkeep import Refused, Report, State
 from pictures import picture
 

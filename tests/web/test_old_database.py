@@ -22,7 +22,8 @@ from PIL import Image
 import old_chat
 from chatapp import schema
 from chatapp.app import create_app
-from chatapp.settings import CannotStart, Settings
+from chatapp.settings import Settings
+from chatapp.system.startup import CannotStart
 from people import Person
 
 Client = TestClient[web.Request, web.Application]

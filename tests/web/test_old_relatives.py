@@ -19,7 +19,8 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from chatapp import upkeep
 from chatapp.app import create_app
-from chatapp.settings import CannotStart, Settings
+from chatapp.settings import Settings
+from chatapp.system.startup import CannotStart
 from chatapp.web import keys
 from old_relatives import LAN, RELATIVES, STRANGERS
 from people import Person

@@ -1,0 +1,1 @@
+"""The machine: the clock, files, locks, logs, and what the operating system allows."""
