@@ -7,7 +7,7 @@ import difflib
 import unicodedata
 from pathlib import Path
 
-from chatapp import names, normal
+from chatapp.model import names, normal
 from chatapp.passwords import Cost, Passwords
 from chatapp.store import credentials
 from chatapp.store.credentials import Account

@@ -12,7 +12,7 @@ import struct
 import sys
 from pathlib import Path
 
-from chatapp.records import PICTURE_BYTES, Rejected, sentence
+from chatapp.model.records import PICTURE_BYTES, Rejected, sentence
 
 LENGTH = struct.Struct(">I")
 ADOPT = "adopt"  # given to a child that may take more memory, for the pictures of an old database

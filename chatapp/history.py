@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from chatapp.journal import Journal
-from chatapp.records import Conversation, Message, NotFound
+from chatapp.model.records import Conversation, Message, NotFound
 from chatapp.store import Store
 from chatapp.store.messages import Page
 

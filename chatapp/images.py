@@ -15,8 +15,8 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 
 from chatapp.decoding import ADOPT, Decoder
-from chatapp.normal import normalize
-from chatapp.records import PICTURE_BYTES, Rejected, sentence
+from chatapp.model.normal import normalize
+from chatapp.model.records import PICTURE_BYTES, Rejected, sentence
 from chatapp.turns import Full, Turns
 
 NAME_LIMIT = 100  # characters of a file name

@@ -11,7 +11,7 @@ from typing import Protocol
 from chatapp import clock
 from chatapp.backlog import Backlog, Entry
 from chatapp.clock import Stamper
-from chatapp.records import Identity, Message
+from chatapp.model.records import Identity, Message
 from chatapp.store import Busy, Unwritable
 
 log = logging.getLogger("chatapp.journal")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from chatapp.records import Rejected, sentence
+from chatapp.model.records import Rejected, sentence
 
 LANGUAGES: Final = ("vi", "en")
 NATIVE_NAMES: Final = {"vi": "Tiếng Việt", "en": "English"}  # each in its own words, so that its speakers find it

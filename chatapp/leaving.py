@@ -10,7 +10,7 @@ from chatapp.backlog import Entry
 from chatapp.clock import Stamper
 from chatapp.journal import Journal
 from chatapp.messaging import Messaging
-from chatapp.records import Conversation, Message, Rejected
+from chatapp.model.records import Conversation, Message, Rejected
 from chatapp.store import Busy, Store, Unwritable
 from chatapp.store.departures import Departure
 

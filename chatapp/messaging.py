@@ -11,16 +11,8 @@ from chatapp.backlog import Entry
 from chatapp.history import History
 from chatapp.hub import Hub
 from chatapp.journal import Journal
+from chatapp.model.records import Conversation, Draft, Identity, Message, Rejected, User, sentence
 from chatapp.pace import Pace
-from chatapp.records import (
-    Conversation,
-    Draft,
-    Identity,
-    Message,
-    Rejected,
-    User,
-    sentence,
-)
 from chatapp.render import Render
 from chatapp.resume import Resume
 from chatapp.retries import Retries

@@ -13,8 +13,9 @@ from typing import TypeVar
 from cryptography.exceptions import InvalidKey
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
-from chatapp import inherited, normal, wellknown
-from chatapp.records import Rejected, sentence
+from chatapp import inherited, wellknown
+from chatapp.model import normal
+from chatapp.model.records import Rejected, sentence
 
 SHORTEST = 8  # characters
 LONGEST = 256  # characters; a new password

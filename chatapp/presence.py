@@ -7,8 +7,8 @@ from collections.abc import Hashable
 from chatapp import clock, frames
 from chatapp.audience import Listener
 from chatapp.hub import Hub
+from chatapp.model.records import User
 from chatapp.pace import Pace
-from chatapp.records import User
 from chatapp.render import Render
 
 _PACE = 1.0  # seconds between two lists of comings and goings

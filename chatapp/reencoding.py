@@ -25,7 +25,7 @@ from chatapp.animations import Pace
 from chatapp.decoding import ADOPT, LENGTH
 from chatapp.headers import Header
 from chatapp.images import DEFAULT_NAME, Prepared, check, clean_name
-from chatapp.records import Rejected, sentence
+from chatapp.model.records import Rejected, sentence
 
 MEMORY = 640 * 2**20  # bytes of address space of the child, where the system can limit it
 ADOPTING_MEMORY = 3 * 2**30  # the same while an old database is adopted: nobody waits for it

@@ -13,7 +13,7 @@ from chatapp.audience import Listener
 from chatapp.history import History
 from chatapp.hub import Hub
 from chatapp.journal import Journal
-from chatapp.records import CONTENT_LIMIT, ID_LIMIT, PICTURE_BYTES, PICTURES_LIMIT, Conversation, Message
+from chatapp.model.records import CONTENT_LIMIT, ID_LIMIT, PICTURE_BYTES, PICTURES_LIMIT, Conversation, Message
 from chatapp.render import Render
 
 _LIMIT = 500  # messages that a page catches up with; with more it is quicker to fetch the list again

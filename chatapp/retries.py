@@ -7,7 +7,7 @@ from collections import OrderedDict
 from dataclasses import replace
 
 from chatapp.backlog import Entry
-from chatapp.records import Conversation, Message
+from chatapp.model.records import Conversation, Message
 from chatapp.store import Store
 
 _REMEMBERED = 10_000  # saved messages whose keys are known without asking the database

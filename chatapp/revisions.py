@@ -9,7 +9,7 @@ from chatapp import clock
 from chatapp.backlog import Entry
 from chatapp.clock import Stamper
 from chatapp.messaging import Messaging
-from chatapp.records import Conversation, Identity, Message, Rejected, User, clean, key_of, sentence
+from chatapp.model.records import Conversation, Identity, Message, Rejected, User, clean, key_of, sentence
 
 TAKE_BACK = 15.0  # seconds after a removal in which it can be undone; pages offer it for ten
 

@@ -11,8 +11,8 @@ from chatapp import frames
 from chatapp.audience import Listener
 from chatapp.hub import Hub
 from chatapp.journal import Journal
+from chatapp.model.records import Conversation, Message, User
 from chatapp.pace import Pace
-from chatapp.records import Conversation, Message, User
 from chatapp.render import Render
 from chatapp.store import Busy, Store, Unwritable
 from chatapp.views import Link

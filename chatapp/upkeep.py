@@ -13,7 +13,7 @@ from pathlib import Path
 from chatapp import clock, files
 from chatapp.images import Images
 from chatapp.lock import DatabaseLock
-from chatapp.records import Rejected
+from chatapp.model.records import Rejected
 from chatapp.store import keyring, strays
 from chatapp.store.upkeep import (
     Counts,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from chatapp import accounts, language, passwords
-from chatapp.records import Rejected
+from chatapp.model.records import Rejected
 from chatapp.settings import Settings
 from chatapp.store.upkeep import Refused
 

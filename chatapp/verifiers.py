@@ -15,7 +15,7 @@ import bcrypt
 from cryptography.exceptions import InvalidKey
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2d, Argon2i, Argon2id
 
-from chatapp import normal
+from chatapp.model import normal
 
 # The most that a stored password may demand: Django asks for 1.2 million iterations of PBKDF2 today, libraries for 12
 # to 14 rounds of bcrypt, OWASP and Django for at most 128 MiB of scrypt and Argon2.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chatapp import names, normal
+from chatapp.model import names, normal
 
 LONGEST = 64  # characters; nothing longer is as common
 

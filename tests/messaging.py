@@ -11,7 +11,7 @@ from chatapp.clock import Stamper
 from chatapp.hub import Hub
 from chatapp.journal import Journal
 from chatapp.messaging import Messaging
-from chatapp.records import Conversation, Draft, Message, User
+from chatapp.model.records import Conversation, Draft, Message, User
 from chatapp.render import Render
 from chatapp.store import Store, Unwritable
 from chatapp.unread import Unread

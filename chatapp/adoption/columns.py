@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from chatapp.normal import normalize
+from chatapp.model.normal import normalize
 
 # The words that programs use, most telling first, without capitals, marks, blanks and underscores.
 USERS = "users user accounts account members member people nguoidung taikhoan thanhvien chatusers appuser userstable"

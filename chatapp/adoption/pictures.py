@@ -11,8 +11,8 @@ import aiosqlite
 
 from chatapp.adoption import wrappings
 from chatapp.adoption.values import Text, decoded, is_binary, tidy
+from chatapp.model.records import CONTENT_LIMIT, Rejected
 from chatapp.pictures import Prepare, insert_picture
-from chatapp.records import CONTENT_LIMIT, Rejected
 from chatapp.system.startup import CannotStart
 
 log = logging.getLogger("chatapp.schema")

@@ -6,8 +6,8 @@ import re
 import unicodedata
 from dataclasses import dataclass, field
 
-from chatapp import names, normal
 from chatapp.adoption.values import Value, text
+from chatapp.model import names, normal
 
 DEFAULT = ("general", "tech", "game")
 # What the original program may have stored as the room of a message, in either language.

@@ -20,8 +20,8 @@ from chatapp.adoption.rooms import DEFAULT, Rooms
 from chatapp.adoption.talk import Said, Talk
 from chatapp.adoption.values import Text, Value, is_true, text, tidy
 from chatapp.adoption.wrappings import is_picture, looks_like_picture
+from chatapp.model.records import Conversation
 from chatapp.pictures import Prepare
-from chatapp.records import Conversation
 
 _BATCH = 500  # rows written at once
 _GUESSING_SECONDS = 60.0  # spent on looking for default passwords in all; a log-in looks again

@@ -11,8 +11,8 @@ import aiosqlite
 
 from chatapp import clock
 from chatapp.adoption import LOCKED
-from chatapp.lookalikes import skeleton
-from chatapp.records import Rejected, Session, User, sentence
+from chatapp.model.lookalikes import skeleton
+from chatapp.model.records import Rejected, Session, User, sentence
 from chatapp.store.database import Database, Row
 
 _USER = "users.id, users.username, users.role, users.language, users.theme, users.reserved_name IS NOT NULL"

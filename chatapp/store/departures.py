@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from chatapp.adoption import LOCKED
-from chatapp.records import Conversation
+from chatapp.model.records import Conversation
 from chatapp.store.database import Database
 from chatapp.store.messages import conversation_of
 

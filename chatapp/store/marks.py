@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from chatapp.records import User
+from chatapp.model.records import User
 from chatapp.store.database import Database
 
 COUNT_LIMIT = 1000  # counts are exact below this and shown as "999+" from it on

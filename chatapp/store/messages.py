@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from chatapp import clock
-from chatapp.records import ID_LIMIT, Conversation, Message, Picture, Room
+from chatapp.model.records import ID_LIMIT, Conversation, Message, Picture, Room
 from chatapp.store import saving
 from chatapp.store.database import Database, Row
 

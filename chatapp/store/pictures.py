@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from chatapp import clock
+from chatapp.model.records import Conversation, Picture
 from chatapp.pictures import Prepared, insert_picture
-from chatapp.records import Conversation, Picture
 from chatapp.store.database import Database
 from chatapp.store.messages import conversation_of
 

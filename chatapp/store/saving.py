@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from chatapp import clock
-from chatapp.records import Message
+from chatapp.model.records import Message
 
 
 def insert(db: sqlite3.Connection, batch: Sequence[Message]) -> None:

@@ -10,9 +10,10 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from chatapp import inherited, language, names, passwords, wellknown
+from chatapp import inherited, language, passwords, wellknown
 from chatapp.language import gettext
-from chatapp.records import Rejected, User, sentence
+from chatapp.model import names
+from chatapp.model.records import Rejected, User, sentence
 from chatapp.store.messages import conversation_of
 from chatapp.web import keys, limits, pages, proof, sessions
 

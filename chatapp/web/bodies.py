@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from aiohttp import web
 
-from chatapp.records import Rejected, sentence
+from chatapp.model.records import Rejected, sentence
 from chatapp.web import keys
 from chatapp.web.limits import neighbourhood
 from chatapp.web.patience import Patience

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 from chatapp import frames, language
 from chatapp.hub import TRY_AGAIN
+from chatapp.model.records import NotFound, Rejected, cursor, number, sentence
 from chatapp.presence import Presence
-from chatapp.records import NotFound, Rejected, cursor, number, sentence
 from chatapp.store import Busy, Unwritable
 from chatapp.unread import Unread
 from chatapp.web import allowance, keys, legacy, places, sessions

@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 
 from aiohttp import web
 
-from chatapp import collation, language, views
-from chatapp.records import ID_LIMIT, Message, User
+from chatapp import language, views
+from chatapp.model import collation
+from chatapp.model.records import ID_LIMIT, Message, User
 from chatapp.store import Busy, Unwritable
 from chatapp.store.marks import Counts
 from chatapp.store.messages import Page

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from chatapp import language
 from chatapp.language import gettext
-from chatapp.records import Rejected, sentence
+from chatapp.model.records import Rejected, sentence
 from chatapp.web import keys, pages, proof, sessions
 
 log = logging.getLogger("chatapp.accounts")

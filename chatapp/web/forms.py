@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from aiohttp import web
 from yarl import query_to_pairs
 
-from chatapp.records import Rejected, sentence
+from chatapp.model.records import Rejected, sentence
 from chatapp.web import bodies
 from chatapp.web.bodies import Size
 

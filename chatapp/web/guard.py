@@ -15,7 +15,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler, Middleware
 
 from chatapp import clock, language, logs
-from chatapp.records import NotFound, Rejected, Session
+from chatapp.model.records import NotFound, Rejected, Session
 from chatapp.settings import Settings
 from chatapp.store import Busy, Unwritable
 from chatapp.web import bodies, keys, origins, pages, sessions

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from chatapp.journal import Journal
     from chatapp.leaving import Leaving
     from chatapp.messaging import Messaging
+    from chatapp.model.records import Session
     from chatapp.passwords import Passwords
     from chatapp.presence import Presence
-    from chatapp.records import Session
     from chatapp.revisions import Revisions
     from chatapp.settings import Settings
     from chatapp.store import Store

@@ -10,7 +10,7 @@ from typing import Any
 
 from chatapp import frames
 from chatapp.decoder import Larger
-from chatapp.records import PICTURE_BYTES, Rejected, Room, sentence
+from chatapp.model.records import PICTURE_BYTES, Rejected, Room, sentence
 from chatapp.views import room_title
 from chatapp.web import posting
 from chatapp.web.buffers import LARGE

@@ -15,7 +15,7 @@ from yarl import URL
 
 from chatapp import language
 from chatapp.language import gettext, ngettext
-from chatapp.records import Rejected, sentence
+from chatapp.model.records import Rejected, sentence
 from chatapp.web import bodies, keys, packing, parts
 
 log = logging.getLogger("chatapp.web")

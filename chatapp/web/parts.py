@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
-from chatapp.records import Rejected, sentence
+from chatapp.model.records import Rejected, sentence
 from chatapp.web import bodies, forms
 from chatapp.web.bodies import Size
 from chatapp.web.patience import Patience

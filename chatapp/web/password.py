@@ -8,7 +8,7 @@ from aiohttp import web
 
 from chatapp import language, passwords
 from chatapp.language import gettext
-from chatapp.records import Rejected
+from chatapp.model.records import Rejected
 from chatapp.web import keys, pages, proof, sessions
 
 log = logging.getLogger("chatapp.accounts")

@@ -9,8 +9,8 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from chatapp import names
-from chatapp.records import Conversation, NotFound, Room, User
+from chatapp.model import names
+from chatapp.model.records import Conversation, NotFound, Room, User
 from chatapp.store.marks import Counts
 from chatapp.views import Link, Side, person_title, room_title
 from chatapp.web import keys

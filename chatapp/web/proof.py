@@ -6,8 +6,9 @@ import logging
 
 from aiohttp import web
 
-from chatapp import names, passwords
-from chatapp.records import Rejected, sentence
+from chatapp import passwords
+from chatapp.model import names
+from chatapp.model.records import Rejected, sentence
 from chatapp.web import keys, limits, pages, sessions
 
 log = logging.getLogger("chatapp.accounts")

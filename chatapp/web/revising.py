@@ -7,7 +7,7 @@ import secrets
 from aiohttp import web
 
 from chatapp.backlog import Entry
-from chatapp.records import Message, NotFound, Rejected, User, id_of, sentence
+from chatapp.model.records import Message, NotFound, Rejected, User, id_of, sentence
 from chatapp.revisions import Target
 from chatapp.web import bodies, keys, pages, places, posting, sessions
 from chatapp.web.places import Place

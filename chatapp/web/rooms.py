@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from chatapp import collation
-from chatapp.records import ID_LIMIT, NotFound, id_of
+from chatapp.model import collation
+from chatapp.model.records import ID_LIMIT, NotFound, id_of
 from chatapp.web import conversations, keys, pages, places, sessions
 
 _QUERY_LIMIT = 100  # characters to find somebody by; names are shorter

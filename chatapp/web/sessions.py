@@ -14,7 +14,7 @@ from aiohttp_session.cookie_storage import EncryptedCookieStorage
 from cryptography.fernet import Fernet
 
 from chatapp import clock
-from chatapp.records import Session, User
+from chatapp.model.records import Session, User
 from chatapp.settings import Settings
 from chatapp.store import Busy, Unwritable
 from chatapp.web import keys

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from chatapp import hub
 from chatapp.audience import Listener
-from chatapp.records import User, cursor
+from chatapp.model.records import User, cursor
 from chatapp.web import keys, legacy, pages, places, sessions
 from chatapp.web.connection import Connection
 from chatapp.web.handshake import Upgrade

@@ -15,7 +15,7 @@ from chatapp.backlog import Entry
 from chatapp.decoder import Larger
 from chatapp.hub import Hub
 from chatapp.messaging import Messaging
-from chatapp.records import Draft, Rejected, User, number, sentence
+from chatapp.model.records import Draft, Rejected, User, number, sentence
 from chatapp.revisions import Target
 from chatapp.web import keys, legacy, places, posting
 from chatapp.web.places import Place

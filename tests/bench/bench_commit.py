@@ -23,7 +23,7 @@ import measure
 from chatapp import clock
 from chatapp.clock import Stamper
 from chatapp.journal import Journal
-from chatapp.records import Conversation, Message, User
+from chatapp.model.records import Conversation, Message, User
 from chatapp.store import Store
 
 AUTHORS = (1, 10, 100, 1000)

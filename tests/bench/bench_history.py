@@ -24,7 +24,7 @@ import measure
 sys.path.insert(0, str(measure.ROOT))
 
 from chatapp.images import Images
-from chatapp.records import Conversation
+from chatapp.model.records import Conversation
 from chatapp.store import Store
 
 ROOMS = 50

@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.async_api import expect
 
-from chatapp import collation
+from chatapp.model import collation
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -19,11 +19,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import old_chat
-from chatapp import names
 from chatapp.adoption import columns, talk, times, values, wrappings
 from chatapp.adoption.people import Account, People
 from chatapp.adoption.report import Report
 from chatapp.lock import DatabaseLock
+from chatapp.model import names
 from chatapp.store import Store, opening, strays
 from chatapp.store.upkeep import reading
 from chatapp.system.startup import CannotStart

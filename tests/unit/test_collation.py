@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from chatapp import collation
+from chatapp.model import collation
 
 VIETNAMESE = [
     *("2 An", "An", "àn", "ản", "ãn", "án", "ạn", "An An", "Anh", "Ánh", "Ăn", "Ân", "Ấn", "Bình", "Dũng", "Đạt"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chatapp import emoji
+from chatapp.model import emoji
 
 FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467\u200d\U0001f466"
 KISS = "\U0001f469\U0001f3fd\u200d\u2764\ufe0f\u200d\U0001f48b\u200d\U0001f468\U0001f3ff"

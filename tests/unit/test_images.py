@@ -23,7 +23,7 @@ from chatapp import animations, apngs, gifs, images, reencoding, shapes
 from chatapp.animations import Pace
 from chatapp.budget import EDGE, FRAMES, PIXELS
 from chatapp.images import EACH, WAITING, Images, Prepared, clean_name
-from chatapp.records import PICTURE_BYTES, Picture, Rejected
+from chatapp.model.records import PICTURE_BYTES, Picture, Rejected
 from chatapp.reencoding import adopt, reencode
 
 RED, GREEN, BLUE = (220, 20, 20), (20, 220, 20), (20, 20, 220)

@@ -11,7 +11,7 @@ from chatapp import journal as journals
 from chatapp.backlog import Entry
 from chatapp.clock import Stamper
 from chatapp.journal import Journal
-from chatapp.records import Conversation, Message
+from chatapp.model.records import Conversation, Message
 from chatapp.store import Busy, Unwritable
 
 ROOM = Conversation(room="general")

@@ -13,7 +13,7 @@ from babel.messages.mofile import read_mo
 from babel.messages.pofile import read_po
 
 from chatapp import language
-from chatapp.records import Rejected
+from chatapp.model.records import Rejected
 
 TOP = Path(language.__file__).parent.parent
 CATALOG = language.LOCALE / "vi" / "LC_MESSAGES" / "chatapp.po"

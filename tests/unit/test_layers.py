@@ -20,11 +20,11 @@ FLOORS = (
 )
 # What still stands on the top level and has to find its folder.
 HOMELESS = """
-    accounts adoption adoption.* animations apngs audience backlog banner budget certificates clock collation
-    commands decoder decoding descriptors devices emoji files frames gifs hashes headers history hub images
-    inherited inline journal language leaving links lock logs lookalikes markup messaging modes names normal pace
-    passwords pictures presence records reencoding render resources resume retries revisions schema shapes stills
-    store turns unread upkeep usercommands verifiers views wellknown
+    accounts adoption adoption.* animations apngs audience backlog banner budget certificates clock commands
+    decoder decoding descriptors devices files frames gifs hashes headers history hub images inherited inline
+    journal language leaving links lock logs markup messaging modes pace passwords pictures presence reencoding
+    render resources resume retries revisions schema shapes stills store turns unread upkeep usercommands
+    verifiers views wellknown
 """
 HANDLERS = """
     web.accounts web.departure web.devices web.health web.images web.password web.preferences web.reading
@@ -58,7 +58,7 @@ GUARDED_STANDARD = {"sqlite3", "time"}
 
 SQL_HERE = "adoption.* pictures schema store store.*"
 CLOCK_HERE = "clock"
-NORMALIZATION_HERE = "normal"
+NORMALIZATION_HERE = "model.normal"
 ENVIRONMENT_HERE = "bench.server settings"  # a bench hides the operator's settings from its server
 
 SQL = re.compile(

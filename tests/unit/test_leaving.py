@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from chatapp.leaving import _BATCH, Leaving
-from chatapp.records import Conversation
+from chatapp.model.records import Conversation
 from messaging import GENERAL, Chat
 
 

@@ -8,7 +8,7 @@ import os
 
 import pytest
 
-from chatapp.records import PICTURE_BYTES, Rejected, Room
+from chatapp.model.records import PICTURE_BYTES, Rejected, Room
 from chatapp.web import legacy
 
 DATA = os.urandom(200_000)

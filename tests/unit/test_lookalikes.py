@@ -6,7 +6,7 @@ import unicodedata
 
 import pytest
 
-from chatapp.lookalikes import _ALIKE, skeleton
+from chatapp.model.lookalikes import _ALIKE, skeleton
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chatapp.markup import to_html
-from chatapp.records import clean
+from chatapp.model.records import clean
 
 TAGS = {"a", "br", "strong", "em", "s", "code", "pre", "blockquote", "ul", "ol", "li", "span"}
 ATTRIBUTES = {"a": {"href", "rel", "target"}, "pre": {"tabindex"}}

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from chatapp import clock
-from chatapp.records import Conversation, Draft, Rejected
+from chatapp.model.records import Conversation, Draft, Rejected
 from messaging import GENERAL, Page
 
 

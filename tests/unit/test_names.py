@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chatapp.names import HUES, LIMIT, check, hue, initials, key, may_exist
-from chatapp.records import Rejected
+from chatapp.model.names import HUES, LIMIT, check, hue, initials, key, may_exist
+from chatapp.model.records import Rejected
 
 
 @pytest.mark.parametrize(

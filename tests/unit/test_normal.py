@@ -7,7 +7,7 @@ import unicodedata
 
 import pytest
 
-from chatapp import normal
+from chatapp.model import normal
 
 FORMS = ("NFC", "NFD", "NFKC", "NFKD")
 VIETNAMESE = "Tiê\u0301ng Viê\u0323t: đường, hoà, hòa, Nguyễn Thị Minh Khai. " * 20

@@ -12,8 +12,8 @@ import pytest
 import pytest_asyncio
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
+from chatapp.model.records import Rejected
 from chatapp.passwords import CHEAPEST, OWASP, THREADS, WAITING, Cost, Passwords, check_new
-from chatapp.records import Rejected
 
 PHRASE = "con mèo trèo cây cau"
 

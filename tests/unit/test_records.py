@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatapp.records import CONTENT_LIMIT, Conversation, Draft, Message, Picture, Rejected, clean
+from chatapp.model.records import CONTENT_LIMIT, Conversation, Draft, Message, Picture, Rejected, clean
 
 KEY = "k" * 16
 PICTURE = Picture("id", "cat.png", 4, 3, 4, 3, "d1")
@@ -112,7 +112,7 @@ def test_a_decomposed_text_may_be_longer_before_it_is_put_together() -> None:
 
 
 def test_a_text_of_any_length_is_refused_before_it_is_normalized(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chatapp.records.composed", lambda text: pytest.fail("it was normalized"))
+    monkeypatch.setattr("chatapp.model.records.composed", lambda text: pytest.fail("it was normalized"))
     for text in ("a" + "\u0315" * 60_000 + "\u0316" * 60_000, "x" * 1_000_000):
         assert refusal(text).code == "too_long"
 

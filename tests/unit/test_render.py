@@ -14,7 +14,7 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from chatapp import language, render, views
-from chatapp.records import Conversation, Message, Picture, Room, User
+from chatapp.model.records import Conversation, Message, Picture, Room, User
 
 TEMPLATES = Path(render.__file__).parent.parent / "templates"
 ME, AN = User(1, "Minh"), User(2, "An Nguyễn")

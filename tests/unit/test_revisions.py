@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from chatapp import clock
-from chatapp.records import Conversation, Draft, NotFound, Rejected
+from chatapp.model.records import Conversation, Draft, NotFound, Rejected
 from chatapp.revisions import TAKE_BACK, Revisions, Target
 from chatapp.store import Unwritable
 from messaging import GENERAL, Chat

@@ -20,8 +20,9 @@ from typing import Any
 import pytest
 
 import old_chat
-from chatapp import names, schema
-from chatapp.records import Conversation, Message, Rejected
+from chatapp import schema
+from chatapp.model import names
+from chatapp.model.records import Conversation, Message, Rejected
 from chatapp.schema import MIGRATIONS
 from chatapp.store import Store
 from chatapp.store.database import Database

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from chatapp import clock, names
-from chatapp.records import Conversation, Message, Picture, Rejected, User
+from chatapp import clock
+from chatapp.model import names
+from chatapp.model.records import Conversation, Message, Picture, Rejected, User
 from chatapp.store import Busy, Store, Unwritable
 from chatapp.store.marks import COUNT_LIMIT
 

@@ -18,9 +18,10 @@ from typing import Any
 import pytest
 
 import old_chat
-from chatapp import cli, clock, names, upkeep
+from chatapp import cli, clock, upkeep
 from chatapp.lock import DatabaseLock
-from chatapp.records import Conversation, Message, Picture, User
+from chatapp.model import names
+from chatapp.model.records import Conversation, Message, Picture, User
 from chatapp.reencoding import reencode
 from chatapp.store import Store
 from chatapp.system.startup import CannotStart

@@ -16,7 +16,7 @@ from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestClient
 from yarl import URL
 
-from chatapp import names
+from chatapp.model import names
 from chatapp.passwords import CHEAPEST
 from chatapp.web import keys
 from people import PASSWORD, Person

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from chatapp.images import Images
-from chatapp.records import Rejected
+from chatapp.model.records import Rejected
 from chatapp.web import keys
 from chatapp.web.limits import Tries
 from fault.figures import amount

@@ -10,8 +10,8 @@ from aiohttp import FormData
 from markupsafe import escape
 from yarl import URL
 
-from chatapp import names
-from chatapp.records import Rejected
+from chatapp.model import names
+from chatapp.model.records import Rejected
 from ear import Ear
 from people import Person
 from pictures import picture

@@ -12,7 +12,7 @@ import pytest
 from aiohttp import ClientResponse, ClientWebSocketResponse, WSMsgType, web
 from aiohttp.test_utils import TestClient
 
-from chatapp import names
+from chatapp.model import names
 from chatapp.web import keys, sessions
 from people import PASSWORD, Person
 

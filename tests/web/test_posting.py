@@ -13,7 +13,7 @@ import pytest
 from aiohttp import FormData
 from PIL import Image
 
-from chatapp.records import PICTURE_BYTES
+from chatapp.model.records import PICTURE_BYTES
 from chatapp.settings import Settings
 from chatapp.web import posting
 from people import Person

@@ -12,7 +12,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient
 
 from chatapp import resources
-from chatapp.records import NotFound
+from chatapp.model.records import NotFound
 from chatapp.web import joining, static
 from chatapp.web.static import Static
 

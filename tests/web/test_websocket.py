@@ -18,7 +18,7 @@ import pytest
 
 from chatapp import clock
 from chatapp.certificates import self_signed
-from chatapp.records import Conversation, Draft, User
+from chatapp.model.records import Conversation, Draft, User
 from chatapp.store import Busy
 from chatapp.web import keys
 from conftest import Client, Server

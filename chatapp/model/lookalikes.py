@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from chatapp.normal import normalize
+from chatapp.model.normal import normalize
 
 # What is drawn like the letters of the first column. Compatibility forms (full width, mathematical) are folded before.
 _ALIKE = {

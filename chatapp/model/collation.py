@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from functools import lru_cache
 
-from chatapp.normal import normalize
+from chatapp.model.normal import normalize
 
 # The tones in the order of Vietnamese dictionaries: huyền, hỏi, ngã, sắc, nặng; none comes first. Between names that
 # differ in nothing else.

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from chatapp.normal import composed
+from chatapp.model.normal import composed
 
 CONTENT_LIMIT = 4_000  # characters of one message; a screenful of prose, small enough to render on every page
 # A letter is at most four characters before NFC puts it together: of more than this too many are left in any case.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import unicodedata
 
-from chatapp.normal import normalize
-from chatapp.records import BLANK, Rejected, sentence
+from chatapp.model.normal import normalize
+from chatapp.model.records import BLANK, Rejected, sentence
 
 LIMIT = 32  # characters; fits beside a message on a phone
 # Characters of a new name as it came in: none decomposes into more than four, so what is longer cannot become shorter.

@@ -1,0 +1,1 @@
+"""What things are: records without I/O, and the rules of their form."""
