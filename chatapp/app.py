@@ -13,20 +13,21 @@ from functools import partial
 import aiohttp_jinja2
 from aiohttp import web
 
-from chatapp import passwords, render, resources
-from chatapp.clock import Stamper
+from chatapp import passwords, render
 from chatapp.frames import control
 from chatapp.hub import Hub
 from chatapp.images import Images
 from chatapp.journal import Journal
 from chatapp.leaving import Leaving
-from chatapp.lock import DatabaseLock
 from chatapp.messaging import Messaging
 from chatapp.presence import Presence
 from chatapp.render import Render
 from chatapp.revisions import Revisions
 from chatapp.settings import Settings
 from chatapp.store import Busy, Store, Unwritable
+from chatapp.system import resources
+from chatapp.system.clock import Stamper
+from chatapp.system.lock import DatabaseLock
 from chatapp.unread import Unread
 from chatapp.web import guard, health, keys, limits, routes, sessions, static
 from chatapp.web.sockets import Sockets

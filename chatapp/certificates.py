@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from chatapp import clock, files
+from chatapp.system import clock, files
 from chatapp.system.startup import CannotStart
 
 log = logging.getLogger("chatapp.certificates")

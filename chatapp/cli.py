@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from chatapp import descriptors, logs
 from chatapp.app import create_app
 from chatapp.banner import banner, lan_address, names
 from chatapp.settings import Settings
 from chatapp.store import Busy, Unwritable
 from chatapp.store.opening import cannot_open
+from chatapp.system import descriptors, logs
 from chatapp.system.startup import CannotStart
 from chatapp.web import keys
 from chatapp.web.serving import Runner, Site

@@ -11,8 +11,9 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterable
 
-from chatapp import clock, frames
+from chatapp import frames
 from chatapp.audience import Audience, Listener
+from chatapp.system import clock
 
 PARTING = 1.0  # seconds that a closed connection has to say goodbye before it is cut
 _SHORT_TICK = 0.001  # seconds: after a tick shorter than this the next one comes at once

@@ -8,11 +8,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from chatapp import clock
 from chatapp.backlog import Backlog, Entry
-from chatapp.clock import Stamper
 from chatapp.model.records import Identity, Message
 from chatapp.store import Busy, Unwritable
+from chatapp.system import clock
+from chatapp.system.clock import Stamper
 
 log = logging.getLogger("chatapp.journal")
 

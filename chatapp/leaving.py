@@ -7,12 +7,12 @@ import logging
 from dataclasses import replace
 
 from chatapp.backlog import Entry
-from chatapp.clock import Stamper
 from chatapp.journal import Journal
 from chatapp.messaging import Messaging
 from chatapp.model.records import Conversation, Message, Rejected
 from chatapp.store import Busy, Store, Unwritable
 from chatapp.store.departures import Departure
+from chatapp.system.clock import Stamper
 
 log = logging.getLogger("chatapp.leaving")
 

@@ -6,17 +6,18 @@ import asyncio
 from collections.abc import Awaitable, Hashable, Sequence
 from dataclasses import replace
 
-from chatapp import clock, frames, language
+from chatapp import frames, language
 from chatapp.backlog import Entry
 from chatapp.history import History
 from chatapp.hub import Hub
 from chatapp.journal import Journal
 from chatapp.model.records import Conversation, Draft, Identity, Message, Rejected, User, sentence
-from chatapp.pace import Pace
 from chatapp.render import Render
 from chatapp.resume import Resume
 from chatapp.retries import Retries
 from chatapp.store import Store
+from chatapp.system import clock
+from chatapp.system.pace import Pace
 from chatapp.unread import Unread
 
 _SAVED_PACE = 0.25  # seconds between two saved marks for those who are not the author

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import aiosqlite
 
-from chatapp import clock
+from chatapp.system import clock
 
 
 class Prepared(Protocol):

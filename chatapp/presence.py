@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
-from chatapp import clock, frames
+from chatapp import frames
 from chatapp.audience import Listener
 from chatapp.hub import Hub
 from chatapp.model.records import User
-from chatapp.pace import Pace
 from chatapp.render import Render
+from chatapp.system import clock
+from chatapp.system.pace import Pace
 
 _PACE = 1.0  # seconds between two lists of comings and goings
 _TYPISTS = 10_000  # people whose last note is remembered: a bound on memory, not a rule

@@ -16,9 +16,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from jinja2.ext import Extension
 from markupsafe import Markup
 
-from chatapp import __version__, clock, language, markup
+from chatapp import __version__, language, markup
 from chatapp.model import emoji, names
 from chatapp.model.records import Message, User
+from chatapp.system import clock
 from chatapp.views import Link, Person
 
 _BETWEEN_TAGS = re.compile(r"(?<=[>}])\n\s*(?=[<{])")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from chatapp import clock
 from chatapp.backlog import Entry
-from chatapp.clock import Stamper
 from chatapp.messaging import Messaging
 from chatapp.model.records import Conversation, Identity, Message, Rejected, User, clean, key_of, sentence
+from chatapp.system import clock
+from chatapp.system.clock import Stamper
 
 TAKE_BACK = 15.0  # seconds after a removal in which it can be undone; pages offer it for ten
 

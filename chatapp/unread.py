@@ -12,9 +12,9 @@ from chatapp.audience import Listener
 from chatapp.hub import Hub
 from chatapp.journal import Journal
 from chatapp.model.records import Conversation, Message, User
-from chatapp.pace import Pace
 from chatapp.render import Render
 from chatapp.store import Busy, Store, Unwritable
+from chatapp.system.pace import Pace
 from chatapp.views import Link
 
 _PACE = 0.25  # seconds between two pieces of news: of all rooms, or of one direct conversation

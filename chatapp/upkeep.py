@@ -10,9 +10,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
 
-from chatapp import clock, files
 from chatapp.images import Images
-from chatapp.lock import DatabaseLock
 from chatapp.model.records import Rejected
 from chatapp.store import keyring, strays
 from chatapp.store.upkeep import (
@@ -26,6 +24,8 @@ from chatapp.store.upkeep import (
     reading,
     settle,
 )
+from chatapp.system import clock, files
+from chatapp.system.lock import DatabaseLock
 
 __all__ = ["Damaged", "Refused", "Report", "State", "backup", "check", "mend", "restore", "rotate_key"]
 

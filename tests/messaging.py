@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 
-from chatapp import render, resources
+from chatapp import render
 from chatapp.audience import Listener
-from chatapp.clock import Stamper
 from chatapp.hub import Hub
 from chatapp.journal import Journal
 from chatapp.messaging import Messaging
 from chatapp.model.records import Conversation, Draft, Message, User
 from chatapp.render import Render
 from chatapp.store import Store, Unwritable
+from chatapp.system import resources
+from chatapp.system.clock import Stamper
 from chatapp.unread import Unread
 from wire import Wire
 

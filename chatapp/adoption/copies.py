@@ -11,9 +11,10 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from chatapp import files, schema
+from chatapp import schema
 from chatapp.adoption import damage, reading
 from chatapp.schema import Kind
+from chatapp.system import files
 from chatapp.system.startup import CannotStart
 
 _PATIENCE = 0.25  # seconds to wait for somebody's lock

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from chatapp import descriptors
 from chatapp.bench.crowd import Crowd, Gone
 from chatapp.bench.report import Figures, report
 from chatapp.bench.server import Server
+from chatapp.system import descriptors
 from chatapp.system.startup import CannotStart
 
 Progress = Callable[[str], Callable[[int, int], None]]

@@ -9,8 +9,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from chatapp import __version__, clock
+from chatapp import __version__
 from chatapp.bench.crowd import Heard
+from chatapp.system import clock
 
 # Two bounds each: from the first on it is tight, from the second on too much.
 _ARRIVAL = (0.1, 1.0)  # seconds: what takes less seems immediate; what takes more breaks a conversation

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 import aiosqlite
 
-from chatapp import clock
 from chatapp.adoption import LOCKED
 from chatapp.model.lookalikes import skeleton
 from chatapp.model.records import Rejected, Session, User, sentence
 from chatapp.store.database import Database, Row
+from chatapp.system import clock
 
 _USER = "users.id, users.username, users.role, users.language, users.theme, users.reserved_name IS NOT NULL"
 _LOOKS_TAKEN = sentence("This name looks too much like that of somebody else. Please choose another one.")

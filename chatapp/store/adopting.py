@@ -12,11 +12,12 @@ from pathlib import Path
 
 import aiosqlite
 
-from chatapp import files, schema
+from chatapp import schema
 from chatapp.adoption import copies, damage, reading
 from chatapp.adoption.report import Report
 from chatapp.adoption.transfer import Transfer
 from chatapp.pictures import Prepare
+from chatapp.system import files
 from chatapp.system.startup import CannotStart
 
 log = logging.getLogger("chatapp.store")

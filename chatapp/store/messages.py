@@ -8,10 +8,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from chatapp import clock
 from chatapp.model.records import ID_LIMIT, Conversation, Message, Picture, Room
 from chatapp.store import saving
 from chatapp.store.database import Database, Row
+from chatapp.system import clock
 
 _TAKE_BACK_SECONDS = 60  # a removal can be taken back for ten seconds; this leaves room for a slow network
 # What to undo: a message id, and the revision to put back; without one the message is deleted.

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import aiosqlite
 
-from chatapp import files, schema
+from chatapp import schema
 from chatapp.adoption import damage
 from chatapp.pictures import Prepare
+from chatapp.system import files
 from chatapp.system.startup import CannotStart
 
 log = logging.getLogger("chatapp.store")

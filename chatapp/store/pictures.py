@@ -6,11 +6,11 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from chatapp import clock
 from chatapp.model.records import Conversation, Picture
 from chatapp.pictures import Prepared, insert_picture
 from chatapp.store.database import Database
 from chatapp.store.messages import conversation_of
+from chatapp.system import clock
 
 _ORPHAN_SECONDS = 3600  # a message claims its pictures within seconds; a retry may take minutes
 

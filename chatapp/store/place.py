@@ -10,7 +10,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from chatapp import files
+from chatapp.system import files
 
 _DESCRIPTORS = Path("/proc/self/fd")  # of Linux: the way to a file that has no name any more
 

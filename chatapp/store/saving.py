@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
-from chatapp import clock
 from chatapp.model.records import Message
+from chatapp.system import clock
 
 
 def insert(db: sqlite3.Connection, batch: Sequence[Message]) -> None:

@@ -10,11 +10,12 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from chatapp import clock, schema
+from chatapp import schema
 from chatapp.adoption.reading import recognised
-from chatapp.lock import is_used_by_another_name
 from chatapp.schema import Kind
 from chatapp.store.database import Row
+from chatapp.system import clock
+from chatapp.system.lock import is_used_by_another_name
 from chatapp.system.startup import CannotStart
 
 Progress = Callable[[int, int], None]  # called with how much is done, and of how much

@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
-from chatapp import clock
+from chatapp.system import clock
 
 KEYS = 10_000  # people remembered; of more, those who asked for nothing for longest are forgotten
 

@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 
 from aiohttp import web
 
-from chatapp import clock, devices, language
+from chatapp import devices, language
 from chatapp.language import gettext
 from chatapp.render import when
 from chatapp.store.accounts import LogIn
+from chatapp.system import clock
 from chatapp.web import keys, pages, sessions
 
 log = logging.getLogger("chatapp.accounts")

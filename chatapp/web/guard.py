@@ -14,10 +14,11 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler, Middleware
 
-from chatapp import clock, language, logs
+from chatapp import language
 from chatapp.model.records import NotFound, Rejected, Session
 from chatapp.settings import Settings
 from chatapp.store import Busy, Unwritable
+from chatapp.system import clock, logs
 from chatapp.web import bodies, keys, origins, pages, sessions
 
 access = logging.getLogger("chatapp.access")

@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from chatapp import clock
 from chatapp.store import Busy, Unwritable
+from chatapp.system import clock
 
 _FRESH_SECONDS = 1.0  # an answer is good for this long: anybody may ask, and each look writes to the disk
 

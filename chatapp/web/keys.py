@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Protocol
 from aiohttp import web
 
 if TYPE_CHECKING:
-    from chatapp.clock import Stamper
     from chatapp.hub import Hub
     from chatapp.images import Images
     from chatapp.journal import Journal
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from chatapp.revisions import Revisions
     from chatapp.settings import Settings
     from chatapp.store import Store
+    from chatapp.system.clock import Stamper
     from chatapp.unread import Unread
     from chatapp.web.limits import Limits
     from chatapp.web.sockets import Sockets

@@ -8,8 +8,8 @@ from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from chatapp import clock
 from chatapp.settings import Settings
+from chatapp.system import clock
 from chatapp.web.allowance import (
     ACT_BURST,
     ACTS_PER_SECOND,

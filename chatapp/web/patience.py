@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from aiohttp import web
 
-from chatapp import clock
+from chatapp.system import clock
 
 T = TypeVar("T")
 

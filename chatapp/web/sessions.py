@@ -13,10 +13,10 @@ from aiohttp import web
 from aiohttp_session.cookie_storage import EncryptedCookieStorage
 from cryptography.fernet import Fernet
 
-from chatapp import clock
 from chatapp.model.records import Session, User
 from chatapp.settings import Settings
 from chatapp.store import Busy, Unwritable
+from chatapp.system import clock
 from chatapp.web import keys
 
 log = logging.getLogger("chatapp.accounts")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from chatapp import clock
 from chatapp.hub import PARTING
+from chatapp.system import clock
 from chatapp.web.websocket import WebSocket
 
 _LOOKS = 20  # looks at each socket in a beat

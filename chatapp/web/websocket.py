@@ -17,10 +17,11 @@ from collections.abc import Coroutine
 
 from aiohttp import web
 
-from chatapp import clock, frames
+from chatapp import frames
 from chatapp.decoder import Larger
 from chatapp.frames import Violation
 from chatapp.hub import TRY_AGAIN
+from chatapp.system import clock
 from chatapp.web.handshake import taken_over
 from chatapp.web.inbox import Inbox, Message
 from chatapp.web.outgoing import Outgoing

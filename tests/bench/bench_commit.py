@@ -20,11 +20,11 @@ from typing import NoReturn
 
 import measure
 
-from chatapp import clock
-from chatapp.clock import Stamper
 from chatapp.journal import Journal
 from chatapp.model.records import Conversation, Message, User
 from chatapp.store import Store
+from chatapp.system import clock
+from chatapp.system.clock import Stamper
 
 AUTHORS = (1, 10, 100, 1000)
 ROOM = Conversation(room="general")

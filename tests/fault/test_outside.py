@@ -12,7 +12,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from chatapp import resources
+from chatapp.system import resources
 from fault import strace
 from fault.uploads import noise
 

@@ -22,10 +22,10 @@ import old_chat
 from chatapp.adoption import columns, talk, times, values, wrappings
 from chatapp.adoption.people import Account, People
 from chatapp.adoption.report import Report
-from chatapp.lock import DatabaseLock
 from chatapp.model import names
 from chatapp.store import Store, opening, strays
 from chatapp.store.upkeep import reading
+from chatapp.system.lock import DatabaseLock
 from chatapp.system.startup import CannotStart
 from unit.test_schema import prepare
 

@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from chatapp import clock
 from chatapp.certificates import Https, self_signed
+from chatapp.system import clock
 from chatapp.system.startup import CannotStart
 
 NAMES = ["nas", "nas.local", "localhost", "127.0.0.1", "::1", "192.168.1.20"]

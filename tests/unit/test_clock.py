@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatapp import clock
-from chatapp.clock import Stamper
+from chatapp.system import clock
+from chatapp.system.clock import Stamper
 
 NOON = 1_790_000_000.0  # seconds since 1970, some day in 2026
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from chatapp import files
+from chatapp.system import files
 
 
 def test_a_part_that_is_put_in_its_place_replaces_what_was_there(tmp_path: Path) -> None:

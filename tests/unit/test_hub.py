@@ -7,10 +7,10 @@ import struct
 
 import pytest
 
-from chatapp import clock
 from chatapp.audience import Listener
 from chatapp.frames import frame
 from chatapp.hub import Hub
+from chatapp.system import clock
 from wire import Wire, frames
 
 
@@ -205,7 +205,7 @@ class SlowWire(Wire):
 def time(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The hub's clock, which stands still between writes."""
     now = [1000.0]
-    monkeypatch.setattr("chatapp.clock.monotonic", lambda: now[0])
+    monkeypatch.setattr("chatapp.system.clock.monotonic", lambda: now[0])
     return now
 
 

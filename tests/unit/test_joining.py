@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from chatapp import resources
+from chatapp.system import resources
 from chatapp.web import joining
 from chatapp.web.joining import SHEETS, Unjoinable
 

@@ -9,10 +9,10 @@ from itertools import chain
 
 from chatapp import journal as journals
 from chatapp.backlog import Entry
-from chatapp.clock import Stamper
 from chatapp.journal import Journal
 from chatapp.model.records import Conversation, Message
 from chatapp.store import Busy, Unwritable
+from chatapp.system.clock import Stamper
 
 ROOM = Conversation(room="general")
 

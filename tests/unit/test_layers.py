@@ -20,11 +20,10 @@ FLOORS = (
 )
 # What still stands on the top level and has to find its folder.
 HOMELESS = """
-    accounts adoption adoption.* animations apngs audience backlog banner budget certificates clock commands
-    decoder decoding descriptors devices files frames gifs hashes headers history hub images inherited inline
-    journal language leaving links lock logs markup messaging modes pace passwords pictures presence reencoding
-    render resources resume retries revisions schema shapes stills store turns unread upkeep usercommands
-    verifiers views wellknown
+    accounts adoption adoption.* animations apngs audience backlog banner budget certificates commands decoder
+    decoding devices frames gifs hashes headers history hub images inherited inline journal language leaving links
+    markup messaging modes passwords pictures presence reencoding render resume retries revisions schema shapes
+    stills store turns unread upkeep usercommands verifiers views wellknown
 """
 HANDLERS = """
     web.accounts web.departure web.devices web.health web.images web.password web.preferences web.reading
@@ -49,7 +48,7 @@ LIBRARIES = {
     "PIL": "animations apngs gifs modes reencoding shapes stills",
     "segno": "banner",
     "sqlite3": "adoption.* pictures schema store store.*",
-    "time": "bench bench.* clock",  # a bench needs the finest clock there is, and nothing else of the server
+    "time": "bench bench.* system.clock",  # a bench needs the finest clock there is, and nothing else of the server
     "uvloop": "cli",
     "yarl": "app web.*",  # the URLs of aiohttp
 }
@@ -57,7 +56,7 @@ LIBRARIES = {
 GUARDED_STANDARD = {"sqlite3", "time"}
 
 SQL_HERE = "adoption.* pictures schema store store.*"
-CLOCK_HERE = "clock"
+CLOCK_HERE = "system.clock"
 NORMALIZATION_HERE = "model.normal"
 ENVIRONMENT_HERE = "bench.server settings"  # a bench hides the operator's settings from its server
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from chatapp.lock import DatabaseLock
+from chatapp.system.lock import DatabaseLock
 from chatapp.system.startup import CannotStart
 
 HOLDER = """

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from chatapp import logs
+from chatapp.system import logs
 
 FORGERY = "An\n2026-11-22T10:00:00.000Z ERROR chatapp: fake\x1b[31m\u202e"
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from chatapp import clock
 from chatapp.model.records import Conversation, Draft, Rejected
+from chatapp.system import clock
 from messaging import GENERAL, Page
 
 

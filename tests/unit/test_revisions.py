@@ -9,10 +9,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from chatapp import clock
 from chatapp.model.records import Conversation, Draft, NotFound, Rejected
 from chatapp.revisions import TAKE_BACK, Revisions, Target
 from chatapp.store import Unwritable
+from chatapp.system import clock
 from messaging import GENERAL, Chat
 
 KEY = "a-key-for-a-change"

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from chatapp import clock
 from chatapp.model import names
 from chatapp.model.records import Conversation, Message, Picture, Rejected, User
 from chatapp.store import Busy, Store, Unwritable
 from chatapp.store.marks import COUNT_LIMIT
+from chatapp.system import clock
 
 TECH, GAME = Conversation(room="tech"), Conversation(room="game")
 TIME = "2026-11-22T10:00:00.000Z"

@@ -18,12 +18,13 @@ from typing import Any
 import pytest
 
 import old_chat
-from chatapp import cli, clock, upkeep
-from chatapp.lock import DatabaseLock
+from chatapp import cli, upkeep
 from chatapp.model import names
 from chatapp.model.records import Conversation, Message, Picture, User
 from chatapp.reencoding import reencode
 from chatapp.store import Store
+from chatapp.system import clock
+from chatapp.system.lock import DatabaseLock
 from chatapp.system.startup import CannotStart
 from chatapp.upkeep import Refused, Report, State
 from pictures import picture

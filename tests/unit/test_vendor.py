@@ -6,7 +6,7 @@ import hashlib
 import re
 from pathlib import Path
 
-from chatapp import resources
+from chatapp.system import resources
 from chatapp.web.static import Static
 
 ON_DEMAND = {

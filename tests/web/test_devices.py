@@ -12,7 +12,7 @@ from aiohttp import ClientWebSocketResponse, WSMsgType, web
 from aiohttp.test_utils import TestClient
 from yarl import URL
 
-from chatapp import clock
+from chatapp.system import clock
 from chatapp.web import keys, sessions
 from people import Person
 

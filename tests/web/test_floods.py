@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from aiohttp import WSMsgType
 
-from chatapp import clock
+from chatapp.system import clock
 from chatapp.web import connection, keys, limits
 from chatapp.web.allowance import Allowance
 from chatapp.web.buffers import LARGE, PERSON_BYTES, Buffers

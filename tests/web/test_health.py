@@ -69,7 +69,7 @@ async def test_a_journal_in_trouble_is_said_to_fail(client: Client) -> None:
 
 async def test_asking_often_does_not_write_often_and_trouble_is_noticed_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     now, disk = time.monotonic(), Disk()
-    monkeypatch.setattr("chatapp.clock.monotonic", lambda: now)
+    monkeypatch.setattr("chatapp.system.clock.monotonic", lambda: now)
     readiness = Readiness(disk.probe, lambda: True)
     await asyncio.gather(*(readiness.check() for _ in range(100)))
     assert disk.tries == 1

@@ -13,9 +13,9 @@ from aiohttp import ClientResponse, WSMsgType, web
 from aiohttp.test_utils import TestClient
 from cryptography.fernet import Fernet
 
-from chatapp import clock
 from chatapp.settings import Settings
 from chatapp.store import Unwritable
+from chatapp.system import clock
 from chatapp.web import keys, sessions
 from people import Person
 

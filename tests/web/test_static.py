@@ -11,8 +11,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient
 
-from chatapp import resources
 from chatapp.model.records import NotFound
+from chatapp.system import resources
 from chatapp.web import joining, static
 from chatapp.web.static import Static
 

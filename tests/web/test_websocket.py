@@ -16,10 +16,10 @@ from typing import Any
 
 import pytest
 
-from chatapp import clock
 from chatapp.certificates import self_signed
 from chatapp.model.records import Conversation, Draft, User
 from chatapp.store import Busy
+from chatapp.system import clock
 from chatapp.web import keys
 from conftest import Client, Server
 from people import PASSWORD, Person

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
-from chatapp import files
+from chatapp.system import files
 from chatapp.system.startup import CannotStart
 
 if sys.platform == "win32":
