@@ -8,10 +8,10 @@ import unicodedata
 from pathlib import Path
 
 from chatapp.model import names, normal
-from chatapp.passwords import Cost, Passwords
 from chatapp.store import credentials
 from chatapp.store.credentials import Account
 from chatapp.store.upkeep import Reading, Refused, reading
+from chatapp.workers.passwords import Cost, Passwords
 
 _NEAR = 3  # names that are suggested
 _LIKENESS = 0.6  # of two names, from 0 to 1, as difflib measures it

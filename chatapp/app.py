@@ -13,10 +13,9 @@ from functools import partial
 import aiohttp_jinja2
 from aiohttp import web
 
-from chatapp import passwords, render
+from chatapp import render
 from chatapp.frames import control
 from chatapp.hub import Hub
-from chatapp.images import Images
 from chatapp.journal import Journal
 from chatapp.leaving import Leaving
 from chatapp.messaging import Messaging
@@ -31,6 +30,8 @@ from chatapp.system.lock import DatabaseLock
 from chatapp.unread import Unread
 from chatapp.web import guard, health, keys, limits, routes, sessions, static
 from chatapp.web.sockets import Sockets
+from chatapp.workers import passwords
+from chatapp.workers.images import Images
 
 log = logging.getLogger("chatapp")
 

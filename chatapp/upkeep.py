@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
 
-from chatapp.images import Images
 from chatapp.model.records import Rejected
 from chatapp.store import keyring, strays
 from chatapp.store.upkeep import (
@@ -26,6 +25,7 @@ from chatapp.store.upkeep import (
 )
 from chatapp.system import clock, files
 from chatapp.system.lock import DatabaseLock
+from chatapp.workers.images import Images
 
 __all__ = ["Damaged", "Refused", "Report", "State", "backup", "check", "mend", "restore", "rotate_key"]
 

@@ -10,7 +10,6 @@ from datetime import datetime
 
 import aiosqlite
 
-from chatapp import inherited
 from chatapp.adoption import LOCKED, times
 from chatapp.adoption.people import Account, People
 from chatapp.adoption.pictures import Gallery, Place
@@ -23,6 +22,7 @@ from chatapp.adoption.wrappings import is_picture, looks_like_picture
 from chatapp.model.records import Conversation
 from chatapp.pictures import Prepare
 from chatapp.system import clock
+from chatapp.workers import inherited
 
 _BATCH = 500  # rows written at once
 _GUESSING_SECONDS = 60.0  # spent on looking for default passwords in all; a log-in looks again

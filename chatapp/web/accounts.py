@@ -10,12 +10,13 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from chatapp import inherited, language, passwords, wellknown
+from chatapp import language
 from chatapp.language import gettext
 from chatapp.model import names
 from chatapp.model.records import Rejected, User, sentence
 from chatapp.store.messages import conversation_of
 from chatapp.web import keys, limits, pages, proof, sessions
+from chatapp.workers import inherited, passwords, wellknown
 
 log = logging.getLogger("chatapp.accounts")
 

@@ -10,12 +10,10 @@ from aiohttp import web
 
 if TYPE_CHECKING:
     from chatapp.hub import Hub
-    from chatapp.images import Images
     from chatapp.journal import Journal
     from chatapp.leaving import Leaving
     from chatapp.messaging import Messaging
     from chatapp.model.records import Session
-    from chatapp.passwords import Passwords
     from chatapp.presence import Presence
     from chatapp.revisions import Revisions
     from chatapp.settings import Settings
@@ -24,6 +22,8 @@ if TYPE_CHECKING:
     from chatapp.unread import Unread
     from chatapp.web.limits import Limits
     from chatapp.web.sockets import Sockets
+    from chatapp.workers.images import Images
+    from chatapp.workers.passwords import Passwords
 
 settings: web.AppKey[Settings] = web.AppKey("settings")
 store: web.AppKey[Store] = web.AppKey("store")

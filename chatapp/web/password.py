@@ -6,10 +6,11 @@ import logging
 
 from aiohttp import web
 
-from chatapp import language, passwords
+from chatapp import language
 from chatapp.language import gettext
 from chatapp.model.records import Rejected
 from chatapp.web import keys, pages, proof, sessions
+from chatapp.workers import passwords
 
 log = logging.getLogger("chatapp.accounts")
 

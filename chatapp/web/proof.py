@@ -6,10 +6,10 @@ import logging
 
 from aiohttp import web
 
-from chatapp import passwords
 from chatapp.model import names
 from chatapp.model.records import Rejected, sentence
 from chatapp.web import keys, limits, pages, sessions
+from chatapp.workers import passwords
 
 log = logging.getLogger("chatapp.accounts")
 

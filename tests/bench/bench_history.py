@@ -23,9 +23,9 @@ import measure
 
 sys.path.insert(0, str(measure.ROOT))
 
-from chatapp.images import Images
 from chatapp.model.records import Conversation
 from chatapp.store import Store
+from chatapp.workers.images import Images
 
 ROOMS = 50
 PEOPLE = 500

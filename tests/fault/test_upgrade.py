@@ -15,8 +15,8 @@ import pytest
 
 import old_chat
 from chatapp import schema
-from chatapp.images import Images
 from chatapp.store.database import Database
+from chatapp.workers.images import Images
 from fault.figures import amount
 from fault.people import integrity
 from fault.server import Server

@@ -19,12 +19,12 @@ import pytest
 import pytest_asyncio
 from PIL import Image, ImageCms, ImageDraw, ImageOps, PngImagePlugin
 
-from chatapp import animations, apngs, gifs, images, reencoding, shapes
-from chatapp.animations import Pace
-from chatapp.budget import EDGE, FRAMES, PIXELS
-from chatapp.images import EACH, WAITING, Images, Prepared, clean_name
 from chatapp.model.records import PICTURE_BYTES, Picture, Rejected
-from chatapp.reencoding import adopt, reencode
+from chatapp.workers import animations, apngs, gifs, images, reencoding, shapes
+from chatapp.workers.animations import Pace
+from chatapp.workers.budget import EDGE, FRAMES, PIXELS
+from chatapp.workers.images import EACH, WAITING, Images, Prepared, clean_name
+from chatapp.workers.reencoding import adopt, reencode
 
 RED, GREEN, BLUE = (220, 20, 20), (20, 220, 20), (20, 20, 220)
 SECRET = b"somewhere in Hanoi"
@@ -805,5 +805,5 @@ async def test_the_child_is_short_of_memory(worker: Images) -> None:
 
 
 def test_the_server_does_not_load_the_decoders() -> None:
-    program = "import sys, chatapp.images; sys.exit('PIL' in sys.modules)"
+    program = "import sys, chatapp.workers.images; sys.exit('PIL' in sys.modules)"
     subprocess.run([sys.executable, "-c", program], check=True)

@@ -22,7 +22,7 @@ NEEDLESS = {
     "chatapp.bench": "a command",
     "chatapp.certificates": "HTTPS",
     "chatapp.commands": "commands",
-    "chatapp.reencoding": "opens pictures, in a process of its own",
+    "chatapp.workers.reencoding": "opens pictures, in a process of its own",
     "chatapp.store.keyring": "commands",
     "chatapp.store.strays": "commands",
     "chatapp.store.upkeep": "commands",

@@ -10,7 +10,7 @@ import time
 import bcrypt
 import pytest
 
-from chatapp import inherited
+from chatapp.workers import inherited
 
 
 def digest(name: str, data: bytes) -> bytes:

@@ -20,10 +20,9 @@ FLOORS = (
 )
 # What still stands on the top level and has to find its folder.
 HOMELESS = """
-    accounts adoption adoption.* animations apngs audience backlog banner budget certificates commands decoder
-    decoding devices frames gifs hashes headers history hub images inherited inline journal language leaving links
-    markup messaging modes passwords pictures presence reencoding render resume retries revisions schema shapes
-    stills store turns unread upkeep usercommands verifiers views wellknown
+    accounts adoption adoption.* audience backlog banner certificates commands decoder devices frames history hub
+    inline journal language leaving links markup messaging pictures presence render resume retries revisions
+    schema store unread upkeep usercommands views
 """
 HANDLERS = """
     web.accounts web.departure web.devices web.health web.images web.password web.preferences web.reading
@@ -40,12 +39,12 @@ LIBRARIES = {
     "aiohttp_jinja2": "app web.pages",
     "aiohttp_session": "app web.*",
     "aiosqlite": "adoption.* pictures schema store store.*",
-    "bcrypt": "verifiers",
+    "bcrypt": "workers.verifiers",
     "brotli": "web.packing",
-    "cryptography": "app certificates passwords schema verifiers web.sessions",
+    "cryptography": "app certificates workers.passwords schema workers.verifiers web.sessions",
     "jinja2": "app render",
     "markupsafe": "markup render",
-    "PIL": "animations apngs gifs modes reencoding shapes stills",
+    "PIL": "workers.*",
     "segno": "banner",
     "sqlite3": "adoption.* pictures schema store store.*",
     "time": "bench bench.* system.clock",  # a bench needs the finest clock there is, and nothing else of the server
@@ -72,7 +71,7 @@ CLOCKS = {
     "date.today",
     "datetime.date.today",
 }
-# They sort runs of combining marks in quadratic time; chatapp.normal does not. urlsplit does it to the name of a host.
+# They sort runs of combining marks in quadratic time; model.normal does not. urlsplit does it to the name of a host.
 NORMALIZATION = {"unicodedata.normalize", "unicodedata.is_normalized"}
 ENVIRONMENT = {"os.environ", "os.environb", "os.getenv", "os.getenvb", "os.putenv"}
 
@@ -214,13 +213,13 @@ def test_sql_is_written_only_in_the_schema_and_the_store(module: str) -> None:
 
 def test_only_the_clock_reads_the_time(module: str) -> None:
     found = {dotted(node) for node in ast.walk(modules()[module])} & CLOCKS
-    assert not found or named(module, CLOCK_HERE), f"chatapp.{module} uses {found}; ask chatapp.clock."
+    assert not found or named(module, CLOCK_HERE), f"chatapp.{module} uses {found}; ask chatapp.system.clock."
 
 
 def test_unicode_is_normalized_in_one_place_where_it_is_cheap_for_any_text(module: str) -> None:
     used = {dotted(node) for node in ast.walk(modules()[module])} | imports(module)
     found = used & NORMALIZATION
-    assert not found or named(module, NORMALIZATION_HERE), f"chatapp.{module} uses {found}; call chatapp.normal."
+    assert not found or named(module, NORMALIZATION_HERE), f"chatapp.{module} uses {found}; call chatapp.model.normal."
 
 
 def test_only_the_settings_read_the_environment(module: str) -> None:

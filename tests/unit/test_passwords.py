@@ -13,7 +13,7 @@ import pytest_asyncio
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from chatapp.model.records import Rejected
-from chatapp.passwords import CHEAPEST, OWASP, THREADS, WAITING, Cost, Passwords, check_new
+from chatapp.workers.passwords import CHEAPEST, OWASP, THREADS, WAITING, Cost, Passwords, check_new
 
 PHRASE = "con mèo trèo cây cau"
 

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from chatapp.turns import Full, Turns
+from chatapp.workers.turns import Full, Turns
 
 
 async def settle() -> None:

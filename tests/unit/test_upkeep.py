@@ -21,12 +21,12 @@ import old_chat
 from chatapp import cli, upkeep
 from chatapp.model import names
 from chatapp.model.records import Conversation, Message, Picture, User
-from chatapp.reencoding import reencode
 from chatapp.store import Store
 from chatapp.system import clock
 from chatapp.system.lock import DatabaseLock
 from chatapp.system.startup import CannotStart
 from chatapp.upkeep import Refused, Report, State
+from chatapp.workers.reencoding import reencode
 from pictures import picture
 
 ROOT = Path(__file__).resolve().parents[2]

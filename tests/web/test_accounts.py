@@ -17,8 +17,8 @@ from aiohttp.test_utils import TestClient
 from yarl import URL
 
 from chatapp.model import names
-from chatapp.passwords import CHEAPEST
 from chatapp.web import keys
+from chatapp.workers.passwords import CHEAPEST
 from people import PASSWORD, Person
 
 Client = TestClient[web.Request, web.Application]

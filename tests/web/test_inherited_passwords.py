@@ -11,8 +11,8 @@ from pathlib import Path
 import bcrypt
 import pytest
 
-from chatapp import inherited
 from chatapp.settings import Settings
+from chatapp.workers import inherited
 
 PASSWORD = "matkhau-lan"
 BCRYPT = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()

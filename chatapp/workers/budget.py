@@ -6,8 +6,8 @@ megapixels) and 510 MB (a JPEG of 49 megapixels that is very long and comes in s
 
 from __future__ import annotations
 
-from chatapp.headers import Header
 from chatapp.model.records import Rejected, sentence
+from chatapp.workers.headers import Header
 
 PIXELS = 50_000_000  # of a JPEG or PNG: today's phones take 12 to 48 megapixels
 EDGE = 60_000  # pixels of an edge: JPEG ends at 65,535, and each row costs time however short it is

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 import re
 
-from chatapp import hashes, verifiers, wellknown
-from chatapp.verifiers import Verifier
+from chatapp.workers import hashes, verifiers, wellknown
+from chatapp.workers.verifiers import Verifier
 
 LONGEST = 1_024  # characters of a stored password
 

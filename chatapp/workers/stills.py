@@ -9,7 +9,7 @@ from PIL import Image as Pillow
 from PIL import ImageCms
 from PIL.Image import Image, Resampling, Transpose
 
-from chatapp import modes, shapes
+from chatapp.workers import modes, shapes
 
 _ORIENTATION = 0x0112  # EXIF; the values below say how to turn the picture upright
 _TURNS = {

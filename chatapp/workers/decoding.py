@@ -1,4 +1,4 @@
-"""A child process that decodes pictures (``chatapp.reencoding``), and how the server talks to it.
+"""A child process that decodes pictures (``chatapp.workers.reencoding``), and how the server talks to it.
 
 Both sides talk in frames: four bytes of length, then that many bytes. The child starts with the first picture and
 ends after a quiet minute. It may be killed at any moment, which costs the picture in its hands and no other.
@@ -97,10 +97,10 @@ class Decoder:
     async def _start(self) -> asyncio.subprocess.Process:
         # From the folder above the package, so that "-m" finds this very package, installed or not.
         return await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "chatapp.reencoding", *self._arguments),
+            *(sys.executable, "-m", "chatapp.workers.reencoding", *self._arguments),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
-            cwd=Path(__file__).parent.parent,
+            cwd=Path(__file__).parents[2],
         )
 
 

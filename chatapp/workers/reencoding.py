@@ -1,6 +1,7 @@
 """Write pictures anew, in a process of their own: the only place where their formats are decoded.
 
-Started by ``chatapp.decoding`` as ``python -m chatapp.reencoding``, short of memory; it may be killed at any moment.
+Started by ``chatapp.workers.decoding`` as ``python -m chatapp.workers.reencoding``, short of memory; it may be
+killed at any moment.
 """
 
 from __future__ import annotations
@@ -20,12 +21,12 @@ from PIL import Image as Pillow
 from PIL import ImageFile
 from PIL.Image import Image
 
-from chatapp import animations, apngs, budget, gifs, headers, shapes, stills
-from chatapp.animations import Pace
-from chatapp.decoding import ADOPT, LENGTH
-from chatapp.headers import Header
-from chatapp.images import DEFAULT_NAME, Prepared, check, clean_name
 from chatapp.model.records import Rejected, sentence
+from chatapp.workers import animations, apngs, budget, gifs, headers, shapes, stills
+from chatapp.workers.animations import Pace
+from chatapp.workers.decoding import ADOPT, LENGTH
+from chatapp.workers.headers import Header
+from chatapp.workers.images import DEFAULT_NAME, Prepared, check, clean_name
 
 MEMORY = 640 * 2**20  # bytes of address space of the child, where the system can limit it
 ADOPTING_MEMORY = 3 * 2**30  # the same while an old database is adopted: nobody waits for it

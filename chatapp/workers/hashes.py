@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable
 from functools import partial
 
-from chatapp.verifiers import DIGESTS, Verifier, any_of, argon2, blowfish, digest, pbkdf2, plain, salted, scrypt
+from chatapp.workers.verifiers import DIGESTS, Verifier, any_of, argon2, blowfish, digest, pbkdf2, plain, salted, scrypt
 
 # What werkzeug's "pbkdf2:sha256" without a number meant, from version to version, and its "scrypt" to this day.
 _PBKDF2_ITERATIONS = (1_000, 50_000, 150_000, 260_000, 600_000, 1_000_000)

@@ -11,10 +11,10 @@ from typing import Any
 from PIL import ImageChops
 from PIL.Image import Dither, Image, Resampling
 
-from chatapp import apngs, gifs, shapes
-from chatapp.apngs import Apng
-from chatapp.gifs import Gif
 from chatapp.model.records import PICTURE_BYTES
+from chatapp.workers import apngs, gifs, shapes
+from chatapp.workers.apngs import Apng
+from chatapp.workers.gifs import Gif
 
 KEPT_PIXELS = 30_000_000  # of all frames that are redrawn: about a second of encoding
 _SAMPLE_EDGE = 64  # pixels; the colours of a frame are chosen from so small a copy of it, which is 20 times as fast

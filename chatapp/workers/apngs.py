@@ -14,8 +14,8 @@ from io import BytesIO
 from PIL import Image as Pillow
 from PIL.Image import Image
 
-from chatapp import modes
-from chatapp.headers import PNG
+from chatapp.workers import modes
+from chatapp.workers.headers import PNG
 
 _CONTROL = struct.Struct(">5I2H2B")
 _COLOURS = (b"PLTE", b"tRNS")  # the chunks before the pixels without which they cannot be read

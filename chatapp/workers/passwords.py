@@ -13,9 +13,9 @@ from typing import TypeVar
 from cryptography.exceptions import InvalidKey
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
-from chatapp import inherited, wellknown
 from chatapp.model import normal
 from chatapp.model.records import Rejected, sentence
+from chatapp.workers import inherited, wellknown
 
 SHORTEST = 8  # characters
 LONGEST = 256  # characters; a new password

@@ -14,10 +14,10 @@ import unicodedata
 from collections.abc import Hashable
 from dataclasses import dataclass
 
-from chatapp.decoding import ADOPT, Decoder
 from chatapp.model.normal import normalize
 from chatapp.model.records import PICTURE_BYTES, Rejected, sentence
-from chatapp.turns import Full, Turns
+from chatapp.workers.decoding import ADOPT, Decoder
+from chatapp.workers.turns import Full, Turns
 
 NAME_LIMIT = 100  # characters of a file name
 DEFAULT_NAME = "picture"
