@@ -22,7 +22,7 @@ from chatapp.app import create_app
 from chatapp.banner import banner, lan_address, names
 from chatapp.settings import Settings
 from chatapp.store import Busy, Unwritable
-from chatapp.store.opening import cannot_open
+from chatapp.store.sqlite.opening import cannot_open
 from chatapp.system import descriptors, logs
 from chatapp.system.startup import CannotStart
 from chatapp.web import keys

@@ -8,7 +8,7 @@ from dataclasses import replace
 from chatapp.journal import Journal
 from chatapp.model.records import Conversation, Message, NotFound
 from chatapp.store import Store
-from chatapp.store.messages import Page
+from chatapp.store.sqlite.messages import Page
 
 UNREAD_LIMIT = 200  # unread messages on one page: more than most find after a night, and 25 KB on the wire
 _READ_BEFORE = 10  # messages above the first unread one: enough to know again what was talked about

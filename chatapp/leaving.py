@@ -11,7 +11,7 @@ from chatapp.journal import Journal
 from chatapp.messaging import Messaging
 from chatapp.model.records import Conversation, Message, Rejected
 from chatapp.store import Busy, Store, Unwritable
-from chatapp.store.departures import Departure
+from chatapp.store.sqlite.departures import Departure
 from chatapp.system.clock import Stamper
 
 log = logging.getLogger("chatapp.leaving")

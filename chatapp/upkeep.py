@@ -11,8 +11,8 @@ from enum import IntEnum
 from pathlib import Path
 
 from chatapp.model.records import Rejected
-from chatapp.store import keyring, strays
-from chatapp.store.upkeep import (
+from chatapp.store.sqlite import keyring, strays
+from chatapp.store.sqlite.upkeep import (
     Counts,
     Damaged,
     Progress,

@@ -12,7 +12,7 @@ from typing import Any
 from chatapp import accounts, language
 from chatapp.model.records import Rejected
 from chatapp.settings import Settings
-from chatapp.store.upkeep import Refused
+from chatapp.store.sqlite.upkeep import Refused
 from chatapp.workers import passwords
 
 _BYTES = 4 * passwords.LONGEST_BYTES  # of a line on standard input: more is no password

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from chatapp.pictures import Prepare
-from chatapp.store.accounts import Accounts
-from chatapp.store.database import Busy, Database, Unwritable
-from chatapp.store.departures import Departures
-from chatapp.store.marks import Marks
-from chatapp.store.messages import Messages
-from chatapp.store.meta import Meta
-from chatapp.store.pictures import Pictures
+from chatapp.model.pictures import Prepare
+from chatapp.store.sqlite.accounts import Accounts
+from chatapp.store.sqlite.database import Busy, Database, Unwritable
+from chatapp.store.sqlite.departures import Departures
+from chatapp.store.sqlite.marks import Marks
+from chatapp.store.sqlite.messages import Messages
+from chatapp.store.sqlite.meta import Meta
+from chatapp.store.sqlite.pictures import Pictures
 
 __all__ = ["Busy", "Store", "Unwritable"]
 

@@ -14,7 +14,7 @@ from chatapp import language
 from chatapp.language import gettext
 from chatapp.model import names
 from chatapp.model.records import Rejected, User, sentence
-from chatapp.store.messages import conversation_of
+from chatapp.store.sqlite.messages import conversation_of
 from chatapp.web import keys, limits, pages, proof, sessions
 from chatapp.workers import inherited, passwords, wellknown
 

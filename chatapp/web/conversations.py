@@ -15,8 +15,8 @@ from chatapp import language, views
 from chatapp.model import collation
 from chatapp.model.records import ID_LIMIT, Message, User
 from chatapp.store import Busy, Unwritable
-from chatapp.store.marks import Counts
-from chatapp.store.messages import Page
+from chatapp.store.sqlite.marks import Counts
+from chatapp.store.sqlite.messages import Page
 from chatapp.web import keys, pages, places, sessions
 from chatapp.web.places import Place
 

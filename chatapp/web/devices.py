@@ -12,7 +12,7 @@ from aiohttp import web
 from chatapp import devices, language
 from chatapp.language import gettext
 from chatapp.render import when
-from chatapp.store.accounts import LogIn
+from chatapp.store.sqlite.accounts import LogIn
 from chatapp.system import clock
 from chatapp.web import keys, pages, sessions
 

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from chatapp.model import names
 from chatapp.model.records import Conversation, NotFound, Room, User
-from chatapp.store.marks import Counts
+from chatapp.store.sqlite.marks import Counts
 from chatapp.views import Link, Side, person_title, room_title
 from chatapp.web import keys
 

@@ -42,7 +42,7 @@ def drop_pending() -> None:
 
 def sync_less() -> None:
     """Let commits return before they are on the disk."""
-    from chatapp.store.database import Database
+    from chatapp.store.sqlite.database import Database
 
     opened = Database.open
 
@@ -56,7 +56,7 @@ def sync_less() -> None:
 
 def drop_changes() -> None:
     """Bring only new messages to a page that comes back."""
-    from chatapp.store.messages import Messages
+    from chatapp.store.sqlite.messages import Messages
 
     found = Messages.changes
 

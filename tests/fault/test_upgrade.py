@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 import old_chat
-from chatapp import schema
-from chatapp.store.database import Database
+from chatapp.store.sqlite import schema
+from chatapp.store.sqlite.database import Database
 from chatapp.workers.images import Images
 from fault.figures import amount
 from fault.people import integrity

@@ -19,12 +19,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import old_chat
-from chatapp.adoption import columns, talk, times, values, wrappings
-from chatapp.adoption.people import Account, People
-from chatapp.adoption.report import Report
 from chatapp.model import names
-from chatapp.store import Store, opening, strays
-from chatapp.store.upkeep import reading
+from chatapp.store import Store
+from chatapp.store.sqlite import opening, strays
+from chatapp.store.sqlite.adoption import columns, talk, times, values, wrappings
+from chatapp.store.sqlite.adoption.people import Account, People
+from chatapp.store.sqlite.adoption.report import Report
+from chatapp.store.sqlite.upkeep import reading
 from chatapp.system.lock import DatabaseLock
 from chatapp.system.startup import CannotStart
 from unit.test_schema import prepare

@@ -20,9 +20,9 @@ FLOORS = (
 )
 # What still stands on the top level and has to find its folder.
 HOMELESS = """
-    accounts adoption adoption.* audience backlog banner certificates commands decoder devices frames history hub
-    inline journal language leaving links markup messaging pictures presence render resume retries revisions
-    schema store unread upkeep usercommands views
+    accounts audience backlog banner certificates commands decoder devices frames history hub inline journal
+    language leaving links markup messaging presence render resume retries revisions unread upkeep
+    usercommands views
 """
 HANDLERS = """
     web.accounts web.departure web.devices web.health web.images web.password web.preferences web.reading
@@ -38,15 +38,15 @@ LIBRARIES = {
     "aiohttp": "app bench.crowd cli web.*",
     "aiohttp_jinja2": "app web.pages",
     "aiohttp_session": "app web.*",
-    "aiosqlite": "adoption.* pictures schema store store.*",
+    "aiosqlite": "store.sqlite.*",
     "bcrypt": "workers.verifiers",
     "brotli": "web.packing",
-    "cryptography": "app certificates workers.passwords schema workers.verifiers web.sessions",
+    "cryptography": "app certificates workers.passwords store.sqlite.schema workers.verifiers web.sessions",
     "jinja2": "app render",
     "markupsafe": "markup render",
     "PIL": "workers.*",
     "segno": "banner",
-    "sqlite3": "adoption.* pictures schema store store.*",
+    "sqlite3": "store.sqlite.*",
     "time": "bench bench.* system.clock",  # a bench needs the finest clock there is, and nothing else of the server
     "uvloop": "cli",
     "yarl": "app web.*",  # the URLs of aiohttp
@@ -54,7 +54,7 @@ LIBRARIES = {
 # Of the standard library only these stand in the table above.
 GUARDED_STANDARD = {"sqlite3", "time"}
 
-SQL_HERE = "adoption.* pictures schema store store.*"
+SQL_HERE = "store.sqlite.*"
 CLOCK_HERE = "system.clock"
 NORMALIZATION_HERE = "model.normal"
 ENVIRONMENT_HERE = "bench.server settings"  # a bench hides the operator's settings from its server

@@ -120,7 +120,7 @@ async def test_a_message_of_somebody_else_under_the_same_old_number_stays(chat, 
 async def test_others_save_while_much_is_cleared_for_one_who_left(chat, an, monkeypatch, step) -> None:
     for number in range(8):
         await (await chat.say(an, f"mine {number}")).saved
-    monkeypatch.setattr("chatapp.store.departures._BATCH", 2)
+    monkeypatch.setattr("chatapp.store.sqlite.departures._BATCH", 2)
     departures, writes = chat.store.departures, 0
     task = asyncio.create_task(departures.end(an.id) if step == "end" else departures.anonymise(GENERAL, an.id))
     while not task.done():

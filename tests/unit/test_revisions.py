@@ -82,7 +82,7 @@ async def test_what_was_removed_is_erased_for_good(chat, an, revisions, monkeypa
     edited, _ = await revisions.edit(an, target(first.message), "a secret slap", KEY)
     entry, _ = await revisions.remove(an, target(edited.message), KEY + "2")
     await entry.saved
-    monkeypatch.setattr("chatapp.store.messages._TAKE_BACK_SECONDS", -1)
+    monkeypatch.setattr("chatapp.store.sqlite.messages._TAKE_BACK_SECONDS", -1)
     await chat.store.messages.erase_removed()
     [stored] = (await chat.messaging.history.page(GENERAL)).messages
     assert (stored.removed, stored.content) == (True, "")
@@ -95,7 +95,7 @@ async def test_what_was_erased_is_in_no_file_once_nobody_reads_an_older_state(
     def written() -> list[str]:
         return [file.name for file in tmp_path.iterdir() if b"a secret slip" in file.read_bytes()]
 
-    monkeypatch.setattr("chatapp.store.messages._TAKE_BACK_SECONDS", -1)
+    monkeypatch.setattr("chatapp.store.sqlite.messages._TAKE_BACK_SECONDS", -1)
     first = await chat.say(an, "a secret slip")
     entry, _ = await revisions.remove(an, target(first.message), KEY)
     await entry.saved
@@ -320,7 +320,7 @@ async def test_a_retry_of_a_message_that_was_changed_since_is_still_one(
     else:
         entry, _ = await revisions.edit(an, target(first.message), "two", KEY + "2")
     await entry.saved
-    monkeypatch.setattr("chatapp.store.messages._TAKE_BACK_SECONDS", -1)
+    monkeypatch.setattr("chatapp.store.sqlite.messages._TAKE_BACK_SECONDS", -1)
     await chat.store.messages.erase_removed()
     chat.messaging._retries._known.clear()  # as after a restart
     again, is_retry = await chat.messaging.post(an, GENERAL, Draft.parse("one", KEY))

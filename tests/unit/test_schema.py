@@ -20,12 +20,12 @@ from typing import Any
 import pytest
 
 import old_chat
-from chatapp import schema
 from chatapp.model import names
 from chatapp.model.records import Conversation, Message, Rejected
-from chatapp.schema import MIGRATIONS
 from chatapp.store import Store
-from chatapp.store.database import Database
+from chatapp.store.sqlite import schema
+from chatapp.store.sqlite.database import Database
+from chatapp.store.sqlite.schema import MIGRATIONS
 from chatapp.system.startup import CannotStart
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
@@ -267,7 +267,7 @@ async def test_a_picture_that_could_not_be_read_goes_with_its_message(
     damaged = await upgraded.messages.message(TECH, 7)
     assert damaged is not None
     await upgraded.messages.save([replace(damaged, rev=1_000, removed=True)], watermark=1_000, ceiling=1_000)
-    monkeypatch.setattr("chatapp.store.messages._TAKE_BACK_SECONDS", -1)
+    monkeypatch.setattr("chatapp.store.sqlite.messages._TAKE_BACK_SECONDS", -1)
     await upgraded.messages.erase_removed()
     assert ask(old, "SELECT * FROM unreadable_pictures") == []
 

@@ -13,7 +13,7 @@ import pytest
 from chatapp.model import names
 from chatapp.model.records import Conversation, Message, Picture, Rejected, User
 from chatapp.store import Busy, Store, Unwritable
-from chatapp.store.marks import COUNT_LIMIT
+from chatapp.store.sqlite.marks import COUNT_LIMIT
 from chatapp.system import clock
 
 TECH, GAME = Conversation(room="tech"), Conversation(room="game")

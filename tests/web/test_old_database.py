@@ -20,9 +20,9 @@ from aiohttp.test_utils import TestClient, TestServer
 from PIL import Image
 
 import old_chat
-from chatapp import schema
 from chatapp.app import create_app
 from chatapp.settings import Settings
+from chatapp.store.sqlite import schema
 from chatapp.system.startup import CannotStart
 from people import Person
 

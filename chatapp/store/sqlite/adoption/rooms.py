@@ -6,8 +6,8 @@ import re
 import unicodedata
 from dataclasses import dataclass, field
 
-from chatapp.adoption.values import Value, text
 from chatapp.model import names, normal
+from chatapp.store.sqlite.adoption.values import Value, text
 
 DEFAULT = ("general", "tech", "game")
 # What the original program may have stored as the room of a message, in either language.

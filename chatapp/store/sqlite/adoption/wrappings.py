@@ -11,7 +11,7 @@ from base64 import b64decode
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
 
-from chatapp.adoption.values import decoded, is_binary
+from chatapp.store.sqlite.adoption.values import decoded, is_binary
 
 # How files begin that are pictures: JPEG, PNG, GIF, WebP, BMP, TIFF, ICO, AVIF and HEIC, JPEG 2000.
 _SIGNATURE = re.compile(

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from chatapp.adoption import times
-from chatapp.adoption.columns import Meaning, folded
-from chatapp.adoption.people import Account, People
-from chatapp.adoption.reading import Old, Row, is_blank
-from chatapp.adoption.rooms import Rooms
-from chatapp.adoption.values import Value, is_true, text
+from chatapp.store.sqlite.adoption import times
+from chatapp.store.sqlite.adoption.columns import Meaning, folded
+from chatapp.store.sqlite.adoption.people import Account, People
+from chatapp.store.sqlite.adoption.reading import Old, Row, is_blank
+from chatapp.store.sqlite.adoption.rooms import Rooms
+from chatapp.store.sqlite.adoption.values import Value, is_true, text
 
 # Ids above are replaced: below any number of the clock that orders messages, so that new ones follow the old.
 _ID_LIMIT = 2**50

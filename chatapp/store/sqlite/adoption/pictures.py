@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 import aiosqlite
 
-from chatapp.adoption import wrappings
-from chatapp.adoption.values import Text, decoded, is_binary, tidy
+from chatapp.model.pictures import Prepare
 from chatapp.model.records import CONTENT_LIMIT, Rejected
-from chatapp.pictures import Prepare, insert_picture
+from chatapp.store.sqlite.adoption import wrappings
+from chatapp.store.sqlite.adoption.values import Text, decoded, is_binary, tidy
+from chatapp.store.sqlite.picture_rows import insert_picture
 from chatapp.system.startup import CannotStart
 
 log = logging.getLogger("chatapp.schema")

@@ -6,8 +6,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from chatapp.adoption import LOCKED
-from chatapp.store.upkeep import Reading, Refused, connect, translated
+from chatapp.store.sqlite.adoption import LOCKED
+from chatapp.store.sqlite.upkeep import Reading, Refused, connect, translated
 
 
 @dataclass(frozen=True, slots=True)

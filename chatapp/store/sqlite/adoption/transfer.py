@@ -10,17 +10,17 @@ from datetime import datetime
 
 import aiosqlite
 
-from chatapp.adoption import LOCKED, times
-from chatapp.adoption.people import Account, People
-from chatapp.adoption.pictures import Gallery, Place
-from chatapp.adoption.reading import Old, Row, is_blank
-from chatapp.adoption.report import Report
-from chatapp.adoption.rooms import DEFAULT, Rooms
-from chatapp.adoption.talk import Said, Talk
-from chatapp.adoption.values import Text, Value, is_true, text, tidy
-from chatapp.adoption.wrappings import is_picture, looks_like_picture
+from chatapp.model.pictures import Prepare
 from chatapp.model.records import Conversation
-from chatapp.pictures import Prepare
+from chatapp.store.sqlite.adoption import LOCKED, times
+from chatapp.store.sqlite.adoption.people import Account, People
+from chatapp.store.sqlite.adoption.pictures import Gallery, Place
+from chatapp.store.sqlite.adoption.reading import Old, Row, is_blank
+from chatapp.store.sqlite.adoption.report import Report
+from chatapp.store.sqlite.adoption.rooms import DEFAULT, Rooms
+from chatapp.store.sqlite.adoption.talk import Said, Talk
+from chatapp.store.sqlite.adoption.values import Text, Value, is_true, text, tidy
+from chatapp.store.sqlite.adoption.wrappings import is_picture, looks_like_picture
 from chatapp.system import clock
 from chatapp.workers import inherited
 

@@ -11,9 +11,9 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from chatapp import schema
-from chatapp.adoption import damage, reading
-from chatapp.schema import Kind
+from chatapp.store.sqlite import schema
+from chatapp.store.sqlite.adoption import damage, reading
+from chatapp.store.sqlite.schema import Kind
 from chatapp.system import files
 from chatapp.system.startup import CannotStart
 

@@ -8,10 +8,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from chatapp.adoption.values import Value, text
 from chatapp.model import names, normal
 from chatapp.model.lookalikes import skeleton
 from chatapp.model.records import Rejected
+from chatapp.store.sqlite.adoption.values import Value, text
 
 NOBODY = "?"  # wrote what names no author
 SOMEBODY = "user"  # what the names of people without one begin with

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from itertools import pairwise
 
-from chatapp.adoption.values import Value, text
+from chatapp.store.sqlite.adoption.values import Value, text
 
 _YEARS = range(1970, 9999)  # of a believable moment, which can also be shown in any time zone
 _LONGEST = 100  # characters; JavaScript's Date.toString() takes about 60

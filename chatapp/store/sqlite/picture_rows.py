@@ -1,41 +1,11 @@
-"""A picture ready to be stored, and how it is written."""
+"""How a picture and its two sizes are written."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Protocol
-
 import aiosqlite
 
+from chatapp.model.pictures import Prepared
 from chatapp.system import clock
-
-
-class Prepared(Protocol):
-    """A picture as ``images.Images.prepare`` returns it."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def mime(self) -> str: ...
-    @property
-    def data(self) -> bytes: ...
-    @property
-    def width(self) -> int: ...
-    @property
-    def height(self) -> int: ...
-    @property
-    def thumb_mime(self) -> str: ...
-    @property
-    def thumb(self) -> bytes: ...
-    @property
-    def thumb_width(self) -> int: ...
-    @property
-    def thumb_height(self) -> int: ...
-    @property
-    def digest(self) -> str: ...
-
-
-Prepare = Callable[[bytes, str], Awaitable[Prepared]]
 
 
 async def insert_picture(  # noqa: PLR0913 - one row, its parts side by side

@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-from chatapp.adoption.values import decoded
+from chatapp.store.sqlite.adoption.values import decoded
 
 _HUGE = 500_000_000  # bytes; above, the indexes are not compared with their tables, which takes minutes
 _MOST = 2**31 - 1  # complaints; the harmless ones must not crowd out the others

@@ -6,10 +6,11 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from chatapp.model.pictures import Prepared
 from chatapp.model.records import Conversation, Picture
-from chatapp.pictures import Prepared, insert_picture
-from chatapp.store.database import Database
-from chatapp.store.messages import conversation_of
+from chatapp.store.sqlite.database import Database
+from chatapp.store.sqlite.messages import conversation_of
+from chatapp.store.sqlite.picture_rows import insert_picture
 from chatapp.system import clock
 
 _ORPHAN_SECONDS = 3600  # a message claims its pictures within seconds; a retry may take minutes

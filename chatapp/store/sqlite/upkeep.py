@@ -10,10 +10,10 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from chatapp import schema
-from chatapp.adoption.reading import recognised
-from chatapp.schema import Kind
-from chatapp.store.database import Row
+from chatapp.store.sqlite import schema
+from chatapp.store.sqlite.adoption.reading import recognised
+from chatapp.store.sqlite.database import Row
+from chatapp.store.sqlite.schema import Kind
 from chatapp.system import clock
 from chatapp.system.lock import is_used_by_another_name
 from chatapp.system.startup import CannotStart

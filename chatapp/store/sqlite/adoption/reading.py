@@ -8,9 +8,9 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from chatapp.adoption import columns
-from chatapp.adoption.columns import Meaning, Table
-from chatapp.adoption.values import Text, Value
+from chatapp.store.sqlite.adoption import columns
+from chatapp.store.sqlite.adoption.columns import Meaning, Table
+from chatapp.store.sqlite.adoption.values import Text, Value
 from chatapp.system.startup import CannotStart
 
 _OUR_COLUMN = "name_key"  # of the people in a database of ours

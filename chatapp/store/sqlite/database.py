@@ -13,10 +13,10 @@ from typing import Any, TypeVar
 
 import aiosqlite
 
-from chatapp.adoption.report import Report
-from chatapp.pictures import Prepare
-from chatapp.store import adopting, opening
-from chatapp.store.place import Place
+from chatapp.model.pictures import Prepare
+from chatapp.store.sqlite import adopting, opening
+from chatapp.store.sqlite.adoption.report import Report
+from chatapp.store.sqlite.place import Place
 from chatapp.system.startup import CannotStart
 
 log = logging.getLogger("chatapp.store")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from chatapp.adoption import LOCKED
 from chatapp.model.records import Conversation
-from chatapp.store.database import Database
-from chatapp.store.messages import conversation_of
+from chatapp.store.sqlite.adoption import LOCKED
+from chatapp.store.sqlite.database import Database
+from chatapp.store.sqlite.messages import conversation_of
 
 _BATCH = 200  # rows of one transaction: a few milliseconds
 

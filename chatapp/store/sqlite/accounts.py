@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import aiosqlite
 
-from chatapp.adoption import LOCKED
 from chatapp.model.lookalikes import skeleton
 from chatapp.model.records import Rejected, Session, User, sentence
-from chatapp.store.database import Database, Row
+from chatapp.store.sqlite.adoption import LOCKED
+from chatapp.store.sqlite.database import Database, Row
 from chatapp.system import clock
 
 _USER = "users.id, users.username, users.role, users.language, users.theme, users.reserved_name IS NOT NULL"

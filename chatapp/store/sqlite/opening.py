@@ -9,9 +9,9 @@ from pathlib import Path
 
 import aiosqlite
 
-from chatapp import schema
-from chatapp.adoption import damage
-from chatapp.pictures import Prepare
+from chatapp.model.pictures import Prepare
+from chatapp.store.sqlite import schema
+from chatapp.store.sqlite.adoption import damage
 from chatapp.system import files
 from chatapp.system.startup import CannotStart
 

@@ -10,9 +10,9 @@ from enum import Enum
 import aiosqlite
 from cryptography.fernet import Fernet
 
-from chatapp.adoption import rooms
-from chatapp.adoption.pictures import embedded_pictures
-from chatapp.pictures import Prepare
+from chatapp.model.pictures import Prepare
+from chatapp.store.sqlite.adoption import rooms
+from chatapp.store.sqlite.adoption.pictures import embedded_pictures
 
 
 class Kind(Enum):

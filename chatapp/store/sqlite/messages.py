@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from chatapp.model.records import ID_LIMIT, Conversation, Message, Picture, Room
-from chatapp.store import saving
-from chatapp.store.database import Database, Row
+from chatapp.store.sqlite import saving
+from chatapp.store.sqlite.database import Database, Row
 from chatapp.system import clock
 
 _TAKE_BACK_SECONDS = 60  # a removal can be taken back for ten seconds; this leaves room for a slow network

@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from chatapp.store.upkeep import Reading, connect, translated
+from chatapp.store.sqlite.upkeep import Reading, connect, translated
 
 # Where the rest of a table is sound, an index is made anew from it. All other lines of SQLite are damage.
 _INDEX_ONLY = re.compile(r"row \d+ missing from index |wrong # of entries in index ")
