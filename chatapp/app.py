@@ -14,7 +14,6 @@ import aiohttp_jinja2
 from aiohttp import web
 
 from chatapp import render
-from chatapp.frames import control
 from chatapp.hub import Hub
 from chatapp.journal import Journal
 from chatapp.leaving import Leaving
@@ -29,7 +28,8 @@ from chatapp.system.clock import Stamper
 from chatapp.system.lock import DatabaseLock
 from chatapp.unread import Unread
 from chatapp.web import guard, health, keys, limits, routes, sessions, static
-from chatapp.web.sockets import Sockets
+from chatapp.wire import jsonframes
+from chatapp.wire.sockets import Sockets
 from chatapp.workers import passwords
 from chatapp.workers.images import Images
 
@@ -142,7 +142,7 @@ async def _beat(app: web.Application) -> None:
     """Let every page hear something often enough to know that its connection lives."""
     while True:
         await asyncio.sleep(app[keys.settings].beat_seconds)
-        app[keys.hub].publish_everywhere(control("beat"))
+        app[keys.hub].publish_everywhere(jsonframes.encode("beat"))
 
 
 async def _reserve(store: Store, stamper: Stamper) -> None:

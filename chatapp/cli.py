@@ -26,7 +26,7 @@ from chatapp.store.sqlite.opening import cannot_open
 from chatapp.system import descriptors, logs
 from chatapp.system.startup import CannotStart
 from chatapp.web import keys
-from chatapp.web.serving import Runner, Site
+from chatapp.wire.serving import Runner, Site
 
 if TYPE_CHECKING:
     from chatapp.certificates import Https

@@ -11,15 +11,15 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterable
 
-from chatapp import frames
 from chatapp.audience import Audience, Listener
 from chatapp.system import clock
+from chatapp.wire import rfc6455
+from chatapp.wire.rfc6455 import CLOSE_GRACE, RESTART
 
-PARTING = 1.0  # seconds that a closed connection has to say goodbye before it is cut
 _SHORT_TICK = 0.001  # seconds: after a tick shorter than this the next one comes at once
 _LONGEST_REST = 0.02  # seconds
 
-RESTART, TRY_AGAIN, SIGNED_OUT, TOO_MANY = 1012, 1013, 4401, 4408
+SIGNED_OUT, TOO_MANY = 4401, 4408  # close codes of ours: RFC 6455, section 7.4.2, leaves 4000 to 4999 to applications
 
 
 class Hub:
@@ -207,8 +207,8 @@ class Hub:
         self.leave(listener)
         listener.closed = True
         if not listener.transport.is_closing():
-            listener.transport.write(told + frames.closing(code, reason))
-        asyncio.get_running_loop().call_later(PARTING, listener.transport.abort)
+            listener.transport.write(told + rfc6455.closing(code, reason))
+        asyncio.get_running_loop().call_later(CLOSE_GRACE, listener.transport.abort)
 
     def close_session(self, session_id: str, code: int = SIGNED_OUT) -> None:
         """Close every connection of a session at once."""

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Hashable, Sequence
 from dataclasses import replace
 
-from chatapp import frames, language
+from chatapp import language
 from chatapp.backlog import Entry
 from chatapp.history import History
 from chatapp.hub import Hub
@@ -19,6 +19,7 @@ from chatapp.store import Store
 from chatapp.system import clock
 from chatapp.system.pace import Pace
 from chatapp.unread import Unread
+from chatapp.wire import jsonframes, rfc6455
 
 _SAVED_PACE = 0.25  # seconds between two saved marks for those who are not the author
 _GIVEN_UP = sentence("This message could not be saved and was taken back. It will be sent again.")
@@ -93,9 +94,9 @@ class Messaging:
 
     def publish(self, message: Message, before: Message | None = None) -> Entry:
         """Show a stamped message, or a change of one, to its audience, and queue it to be saved."""
-        frame = frames.frame(self._render.messages([message]))
+        frame = rfc6455.frame(self._render.messages([message]))
         facts = {"rev": message.rev} if message.is_change else {}  # what the next change of it is made of
-        sent = frames.control("sent", key=message.key, id=message.id, **facts)
+        sent = jsonframes.encode("sent", key=message.key, id=message.id, **facts)
         self._hub.tell(self._hub.of_user(message.author_id), sent)
         self._hub.publish(message.conversation.key, frame)
         return self._journal.append(message, language.current.get(), before)
@@ -142,12 +143,12 @@ class Messaging:
         for author_id, mine in keys.items():
             # Without a watermark, which would stand before the frames of this tick that it covers: a page that loses
             # its connection in between would never ask for them. It comes with the room's frames, in their order.
-            self._hub.tell(self._hub.of_user(author_id), frames.control("saved", keys=mine))
+            self._hub.tell(self._hub.of_user(author_id), jsonframes.encode("saved", keys=mine))
         for conversation in {entry.message.conversation.key for entry in entries}:
             self._mark_saved(conversation)
 
     def _publish_saved(self, conversation: Hashable) -> None:
-        self._hub.publish(str(conversation), frames.control("saved", upto=self._journal.watermark))
+        self._hub.publish(str(conversation), jsonframes.encode("saved", upto=self._journal.watermark))
 
     def _lost(self, entries: Sequence[Entry]) -> None:
         """Take back what everybody has seen and nobody will find on the disk."""
@@ -164,10 +165,10 @@ class Messaging:
                 reason = language.gettext(_GIVEN_UP)
             facts = {"key": message.key, "id": message.id, "change": message.is_change}
             self._hub.tell(
-                self._hub.of_user(message.author_id), frames.control("failed", **facts, reason=reason, retry=True)
+                self._hub.of_user(message.author_id), jsonframes.encode("failed", **facts, reason=reason, retry=True)
             )
         for conversation, ids in gone.items():
-            self._hub.publish(conversation, frames.frame(self._render.removed(ids)))
+            self._hub.publish(conversation, rfc6455.frame(self._render.removed(ids)))
         self._do(self._unread.tell_everybody())
 
     def _put_back(self, entry: Entry) -> Message | None:
@@ -176,13 +177,13 @@ class Messaging:
             self._retries.forget(entry)
             return None
         before = replace(entry.before, rev=self._stamper.next())  # pages must take it for newer than what they show
-        self._hub.publish(before.conversation.key, frames.frame(self._render.messages([before])))
+        self._hub.publish(before.conversation.key, rfc6455.frame(self._render.messages([before])))
         return before
 
     def _health(self, healthy: bool) -> None:
-        self._hub.publish_everywhere(frames.control("storage", healthy=healthy))
+        self._hub.publish_everywhere(jsonframes.encode("storage", healthy=healthy))
         if healthy:  # what was put back is on the disk too
-            self._hub.publish_everywhere(frames.control("saved", upto=self._journal.watermark))
+            self._hub.publish_everywhere(jsonframes.encode("saved", upto=self._journal.watermark))
 
     def _do(self, chore: Awaitable[None]) -> None:
         task = asyncio.ensure_future(chore)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
-from chatapp import frames
 from chatapp.audience import Listener
 from chatapp.hub import Hub
 from chatapp.model.records import User
 from chatapp.render import Render
 from chatapp.system import clock
 from chatapp.system.pace import Pace
+from chatapp.wire import rfc6455
 
 _PACE = 1.0  # seconds between two lists of comings and goings
 _TYPISTS = 10_000  # people whose last note is remembered: a bound on memory, not a rule
@@ -41,7 +41,7 @@ class Presence:
         Those follow for everybody. So the list is written once for a thousand people who come at the same moment.
         """
         if self._greeting is None:
-            self._greeting = frames.frame(self._render.presence(online=sorted(self._shown)))
+            self._greeting = rfc6455.frame(self._render.presence(online=sorted(self._shown)))
         return self._greeting
 
     def registered(self, user: User) -> None:
@@ -51,11 +51,11 @@ class Presence:
 
     def _publish_newcomers(self, _: Hashable) -> None:
         users, self._newcomers = self._newcomers, []
-        self._hub.publish_everywhere(frames.frame(self._render.newcomers(users)))
+        self._hub.publish_everywhere(rfc6455.frame(self._render.newcomers(users)))
 
     def departed(self, user_id: int) -> None:
         """Tell everybody that somebody has left for good: their lists still show the name."""
-        self._hub.publish_everywhere(frames.frame(self._render.departed(user_id)))
+        self._hub.publish_everywhere(rfc6455.frame(self._render.departed(user_id)))
 
     def typing(self, listener: Listener, user: User) -> None:
         """Tell the listener's conversation that its person is typing, now and then."""
@@ -67,7 +67,7 @@ class Presence:
         if len(self._typed) > _TYPISTS:
             self._typed.clear()
         self._typed[key] = now
-        self._hub.publish(listener.conversation, frames.frame(self._render.typing(user)), fleeting=True)
+        self._hub.publish(listener.conversation, rfc6455.frame(self._render.typing(user)), fleeting=True)
 
     def _publish(self, _: Hashable) -> None:
         online = self.online
@@ -75,4 +75,4 @@ class Presence:
         if came or left:
             self._shown, self._greeting = online, None
             # Not fleeting: who missed one would take somebody for present, or absent, for as long as they stay.
-            self._hub.publish_everywhere(frames.frame(self._render.presence(came=came, left=left)))
+            self._hub.publish_everywhere(rfc6455.frame(self._render.presence(came=came, left=left)))

@@ -8,13 +8,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from chatapp import frames
 from chatapp.audience import Listener
 from chatapp.history import History
 from chatapp.hub import Hub
 from chatapp.journal import Journal
 from chatapp.model.records import CONTENT_LIMIT, ID_LIMIT, PICTURE_BYTES, PICTURES_LIMIT, Conversation, Message
 from chatapp.render import Render
+from chatapp.wire import jsonframes, rfc6455
 
 _LIMIT = 500  # messages that a page catches up with; with more it is quicker to fetch the list again
 _CHUNK = 100  # messages of one frame
@@ -76,7 +76,7 @@ class Resume:
         for part in (*(missed.parts or ()), *missed.pending):
             await send(head + part)
             head = b""
-        ready = frames.control("ready", conversation=key, upto=self._journal.watermark)
+        ready = jsonframes.encode("ready", conversation=key, upto=self._journal.watermark)
         self._hub.go_live(listener, head, ready)
 
     async def _missed(self, conversation: Conversation, since: int | None, epoch: str | None) -> Missed:
@@ -117,8 +117,8 @@ class Resume:
 
     def _frames(self, messages: Sequence[Message]) -> tuple[bytes, ...]:
         chunks = (messages[start : start + _CHUNK] for start in range(0, len(messages), _CHUNK))
-        return tuple(frames.frame(self._render.messages(chunk)) for chunk in chunks)
+        return tuple(rfc6455.frame(self._render.messages(chunk)) for chunk in chunks)
 
     def _greeting(self, conversation: str | None, recovered: bool, healthy: bool) -> bytes:
         facts = {"conversation": conversation, "recovered": recovered, "healthy": healthy}
-        return frames.control("hello", **facts, epoch=self.epoch, boot=self.boot, limits=_LIMITS)
+        return jsonframes.encode("hello", **facts, epoch=self.epoch, boot=self.boot, limits=_LIMITS)

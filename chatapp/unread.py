@@ -7,7 +7,6 @@ import logging
 from collections.abc import Coroutine, Hashable, Iterable, Sequence
 from urllib.parse import quote
 
-from chatapp import frames
 from chatapp.audience import Listener
 from chatapp.hub import Hub
 from chatapp.journal import Journal
@@ -16,6 +15,7 @@ from chatapp.render import Render
 from chatapp.store import Busy, Store, Unwritable
 from chatapp.system.pace import Pace
 from chatapp.views import Link
+from chatapp.wire import jsonframes, rfc6455
 
 _PACE = 0.25  # seconds between two pieces of news: of all rooms, or of one direct conversation
 _STORE_PACE = 0.5  # seconds between two transactions that store read marks
@@ -57,7 +57,7 @@ class Unread:
     def _tell_those_elsewhere(self, conversation: Conversation, news: Sequence[Message]) -> None:
         pairs = [(message.id, message.author_id) for message in news]
         if conversation.pair is None:
-            self._hub.publish_elsewhere(conversation.key, frames.frame(self._render.unread(conversation.key, pairs)))
+            self._hub.publish_elsewhere(conversation.key, rfc6455.frame(self._render.unread(conversation.key, pairs)))
             return
         for person in set(conversation.pair):
             elsewhere = [
@@ -65,7 +65,7 @@ class Unread:
             ]
             if elsewhere:
                 link = self._link(conversation, person)
-                self._hub.tell(elsewhere, frames.frame(self._render.unread(conversation.key, pairs, link)))
+                self._hub.tell(elsewhere, rfc6455.frame(self._render.unread(conversation.key, pairs, link)))
 
     def _link(self, conversation: Conversation, reader: int) -> Link | None:
         other = self._names.get(conversation.other(reader))
@@ -135,7 +135,7 @@ class Unread:
             counted = message.author_id != user_id and message.conversation.admits(user_id)
             if counted and message.id > counts.reads.get(key, 0):
                 unread[key] = unread.get(key, 0) + 1
-        return frames.control("unread", counts=unread, reads=counts.reads, upto=self._journal.passed())
+        return jsonframes.encode("unread", counts=unread, reads=counts.reads, upto=self._journal.passed())
 
     async def tell(self, user_id: int) -> None:
         """Send a person's exact counts to all of their connections."""

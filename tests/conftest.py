@@ -15,7 +15,7 @@ from pytest_aiohttp.plugin import AiohttpClient
 
 from chatapp.app import create_app
 from chatapp.settings import Settings
-from chatapp.web.serving import Runner
+from chatapp.wire.serving import Runner
 from people import Person
 
 Client = TestClient[web.Request, web.Application]

@@ -15,7 +15,8 @@ from chatapp.language import gettext
 from chatapp.model import names
 from chatapp.model.records import Rejected, User, sentence
 from chatapp.store.sqlite.messages import conversation_of
-from chatapp.web import keys, limits, pages, proof, sessions
+from chatapp.web import keys, pages, proof, sessions
+from chatapp.wire.addresses import address_key
 from chatapp.workers import inherited, passwords, wellknown
 
 log = logging.getLogger("chatapp.accounts")
@@ -67,7 +68,7 @@ async def register(request: web.Request) -> web.StreamResponse:
         errors["password"] = language.explain(refusal)
     if errors:
         return _form(request, "register", fields, errors)
-    if wait := request.app[keys.limits].registrations.take(limits.neighbourhood(request.remote)):
+    if wait := request.app[keys.limits].registrations.take(address_key(request.remote)):
         return _later(request, "register", fields, wait)
     try:
         user, stored = await _create(request, username, password)
@@ -100,7 +101,7 @@ async def login(request: web.Request) -> web.StreamResponse:
     if errors := _unusable(username, password):
         return _form(request, "login", fields, errors)
     username = username[: names.LOOKUP_LIMIT + 1]  # what is longer is nobody's name, and all that is nobody's is alike
-    name_key, address = names.key(username.strip()), limits.neighbourhood(request.remote)
+    name_key, address = names.key(username.strip()), address_key(request.remote)
     if wait := request.app[keys.limits].log_in(name_key, address):
         log.warning("log-in held off", extra={"address": request.remote})
         return _later(request, "login", fields, wait)

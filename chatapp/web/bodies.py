@@ -12,8 +12,8 @@ from aiohttp import web
 
 from chatapp.model.records import Rejected, sentence
 from chatapp.web import keys
-from chatapp.web.limits import neighbourhood
 from chatapp.web.patience import Patience
+from chatapp.wire.addresses import address_key
 
 READ_BYTES = 2**20  # of one form without files, kept or not; past this it is not read to its end
 BUSY_SECONDS = 5.0
@@ -34,7 +34,7 @@ TEXT = Size(READ_BYTES, READ_BYTES)  # a message that is too long comes back who
 
 def keep(request: web.Request, count: int) -> None:
     """Note that so many more bytes are kept until the request ends. Raise Rejected when that is too much."""
-    address, session = neighbourhood(request.remote), request.get(keys.session)
+    address, session = address_key(request.remote), request.get(keys.session)
     person = session.user.id if session else f"stranger at {address}"
     person, address, before = request.get(keys.kept, (person, address, 0))
     request[keys.kept] = person, address, before + count

@@ -6,8 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
-from chatapp import frames, language
-from chatapp.hub import TRY_AGAIN
+from chatapp import language
 from chatapp.model.records import NotFound, Rejected, cursor, number, sentence
 from chatapp.presence import Presence
 from chatapp.store import Busy, Unwritable
@@ -15,7 +14,9 @@ from chatapp.unread import Unread
 from chatapp.web import allowance, keys, legacy, places, sessions
 from chatapp.web.allowance import FLOOD_SECONDS, Allowance
 from chatapp.web.speaker import Frame, Speaker
-from chatapp.web.websocket import ABUSE
+from chatapp.wire import jsonframes
+from chatapp.wire.rfc6455 import TRY_AGAIN
+from chatapp.wire.websocket import ABUSE
 
 log = logging.getLogger("chatapp.web")
 
@@ -116,7 +117,7 @@ class Connection(Speaker):
         price = allowance.length_price(text)
         if price and not await self._afford(price):
             return
-        frame = frames.parsed(text) if isinstance(text, str) else None
+        frame = jsonframes.parse(text) if isinstance(text, str) else None
         key = frame.get("key") if frame else None
         try:
             if isinstance(text, bytearray):
@@ -158,7 +159,7 @@ class Connection(Speaker):
             self.shut(ABUSE, "too many bad frames")
             return
         self._tell(
-            frames.control(
+            jsonframes.encode(
                 "refused",
                 key=key if isinstance(key, str) and key.isascii() else None,  # half a character cannot be sent back
                 code=refusal.code,
@@ -205,7 +206,7 @@ class Connection(Speaker):
 
     async def beat(self, frame: Frame) -> None:
         """Answer a sign of life."""
-        self._tell(frames.control("beat"))
+        self._tell(jsonframes.encode("beat"))
 
 
 _ACTIONS: dict[str, Callable[[Connection, Frame], Awaitable[None]]] = {

@@ -20,6 +20,7 @@ from chatapp.settings import Settings
 from chatapp.store import Busy, Unwritable
 from chatapp.system import clock, logs
 from chatapp.web import bodies, keys, origins, pages, sessions
+from chatapp.wire.handshake import is_handshake
 
 access = logging.getLogger("chatapp.access")
 log = logging.getLogger("chatapp.web")
@@ -58,7 +59,7 @@ def middlewares(storage: sessions.CookieStorage) -> list[Middleware]:
         began, status = clock.monotonic(), _CLIENT_LEFT
         try:
             _check_host(request)
-            if _own_path(request) == "/ws" and pages.is_handshake(request):
+            if _own_path(request) == "/ws" and is_handshake(request):
                 # What wraps a socket stays in memory as long as the socket lives: its checks are called instead.
                 handler = await _admit(request, storage)
             response = await handler(request)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from chatapp.system.clock import Stamper
     from chatapp.unread import Unread
     from chatapp.web.limits import Limits
-    from chatapp.web.sockets import Sockets
+    from chatapp.wire.sockets import Sockets
     from chatapp.workers.images import Images
     from chatapp.workers.passwords import Passwords
 

@@ -8,12 +8,12 @@ import re
 import threading
 from typing import Any
 
-from chatapp import frames
-from chatapp.decoder import Larger
 from chatapp.model.records import PICTURE_BYTES, Rejected, Room, sentence
 from chatapp.views import room_title
 from chatapp.web import posting
-from chatapp.web.buffers import LARGE
+from chatapp.wire import jsonframes
+from chatapp.wire.buffers import LARGE
+from chatapp.wire.decoder import Larger
 
 Frame = dict[str, Any]
 
@@ -58,7 +58,7 @@ def _picture(text: bytearray) -> tuple[Frame, bytes]:
         end = text.find(b'"', start)
         frame = None
         if start and end > 0 and start + len(text) - end <= _ENDS:
-            frame = frames.parsed((text[:start] + text[end:]).decode(errors="replace"))
+            frame = jsonframes.parse((text[:start] + text[end:]).decode(errors="replace"))
         if frame is None:
             raise Rejected("not_json", sentence("The server did not understand this frame."))
         return frame, _decoded(text, start, end)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ from chatapp.web.allowance import (
     FRAMES_PER_SECOND,
     Allowance,
 )
-from chatapp.web.buffers import FORMS, Buffers
+from chatapp.wire.buffers import FORMS, Buffers
 
 T = TypeVar("T")
 Now = Callable[[], float]
@@ -161,16 +160,3 @@ class Limits:
         """Take back a try that succeeded: a whole class may log in from behind one address."""
         self._addresses.give_back(address)
         self._accounts.forget((name_key, address))
-
-
-def neighbourhood(address: str | None) -> str:
-    """Return what limits count as one address: an IPv6 client owns the 2**64 addresses of its network."""
-    try:
-        parsed = ipaddress.ip_address(address or "")
-    except ValueError:
-        return address or ""
-    if isinstance(parsed, ipaddress.IPv4Address):
-        return str(parsed)
-    if parsed.ipv4_mapped:
-        return str(parsed.ipv4_mapped)
-    return str(ipaddress.ip_network((parsed, 64), strict=False))

@@ -17,6 +17,7 @@ from chatapp import language
 from chatapp.language import gettext, ngettext
 from chatapp.model.records import Rejected, sentence
 from chatapp.web import bodies, keys, packing, parts
+from chatapp.wire.handshake import is_handshake
 
 log = logging.getLogger("chatapp.web")
 
@@ -154,11 +155,6 @@ def _is_program(request: web.Request) -> bool:
 def wants_json(request: web.Request) -> bool:
     """Tell whether the answer is for a program."""
     return "application/json" in request.headers.get("Accept", "")
-
-
-def is_handshake(request: web.Request) -> bool:
-    """Tell whether the request wants to become a WebSocket."""
-    return request.headers.get("Upgrade", "").lower() == "websocket"
 
 
 async def form(request: web.Request, size: bodies.Size = bodies.SMALL) -> dict[str, str]:

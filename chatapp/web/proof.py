@@ -8,7 +8,8 @@ from aiohttp import web
 
 from chatapp.model import names
 from chatapp.model.records import Rejected, sentence
-from chatapp.web import keys, limits, pages, sessions
+from chatapp.web import keys, pages, sessions
+from chatapp.wire.addresses import address_key
 from chatapp.workers import passwords
 
 log = logging.getLogger("chatapp.accounts")
@@ -23,7 +24,7 @@ async def of_password(request: web.Request, password: str) -> str:
     if passwords.is_too_long(password):
         raise Rejected("password_wrong", passwords.TOO_LONG)
     me, tries = sessions.me(request), request.app[keys.limits]
-    name_key, address = names.key(me.username), limits.neighbourhood(request.remote)
+    name_key, address = names.key(me.username), address_key(request.remote)
     if wait := tries.log_in(name_key, address):
         log.warning("password check held off", extra={"user": me.id, "address": request.remote})
         raise Rejected("rate_limited", WAIT, retry=True, retry_after=wait, wait=pages.wait_in_words(wait))

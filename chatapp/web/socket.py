@@ -11,10 +11,11 @@ from chatapp.audience import Listener
 from chatapp.model.records import User, cursor
 from chatapp.web import keys, legacy, pages, places, sessions
 from chatapp.web.connection import Connection
-from chatapp.web.handshake import Upgrade
-from chatapp.web.limits import neighbourhood
 from chatapp.web.places import Place
-from chatapp.web.websocket import ABUSE
+from chatapp.wire import rfc6455
+from chatapp.wire.addresses import address_key
+from chatapp.wire.handshake import Upgrade
+from chatapp.wire.websocket import ABUSE
 
 
 async def socket(request: web.Request) -> web.StreamResponse:
@@ -35,7 +36,7 @@ async def socket(request: web.Request) -> web.StreamResponse:
     except ConnectionResetError:
         return response  # the browser went before it was answered
     assert transport is not None, "a request that was just read has a transport"
-    listener = Listener(transport, session.user.id, session.id, neighbourhood(request.remote))
+    listener = Listener(transport, session.user.id, session.id, address_key(request.remote))
     connection = Connection(request.app, transport, listener, session.user, place, settings.frame_bytes, larger)
     # Somebody else may have logged in since the page was rendered: what waits in it is not theirs to send.
     foreign = query.get("author", str(session.user.id)) != str(session.user.id)
@@ -58,7 +59,7 @@ def _turned_away(app: web.Application, listener: Listener) -> int | None:
     """Return the close code for a connection that is one too many, or comes at the wrong moment."""
     settings, everybody = app[keys.settings], app[keys.hub]
     if app[keys.messaging].closing:
-        return hub.RESTART
+        return rfc6455.RESTART
     if app[keys.limits].floods(listener.user_id):
         return ABUSE
     mine = everybody.of_user(listener.user_id)
@@ -67,5 +68,5 @@ def _turned_away(app: web.Application, listener: Listener) -> int | None:
     if everybody.count(listener.address) >= settings.sockets_per_address > 0:
         return hub.TOO_MANY
     if everybody.count() >= settings.sockets > 0:
-        return hub.TRY_AGAIN
+        return rfc6455.TRY_AGAIN
     return None

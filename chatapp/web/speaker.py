@@ -9,17 +9,17 @@ from typing import Any
 
 from aiohttp import web
 
-from chatapp import frames
 from chatapp.audience import Listener
 from chatapp.backlog import Entry
-from chatapp.decoder import Larger
 from chatapp.hub import Hub
 from chatapp.messaging import Messaging
 from chatapp.model.records import Draft, Rejected, User, number, sentence
 from chatapp.revisions import Target
 from chatapp.web import keys, legacy, places, posting
 from chatapp.web.places import Place
-from chatapp.web.websocket import WebSocket
+from chatapp.wire import jsonframes
+from chatapp.wire.decoder import Larger
+from chatapp.wire.websocket import WebSocket
 
 Frame = dict[str, Any]
 
@@ -117,7 +117,7 @@ class Speaker(WebSocket):
     def _settle(self, key: str, entry: Entry) -> None:
         """Answer a retry, or the same change under another key, with what became of the first try."""
         facts = {"rev": entry.message.rev} if entry.message.is_change else {}
-        self._tell(frames.control("sent", key=key, id=entry.message.id, **facts))
+        self._tell(jsonframes.encode("sent", key=key, id=entry.message.id, **facts))
         if entry.saved.done():
             self._mark_saved(key, entry.saved)
         elif key != entry.message.key:  # the journal tells of its own key only
@@ -125,4 +125,4 @@ class Speaker(WebSocket):
 
     def _mark_saved(self, key: str, saved: asyncio.Future[bool]) -> None:
         if saved.result() and not self.closed:
-            self._tell(frames.control("saved", keys=[key]))
+            self._tell(jsonframes.encode("saved", keys=[key]))

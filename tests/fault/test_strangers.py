@@ -10,7 +10,7 @@ from itertools import count
 
 import pytest
 
-from chatapp.web.serving import SILENT
+from chatapp.wire.serving import SILENT
 from fault.figures import amount
 from fault.server import Server
 

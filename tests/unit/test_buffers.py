@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from chatapp.web import buffers
-from chatapp.web.buffers import ADDRESS_BYTES, ALL_BYTES, LARGE, PERSON_BYTES, Buffers
+from chatapp.wire import buffers
+from chatapp.wire.buffers import ADDRESS_BYTES, ALL_BYTES, LARGE, PERSON_BYTES, Buffers
 
 
 def test_a_person_an_address_and_all_together_have_their_bounds() -> None:

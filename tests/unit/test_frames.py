@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatapp import frames
-from chatapp.decoder import Decoder
-from chatapp.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Violation
+from chatapp.wire import rfc6455
+from chatapp.wire.decoder import Decoder
+from chatapp.wire.rfc6455 import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Violation
 from wire import masked
 
 FIN = 0x80
@@ -88,7 +88,7 @@ def test_what_was_whole_before_a_wrong_frame_is_still_delivered() -> None:
 
 @pytest.mark.parametrize(("payload", "code"), [(b"", None), (b"\x03\xe8", 1000), (b"\x11\x31bye", 4401)])
 def test_a_close_frame_tells_its_code(payload: bytes, code: int | None) -> None:
-    assert frames.close_code(payload) == code
+    assert rfc6455.close_code(payload) == code
 
 
 @pytest.mark.parametrize(
@@ -96,13 +96,13 @@ def test_a_close_frame_tells_its_code(payload: bytes, code: int | None) -> None:
 )
 def test_a_close_frame_that_says_what_none_may_say_is_wrong_too(payload: bytes, code: int) -> None:
     with pytest.raises(Violation) as violation:
-        frames.close_code(payload)
+        rfc6455.close_code(payload)
     assert violation.value.code == code
 
 
 def test_what_the_server_says_of_the_connection_is_a_frame_of_its_kind() -> None:
-    assert frames.closing(1012, "soon") == bytes([FIN | CLOSE, 6]) + b"\x03\xf4soon"
-    assert frames.closing(None) == bytes([FIN | CLOSE, 0])
-    assert len(frames.closing(1008, "x" * 500)) == 2 + 125
-    assert frames.pong(b"abc") == bytes([FIN | PONG, 3]) + b"abc"
-    assert frames.ping == bytes([FIN | PING, 0])
+    assert rfc6455.closing(1012, "soon") == bytes([FIN | CLOSE, 6]) + b"\x03\xf4soon"
+    assert rfc6455.closing(None) == bytes([FIN | CLOSE, 0])
+    assert len(rfc6455.closing(1008, "x" * 500)) == 2 + 125
+    assert rfc6455.pong(b"abc") == bytes([FIN | PONG, 3]) + b"abc"
+    assert rfc6455.ping == bytes([FIN | PING, 0])

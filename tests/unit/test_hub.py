@@ -8,9 +8,9 @@ import struct
 import pytest
 
 from chatapp.audience import Listener
-from chatapp.frames import frame
 from chatapp.hub import Hub
 from chatapp.system import clock
+from chatapp.wire.rfc6455 import frame
 from wire import Wire, frames
 
 

@@ -20,9 +20,8 @@ FLOORS = (
 )
 # What still stands on the top level and has to find its folder.
 HOMELESS = """
-    accounts audience backlog banner certificates commands decoder devices frames history hub inline journal
-    language leaving links markup messaging presence render resume retries revisions unread upkeep
-    usercommands views
+    accounts audience backlog banner certificates commands devices history hub inline journal language leaving
+    links markup messaging presence render resume retries revisions unread upkeep usercommands views
 """
 HANDLERS = """
     web.accounts web.departure web.devices web.health web.images web.password web.preferences web.reading
@@ -35,7 +34,7 @@ TYPES_FROM_ABOVE = {"web.keys"}
 
 # Who may import what from outside the standard library. A name ending in * stands for a package's modules.
 LIBRARIES = {
-    "aiohttp": "app bench.crowd cli web.*",
+    "aiohttp": "app bench.crowd cli web.* wire.*",
     "aiohttp_jinja2": "app web.pages",
     "aiohttp_session": "app web.*",
     "aiosqlite": "store.sqlite.*",

@@ -8,7 +8,8 @@ import pytest
 
 from chatapp.settings import Settings
 from chatapp.web import limits
-from chatapp.web.limits import Bucket, Limits, Tries, neighbourhood
+from chatapp.web.limits import Bucket, Limits, Tries
+from chatapp.wire.addresses import address_key
 
 
 class Watch:
@@ -202,4 +203,4 @@ def test_a_try_refused_for_its_account_does_not_count_for_its_address(settings: 
     ],
 )
 def test_the_addresses_of_one_ipv6_network_count_as_one(address: str | None, expected: str) -> None:
-    assert neighbourhood(address) == expected
+    assert address_key(address) == expected

@@ -13,7 +13,7 @@ import pytest
 
 from chatapp.web import keys
 from chatapp.web.bodies import SMALL
-from chatapp.web.buffers import FORMS
+from chatapp.wire.buffers import FORMS
 from line import FORM, line, post
 from people import PASSWORD, Person
 

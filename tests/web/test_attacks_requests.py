@@ -10,7 +10,8 @@ import pytest
 
 from chatapp.certificates import self_signed
 from chatapp.cli import listen
-from chatapp.web import serving, static
+from chatapp.web import static
+from chatapp.wire import serving
 from line import line, post
 
 SMUGGLED = {

@@ -17,9 +17,9 @@ from typing import Any
 
 import pytest
 
-from chatapp import frames
-from chatapp.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT
-from chatapp.web.websocket import WebSocket
+from chatapp.wire import rfc6455
+from chatapp.wire.rfc6455 import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT
+from chatapp.wire.websocket import WebSocket
 from wire import masked
 
 FIN, RSV1, RSV2, RSV3 = 0x80, 0x40, 0x20, 0x10
@@ -44,12 +44,12 @@ class Echo(WebSocket):
     async def received(self, text: str | bytearray) -> None:
         assert isinstance(text, str)
         if not self.closed:
-            self.transport.write(frames.frame(text))
+            self.transport.write(rfc6455.frame(text))
 
     def shut(self, code: int, reason: str = "") -> None:
         if not self.closed:
             self._closed = True
-            self.transport.write(frames.closing(code, reason))
+            self.transport.write(rfc6455.closing(code, reason))
 
     def left(self) -> None:
         pass

@@ -14,7 +14,7 @@ from aiohttp import WSMsgType
 from chatapp.system import clock
 from chatapp.web import connection, keys, limits
 from chatapp.web.allowance import Allowance
-from chatapp.web.buffers import LARGE, PERSON_BYTES, Buffers
+from chatapp.wire.buffers import LARGE, PERSON_BYTES, Buffers
 from ear import Ear
 from people import Person
 from wire import masked

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from chatapp.hub import PARTING
 from chatapp.system import clock
-from chatapp.web.websocket import WebSocket
+from chatapp.wire.rfc6455 import CLOSE_GRACE
+from chatapp.wire.websocket import WebSocket
 
 _LOOKS = 20  # looks at each socket in a beat
 _AT_ONCE = 500  # sockets looked at before others get their turn
@@ -45,7 +45,7 @@ class Sockets:
         """Wait until all are gone: what was written last is lost when a process ends before it was taken."""
         if self._open:
             try:
-                async with asyncio.timeout(2 * PARTING):
+                async with asyncio.timeout(2 * CLOSE_GRACE):
                     await self._parted.wait()
             except TimeoutError:
                 for socket in self._open:

@@ -9,8 +9,6 @@ from typing import Any, cast
 
 from aiohttp import HttpVersion11, hdrs, web
 
-from chatapp.web import pages
-
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # section 1.3
 _KEY_BYTES = 16
 _VERSION = "13"
@@ -31,19 +29,24 @@ class Upgrade(web.StreamResponse):
         """Write nothing: the connection belongs to somebody else."""
 
 
+def is_handshake(request: web.Request) -> bool:
+    """Tell whether the request wants to become a WebSocket."""
+    return request.headers.get("Upgrade", "").lower() == "websocket"
+
+
 def _answer(request: web.Request) -> str:
     """Return the proof that the handshake was understood (section 4.2.1). Raise HTTPBadRequest."""
     keys = request.headers.getall("Sec-WebSocket-Key", [])
-    is_handshake = (
+    valid = (
         request.method == hdrs.METH_GET
         and request.version == HttpVersion11
-        and pages.is_handshake(request)  # else it did not pass the checks of one
+        and is_handshake(request)  # else it did not pass the checks of one
         and "upgrade" in _listed(request, "Connection")
         and request.headers.getall("Sec-WebSocket-Version", []) == [_VERSION]
         and len(keys) == 1
         and _is_key(keys[0])
     )
-    if not is_handshake:
+    if not valid:
         raise web.HTTPBadRequest(headers={"Sec-WebSocket-Version": _VERSION})
     return base64.b64encode(hashlib.sha1(keys[0].encode() + _GUID).digest()).decode()  # noqa: S324 - as the RFC has it
 

@@ -1,43 +1,25 @@
-"""WebSocket frames, RFC 6455: their words, how they are built whole for sending, and what a close frame says."""
+"""WebSocket frames, RFC 6455: opcodes and close codes, building frames to send, reading the payload of a close."""
 
 from __future__ import annotations
 
-import json
 import struct
-from typing import Any
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA  # opcodes, section 5.2
 FIN = 0x80  # bit of the first byte: the last frame of its message
 SHORT, _MEDIUM = 126, 65_536  # lengths from which the header grows
 _REASON = 123  # bytes that a close frame holds besides its code
 
-# Close codes, section 7.4.1.
+# Close codes, section 7.4.1, and two of the IANA registry that section 7.4.2 set up: RESTART asks the peer to
+# reconnect soon, TRY_AGAIN later.
 PROTOCOL_ERROR, UNSUPPORTED, NOT_UTF8, TOO_BIG, FAILED = 1002, 1003, 1007, 1009, 1011
+RESTART, TRY_AGAIN = 1012, 1013
+CLOSE_GRACE = 1.0  # seconds that a peer has to answer a close before its transport is aborted
 _SAYABLE = {1000, 1001, 1002, 1003, *range(1007, 1015), *range(3000, 5000)}  # codes that may stand in a frame
 
 
 def frame(text: str) -> bytes:
     """Return a whole text frame."""
     return _frame(TEXT, text.encode())
-
-
-def note(kind: str, **fields: Any) -> str:
-    """Return the text of a control frame of ours, which a page's scripts read."""
-    return json.dumps({"type": kind, **fields}, ensure_ascii=False, separators=(",", ":"))
-
-
-def control(kind: str, **fields: Any) -> bytes:
-    """Return a whole control frame of ours."""
-    return frame(note(kind, **fields))
-
-
-def parsed(text: str) -> dict[str, Any] | None:
-    """Return the object that a page's control frame holds; None if it holds none."""
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return found if isinstance(found, dict) else None
 
 
 def closing(code: int | None, reason: str = "") -> bytes:

@@ -17,14 +17,13 @@ from collections.abc import Coroutine
 
 from aiohttp import web
 
-from chatapp import frames
-from chatapp.decoder import Larger
-from chatapp.frames import Violation
-from chatapp.hub import TRY_AGAIN
 from chatapp.system import clock
-from chatapp.web.handshake import taken_over
-from chatapp.web.inbox import Inbox, Message
-from chatapp.web.outgoing import Outgoing
+from chatapp.wire import rfc6455
+from chatapp.wire.decoder import Larger
+from chatapp.wire.handshake import taken_over
+from chatapp.wire.inbox import Inbox, Message
+from chatapp.wire.outgoing import Outgoing
+from chatapp.wire.rfc6455 import TRY_AGAIN, Violation
 
 log = logging.getLogger("chatapp.web")
 
@@ -118,7 +117,7 @@ class WebSocket(Outgoing):
         silent = now - self._heard
         if silent > beat and not (self._pinged or self.transport.is_closing()):
             self._pinged = True
-            self.transport.write(frames.ping)
+            self.transport.write(rfc6455.ping)
         elif silent > beat * _PATIENCE and (self._resumed is not None or not self._paused):
             self.transport.abort()
         elif not (self._paused or self.closed) and self._is_late(now):
@@ -193,7 +192,7 @@ class WebSocket(Outgoing):
             self.transport.abort()  # it went while something was written; it will resume
         except Exception:
             log.exception("a socket failed")
-            self.shut(frames.FAILED, "")
+            self.shut(rfc6455.FAILED, "")
         finally:
             self._task = None
             if self.transport.is_closing():
@@ -246,7 +245,7 @@ class WebSocket(Outgoing):
             if isinstance(message, Violation):
                 raise message
             if isinstance(message, bytes):
-                self.part(frames.close_code(message))
+                self.part(rfc6455.close_code(message))
             else:
                 await self.received(message)
         except Violation as violation:

@@ -16,7 +16,7 @@ from typing import Any
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from chatapp.web.limits import neighbourhood
+from chatapp.wire.addresses import address_key
 
 log = logging.getLogger("chatapp.access")
 
@@ -79,7 +79,7 @@ class Server(web.Server):
         super().connection_made(handler, transport)
         assert isinstance(handler, Connection), "what __call__ made"
         peer = handler.peername
-        handler.address = neighbourhood(peer[0]) if isinstance(peer, tuple) else ""
+        handler.address = address_key(peer[0]) if isinstance(peer, tuple) else ""
         recent = self._recent.setdefault(handler.address, {})
         recent[handler] = self._loop.call_later(HEAD_SECONDS, self._look_at, handler)
         if len(recent) == SILENT + 1:

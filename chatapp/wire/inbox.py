@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from chatapp import frames
-from chatapp.decoder import BITE, Decoder, Larger
-from chatapp.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, Violation
+from chatapp.wire import rfc6455
+from chatapp.wire.decoder import BITE, Decoder, Larger
+from chatapp.wire.rfc6455 import BINARY, CLOSE, CONTINUATION, PING, PONG, Violation
 
 _WAITING = 32  # messages that wait before no more is read
 _WAITING_BYTES = 64 * 1024  # and bytes of them
@@ -63,7 +63,7 @@ class Inbox(Decoder):
                 count += 1
                 opcode, payload = found
                 if opcode == PING:
-                    pongs += frames.pong(bytes(payload))
+                    pongs += rfc6455.pong(bytes(payload))
                 elif opcode not in (PONG, CONTINUATION):
                     self._put(opcode, payload)
                 self.more = found is BITE or self._is_enough(count) or self.asks
@@ -81,14 +81,14 @@ class Inbox(Decoder):
     def _put(self, opcode: int, payload: bytes | bytearray) -> None:
         """Let a message wait. Raise Violation."""
         if opcode == BINARY:
-            raise Violation(frames.UNSUPPORTED, "text only")
+            raise Violation(rfc6455.UNSUPPORTED, "text only")
         message: Message
         if isinstance(payload, bytearray):
             message, self.admits = payload, False
         elif opcode == CLOSE:
             message = payload
         else:
-            message = frames.decoded(payload)
+            message = rfc6455.decoded(payload)
         self._waiting.append(message)
         self.kept += len(message)
         if opcode == CLOSE:

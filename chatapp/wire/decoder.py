@@ -7,7 +7,8 @@ import re
 from dataclasses import dataclass
 from functools import cache
 
-from chatapp.frames import (
+from chatapp.system import clock
+from chatapp.wire.rfc6455 import (
     BINARY,
     CLOSE,
     CONTINUATION,
@@ -21,7 +22,6 @@ from chatapp.frames import (
     TOO_BIG,
     Violation,
 )
-from chatapp.system import clock
 
 _RESERVED, _OPCODE, _MASKED, _LENGTH = 0x70, 0x0F, 0x80, 0x7F  # bits of the first two bytes, section 5.2
 _CONTROL = 0x8  # opcodes from here on are about the connection: short, and never in pieces

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 
-from chatapp import frames
-from chatapp.hub import PARTING
+from chatapp.wire import rfc6455
+from chatapp.wire.rfc6455 import CLOSE_GRACE
 
 # Bytes that wait for a peer before we do; TLS would let 512 KiB, past what the hub cuts a peer for.
 _AHEAD = 64 * 1024
@@ -53,6 +53,6 @@ class Outgoing(asyncio.Protocol, ABC):
     def part(self, code: int | None) -> None:
         """Answer a close, or take the answer to ours, and end the connection."""
         if not (self.closed or self.transport.is_closing()):
-            self.transport.write(frames.closing(code))
+            self.transport.write(rfc6455.closing(code))
         self.transport.close()
-        asyncio.get_running_loop().call_later(PARTING, self.transport.abort)  # should it never read what is left
+        asyncio.get_running_loop().call_later(CLOSE_GRACE, self.transport.abort)  # should it never read what is left

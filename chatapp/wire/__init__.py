@@ -1,0 +1,1 @@
+"""Bytes: HTTP connections, the handshake and the frames of WebSockets."""
