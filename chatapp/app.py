@@ -13,13 +13,13 @@ from functools import partial
 import aiohttp_jinja2
 from aiohttp import web
 
-from chatapp import render
-from chatapp.hub import Hub
-from chatapp.journal import Journal
+from chatapp.delivery.hub import Hub
+from chatapp.delivery.journal import Journal
+from chatapp.html import render
+from chatapp.html.render import Render
 from chatapp.leaving import Leaving
 from chatapp.messaging import Messaging
 from chatapp.presence import Presence
-from chatapp.render import Render
 from chatapp.revisions import Revisions
 from chatapp.settings import Settings
 from chatapp.store import Busy, Store, Unwritable

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from chatapp.journal import Journal
+from chatapp.delivery.journal import Journal
 from chatapp.model.records import Conversation, Message, NotFound
 from chatapp.store import Store
 from chatapp.store.sqlite.messages import Page

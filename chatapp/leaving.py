@@ -6,8 +6,8 @@ import asyncio
 import logging
 from dataclasses import replace
 
-from chatapp.backlog import Entry
-from chatapp.journal import Journal
+from chatapp.delivery.backlog import Entry
+from chatapp.delivery.journal import Journal
 from chatapp.messaging import Messaging
 from chatapp.model.records import Conversation, Message, Rejected
 from chatapp.store import Busy, Store, Unwritable

@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import Awaitable, Hashable, Sequence
 from dataclasses import replace
 
-from chatapp import language
-from chatapp.backlog import Entry
+from chatapp.delivery.backlog import Entry
+from chatapp.delivery.hub import Hub
+from chatapp.delivery.journal import Journal
 from chatapp.history import History
-from chatapp.hub import Hub
-from chatapp.journal import Journal
+from chatapp.html import language
+from chatapp.html.render import Render
 from chatapp.model.records import Conversation, Draft, Identity, Message, Rejected, User, sentence
-from chatapp.render import Render
 from chatapp.resume import Resume
 from chatapp.retries import Retries
 from chatapp.store import Store

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
-from chatapp.audience import Listener
-from chatapp.hub import Hub
+from chatapp.delivery.audience import Listener
+from chatapp.delivery.hub import Hub
+from chatapp.html.render import Render
 from chatapp.model.records import User
-from chatapp.render import Render
 from chatapp.system import clock
 from chatapp.system.pace import Pace
 from chatapp.wire import rfc6455

@@ -8,12 +8,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from chatapp.audience import Listener
+from chatapp.delivery.audience import Listener
+from chatapp.delivery.hub import Hub
+from chatapp.delivery.journal import Journal
 from chatapp.history import History
-from chatapp.hub import Hub
-from chatapp.journal import Journal
+from chatapp.html.render import Render
 from chatapp.model.records import CONTENT_LIMIT, ID_LIMIT, PICTURE_BYTES, PICTURES_LIMIT, Conversation, Message
-from chatapp.render import Render
 from chatapp.wire import jsonframes, rfc6455
 
 _LIMIT = 500  # messages that a page catches up with; with more it is quicker to fetch the list again

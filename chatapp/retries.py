@@ -6,7 +6,7 @@ import asyncio
 from collections import OrderedDict
 from dataclasses import replace
 
-from chatapp.backlog import Entry
+from chatapp.delivery.backlog import Entry
 from chatapp.model.records import Conversation, Message
 from chatapp.store import Store
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from chatapp.backlog import Entry
+from chatapp.delivery.backlog import Entry
 from chatapp.messaging import Messaging
 from chatapp.model.records import Conversation, Identity, Message, Rejected, User, clean, key_of, sentence
 from chatapp.system import clock

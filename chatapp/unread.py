@@ -7,14 +7,14 @@ import logging
 from collections.abc import Coroutine, Hashable, Iterable, Sequence
 from urllib.parse import quote
 
-from chatapp.audience import Listener
-from chatapp.hub import Hub
-from chatapp.journal import Journal
+from chatapp.delivery.audience import Listener
+from chatapp.delivery.hub import Hub
+from chatapp.delivery.journal import Journal
+from chatapp.html.render import Render
+from chatapp.html.views import Link
 from chatapp.model.records import Conversation, Message, User
-from chatapp.render import Render
 from chatapp.store import Busy, Store, Unwritable
 from chatapp.system.pace import Pace
-from chatapp.views import Link
 from chatapp.wire import jsonframes, rfc6455
 
 _PACE = 0.25  # seconds between two pieces of news: of all rooms, or of one direct conversation

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from chatapp import accounts, language
+from chatapp import accounts
+from chatapp.html import language
 from chatapp.model.records import Rejected
 from chatapp.settings import Settings
 from chatapp.store.sqlite.upkeep import Refused

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 
-from chatapp import render
-from chatapp.audience import Listener
-from chatapp.hub import Hub
-from chatapp.journal import Journal
+from chatapp.delivery.audience import Listener
+from chatapp.delivery.hub import Hub
+from chatapp.delivery.journal import Journal
+from chatapp.html import render
+from chatapp.html.render import Render
 from chatapp.messaging import Messaging
 from chatapp.model.records import Conversation, Draft, Message, User
-from chatapp.render import Render
 from chatapp.store import Store, Unwritable
 from chatapp.system import resources
 from chatapp.system.clock import Stamper

@@ -10,8 +10,8 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from chatapp import language
-from chatapp.language import gettext
+from chatapp.html import language
+from chatapp.html.language import gettext
 from chatapp.model import names
 from chatapp.model.records import Rejected, User, sentence
 from chatapp.store.sqlite.messages import conversation_of

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
-from chatapp import language
+from chatapp.html import language
 from chatapp.model.records import NotFound, Rejected, cursor, number, sentence
 from chatapp.presence import Presence
 from chatapp.store import Busy, Unwritable

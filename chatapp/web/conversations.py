@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from aiohttp import web
 
-from chatapp import language, views
+from chatapp.html import language, views
 from chatapp.model import collation
 from chatapp.model.records import ID_LIMIT, Message, User
 from chatapp.store import Busy, Unwritable

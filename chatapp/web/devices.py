@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 
 from aiohttp import web
 
-from chatapp import devices, language
-from chatapp.language import gettext
-from chatapp.render import when
+from chatapp.html import devices, language
+from chatapp.html.language import gettext
+from chatapp.html.render import when
 from chatapp.store.sqlite.accounts import LogIn
 from chatapp.system import clock
 from chatapp.web import keys, pages, sessions

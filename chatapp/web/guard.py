@@ -14,7 +14,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler, Middleware
 
-from chatapp import language
+from chatapp.html import language
 from chatapp.model.records import NotFound, Rejected, Session
 from chatapp.settings import Settings
 from chatapp.store import Busy, Unwritable

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Protocol
 from aiohttp import web
 
 if TYPE_CHECKING:
-    from chatapp.hub import Hub
-    from chatapp.journal import Journal
+    from chatapp.delivery.hub import Hub
+    from chatapp.delivery.journal import Journal
     from chatapp.leaving import Leaving
     from chatapp.messaging import Messaging
     from chatapp.model.records import Session

@@ -8,8 +8,8 @@ import re
 import threading
 from typing import Any
 
+from chatapp.html.views import room_title
 from chatapp.model.records import PICTURE_BYTES, Rejected, Room, sentence
-from chatapp.views import room_title
 from chatapp.web import posting
 from chatapp.wire import jsonframes
 from chatapp.wire.buffers import LARGE

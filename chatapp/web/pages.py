@@ -13,8 +13,8 @@ import aiohttp_jinja2
 from aiohttp import web
 from yarl import URL
 
-from chatapp import language
-from chatapp.language import gettext, ngettext
+from chatapp.html import language
+from chatapp.html.language import gettext, ngettext
 from chatapp.model.records import Rejected, sentence
 from chatapp.web import bodies, keys, packing, parts
 from chatapp.wire.handshake import is_handshake

@@ -6,8 +6,8 @@ import logging
 
 from aiohttp import web
 
-from chatapp import language
-from chatapp.language import gettext
+from chatapp.html import language
+from chatapp.html.language import gettext
 from chatapp.model.records import Rejected
 from chatapp.web import keys, pages, proof, sessions
 from chatapp.workers import passwords

@@ -9,10 +9,10 @@ from urllib.parse import quote
 
 from aiohttp import web
 
+from chatapp.html.views import Link, Side, person_title, room_title
 from chatapp.model import names
 from chatapp.model.records import Conversation, NotFound, Room, User
 from chatapp.store.sqlite.marks import Counts
-from chatapp.views import Link, Side, person_title, room_title
 from chatapp.web import keys
 
 

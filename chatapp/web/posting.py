@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from chatapp import language
+from chatapp.html import language
 from chatapp.model.records import PICTURE_BYTES, PICTURES_LIMIT, Draft, Picture, Rejected, User, sentence
 from chatapp.store import Busy, Unwritable
 from chatapp.web import bodies, conversations, forms, keys, pages, places, sessions

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from chatapp.language import LANGUAGES
+from chatapp.html.language import LANGUAGES
 from chatapp.model.records import Rejected, sentence
 from chatapp.web import keys, pages
 from chatapp.web.sessions import me

@@ -6,7 +6,7 @@ import secrets
 
 from aiohttp import web
 
-from chatapp.backlog import Entry
+from chatapp.delivery.backlog import Entry
 from chatapp.model.records import Message, NotFound, Rejected, User, id_of, sentence
 from chatapp.revisions import Target
 from chatapp.web import bodies, keys, pages, places, posting, sessions

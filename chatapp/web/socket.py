@@ -6,8 +6,8 @@ from functools import partial
 
 from aiohttp import web
 
-from chatapp import hub
-from chatapp.audience import Listener
+from chatapp.delivery import hub
+from chatapp.delivery.audience import Listener
 from chatapp.model.records import User, cursor
 from chatapp.web import keys, legacy, pages, places, sessions
 from chatapp.web.connection import Connection

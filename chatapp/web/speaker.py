@@ -9,9 +9,9 @@ from typing import Any
 
 from aiohttp import web
 
-from chatapp.audience import Listener
-from chatapp.backlog import Entry
-from chatapp.hub import Hub
+from chatapp.delivery.audience import Listener
+from chatapp.delivery.backlog import Entry
+from chatapp.delivery.hub import Hub
 from chatapp.messaging import Messaging
 from chatapp.model.records import Draft, Rejected, User, number, sentence
 from chatapp.revisions import Target

@@ -13,7 +13,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from chatapp.cli import main
-from chatapp.hub import Hub
+from chatapp.delivery.hub import Hub
 
 
 def _at_once(hub: Hub) -> None:

@@ -20,7 +20,7 @@ from typing import NoReturn
 
 import measure
 
-from chatapp.journal import Journal
+from chatapp.delivery.journal import Journal
 from chatapp.model.records import Conversation, Message, User
 from chatapp.store import Store
 from chatapp.system import clock

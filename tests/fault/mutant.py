@@ -68,7 +68,7 @@ def drop_changes() -> None:
 
 def leave_changes_unsaved() -> None:
     """Show changes to everybody and call them saved, but keep them from the journal."""
-    from chatapp.journal import Journal
+    from chatapp.delivery.journal import Journal
 
     append = Journal.append
 
@@ -86,7 +86,7 @@ def leave_changes_unsaved() -> None:
 
 def keep_changes() -> None:
     """Leave a change that could not be saved on the pages."""
-    from chatapp.hub import Hub
+    from chatapp.delivery.hub import Hub
     from chatapp.messaging import Messaging
 
     put_back = Messaging._put_back

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chatapp import devices, language
+from chatapp.html import devices, language
 
 CHROME = "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0"
 

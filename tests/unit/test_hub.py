@@ -7,8 +7,8 @@ import struct
 
 import pytest
 
-from chatapp.audience import Listener
-from chatapp.hub import Hub
+from chatapp.delivery.audience import Listener
+from chatapp.delivery.hub import Hub
 from chatapp.system import clock
 from chatapp.wire.rfc6455 import frame
 from wire import Wire, frames

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from itertools import chain
 
-from chatapp import journal as journals
-from chatapp.backlog import Entry
-from chatapp.journal import Journal
+from chatapp.delivery import journal as journals
+from chatapp.delivery.backlog import Entry
+from chatapp.delivery.journal import Journal
 from chatapp.model.records import Conversation, Message
 from chatapp.store import Busy, Unwritable
 from chatapp.system.clock import Stamper

@@ -12,7 +12,7 @@ from babel.messages.frontend import CommandLineInterface
 from babel.messages.mofile import read_mo
 from babel.messages.pofile import read_po
 
-from chatapp import language
+from chatapp.html import language
 from chatapp.model.records import Rejected
 
 TOP = Path(language.__file__).parent.parent

@@ -75,7 +75,7 @@ async def test_what_was_still_waiting_to_be_saved_loses_its_name_too(chat, an, b
 
 @pytest.mark.parametrize("removing", [True, False])
 async def test_a_full_disk_only_puts_it_off(chat, an, binh, leaving, removing, monkeypatch) -> None:
-    monkeypatch.setattr("chatapp.journal._PROBE_PAUSE", 0.05)
+    monkeypatch.setattr("chatapp.delivery.journal._PROBE_PAUSE", 0.05)
     entry = await chat.say(an, "a word")
     await entry.saved
     reader = await chat.page(binh)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chatapp.markup import to_html
+from chatapp.html.markup import to_html
 from chatapp.model.records import clean
 
 TAGS = {"a", "br", "strong", "em", "s", "code", "pre", "blockquote", "ul", "ol", "li", "span"}

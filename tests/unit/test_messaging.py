@@ -118,7 +118,7 @@ async def test_what_cannot_be_saved_is_taken_back_everywhere(chat, an, binh) -> 
 
 
 async def test_a_message_whose_save_failed_can_be_sent_again_under_its_key(chat, an, monkeypatch) -> None:
-    monkeypatch.setattr("chatapp.journal._PROBE_PAUSE", 0.01)
+    monkeypatch.setattr("chatapp.delivery.journal._PROBE_PAUSE", 0.01)
     chat.broken = True
     assert not await (await chat.say(an, "x", key="0123456789abcdef")).saved
     chat.broken = False

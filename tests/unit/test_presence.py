@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from chatapp.audience import Listener
+from chatapp.delivery.audience import Listener
 from chatapp.presence import Presence
 from wire import Wire
 

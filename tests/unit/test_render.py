@@ -13,7 +13,7 @@ import pytest
 from jinja2 import Environment
 from markupsafe import Markup
 
-from chatapp import language, render, views
+from chatapp.html import language, render, views
 from chatapp.model.records import Conversation, Message, Picture, Room, User
 
 TEMPLATES = Path(render.__file__).parent.parent / "templates"

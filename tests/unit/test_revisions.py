@@ -168,7 +168,7 @@ async def test_an_edit_of_a_message_that_is_not_saved_yet_is_lost_with_it_or_sav
 async def test_after_the_loss_of_a_message_and_its_edit_the_next_save_leaves_no_trace(
     chat, an, revisions, monkeypatch
 ) -> None:
-    monkeypatch.setattr("chatapp.journal._PROBE_PAUSE", 0.01)
+    monkeypatch.setattr("chatapp.delivery.journal._PROBE_PAUSE", 0.01)
     chat.gate.clear()
     first = await chat.say(an, "one")
     await revisions.edit(an, target(first.message), "two", KEY)
@@ -202,7 +202,7 @@ async def test_a_message_of_another_conversation_is_not_found(chat, an, revision
 async def test_of_several_changes_that_are_lost_together_what_stood_before_the_first_stands_again(
     chat, an, binh, revisions, monkeypatch
 ) -> None:
-    monkeypatch.setattr("chatapp.journal._PROBE_PAUSE", 0.01)
+    monkeypatch.setattr("chatapp.delivery.journal._PROBE_PAUSE", 0.01)
     first = await chat.say(an, "one")
     await first.saved
     reader = await chat.page(binh)
@@ -251,7 +251,7 @@ async def test_a_page_that_comes_back_learns_what_stands_again_before_that_is_on
 async def test_a_change_that_was_saved_against_its_refusal_leaves_no_version_behind(
     chat, an, revisions, monkeypatch
 ) -> None:
-    monkeypatch.setattr("chatapp.journal._PROBE_PAUSE", 0.01)
+    monkeypatch.setattr("chatapp.delivery.journal._PROBE_PAUSE", 0.01)
     first = await chat.say(an, "one")
     await first.saved
     save = chat.store.messages.save
@@ -277,7 +277,7 @@ async def test_a_change_that_was_saved_against_its_refusal_leaves_no_version_beh
 async def test_a_message_that_was_saved_against_its_refusal_takes_its_versions_with_it(
     chat, an, revisions, monkeypatch
 ) -> None:
-    monkeypatch.setattr("chatapp.journal._PROBE_PAUSE", 0.01)
+    monkeypatch.setattr("chatapp.delivery.journal._PROBE_PAUSE", 0.01)
     save = chat.store.messages.save
 
     async def fail_after_all(batch, **options) -> None:
@@ -329,7 +329,7 @@ async def test_a_retry_of_a_message_that_was_changed_since_is_still_one(
 
 
 async def test_pages_learn_that_what_stands_again_is_on_the_disk(chat, an, binh, revisions, monkeypatch) -> None:
-    monkeypatch.setattr("chatapp.journal._PROBE_PAUSE", 0.01)
+    monkeypatch.setattr("chatapp.delivery.journal._PROBE_PAUSE", 0.01)
     first = await chat.say(an, "before")
     await first.saved
     reader = await chat.page(binh)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from chatapp import language
+from chatapp.html import language
 from chatapp.settings import Settings, table
 from chatapp.system.startup import CannotStart
 

@@ -14,7 +14,7 @@ from aiohttp import ClientResponse, FormData, WSMsgType, WSServerHandshakeError,
 from aiohttp.test_utils import TestClient
 from multidict import CIMultiDict
 
-from chatapp.language import current, zone
+from chatapp.html.language import current, zone
 from chatapp.model.records import NotFound, Rejected
 from chatapp.store import Busy, Unwritable
 from chatapp.web import keys, origins, pages, sessions, static

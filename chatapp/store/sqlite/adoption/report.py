@@ -6,8 +6,8 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from chatapp import language
-from chatapp.language import gettext, ngettext
+from chatapp.html import language
+from chatapp.html.language import gettext, ngettext
 
 _SHOWN = 20  # of each list; more would push the addresses off the screen
 _NAME_SHOWN = 60  # characters of a name

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from markupsafe import Markup
 
-from chatapp import inline
+from chatapp.html import inline
 
 # The three characters that mean something in HTML outside attributes. A quotation mark never reaches an
 # attribute: the addresses of links, the only text put into one, stop in front of it.

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from chatapp.backlog import Backlog, Entry
+from chatapp.delivery.backlog import Backlog, Entry
 from chatapp.model.records import Identity, Message
 from chatapp.store import Busy, Unwritable
 from chatapp.system import clock

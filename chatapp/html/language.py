@@ -17,7 +17,7 @@ from chatapp.model.records import Rejected, sentence
 LANGUAGES: Final = ("vi", "en")
 NATIVE_NAMES: Final = {"vi": "Tiếng Việt", "en": "English"}  # each in its own words, so that its speakers find it
 SOURCE: Final = "en"  # the language of the sentences in code and templates
-LOCALE = Path(__file__).parent / "locale"
+LOCALE = Path(__file__).parents[1] / "locale"
 
 current: ContextVar[str] = ContextVar("language", default=SOURCE)
 zone: ContextVar[str] = ContextVar("zone", default="UTC")

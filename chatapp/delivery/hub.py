@@ -11,7 +11,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterable
 
-from chatapp.audience import Audience, Listener
+from chatapp.delivery.audience import Audience, Listener
 from chatapp.system import clock
 from chatapp.wire import rfc6455
 from chatapp.wire.rfc6455 import CLOSE_GRACE, RESTART

@@ -10,7 +10,7 @@ import re
 import unicodedata
 from dataclasses import dataclass, field
 
-from chatapp import links
+from chatapp.html import links
 
 _TOKEN = re.compile(rf"(?P<ticks>`+)|(?P<link>{links.PATTERN})|(?P<marks>[*_~]+)", re.IGNORECASE)
 # Without one of these no token can begin: most lines of a chat have none.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from chatapp import language
+from chatapp.html import language
 from chatapp.model.records import Message, Room, User, sentence
 
 RUN_PAUSE: Final = timedelta(minutes=5)  # the pause that ends a run in Campfire, Element, Mattermost and Rocket.Chat

@@ -16,11 +16,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from jinja2.ext import Extension
 from markupsafe import Markup
 
-from chatapp import __version__, language, markup
+from chatapp import __version__
+from chatapp.html import language, markup
+from chatapp.html.views import Link, Person
 from chatapp.model import emoji, names
 from chatapp.model.records import Message, User
 from chatapp.system import clock
-from chatapp.views import Link, Person
 
 _BETWEEN_TAGS = re.compile(r"(?<=[>}])\n\s*(?=[<{])")
 _COMPACT = ("partials/", "frames/")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chatapp.language import gettext
+from chatapp.html.language import gettext
 
 # What a User-Agent header holds, the telling before the common: nearly all of them also claim to be Chrome or Safari.
 _BROWSERS = (

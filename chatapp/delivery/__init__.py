@@ -1,0 +1,1 @@
+"""From an accepted message to every page and to the disk."""

@@ -1,0 +1,1 @@
+"""Records to HTML, in the reader's language."""
