@@ -13,21 +13,22 @@ from functools import partial
 import aiohttp_jinja2
 from aiohttp import web
 
+from chatapp.chat import limits
+from chatapp.chat.leaving import Leaving
+from chatapp.chat.messaging import Messaging
+from chatapp.chat.presence import Presence
+from chatapp.chat.revisions import Revisions
+from chatapp.chat.unread import Unread
 from chatapp.delivery.hub import Hub
 from chatapp.delivery.journal import Journal
 from chatapp.html import render
 from chatapp.html.render import Render
-from chatapp.leaving import Leaving
-from chatapp.messaging import Messaging
-from chatapp.presence import Presence
-from chatapp.revisions import Revisions
 from chatapp.settings import Settings
 from chatapp.store import Busy, Store, Unwritable
 from chatapp.system import resources
 from chatapp.system.clock import Stamper
 from chatapp.system.lock import DatabaseLock
-from chatapp.unread import Unread
-from chatapp.web import guard, health, keys, limits, routes, sessions, static
+from chatapp.web import guard, health, keys, routes, sessions, static
 from chatapp.wire import jsonframes
 from chatapp.wire.sockets import Sockets
 from chatapp.workers import passwords

@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 
+from chatapp.chat.messaging import Messaging
+from chatapp.chat.unread import Unread
 from chatapp.delivery.audience import Listener
 from chatapp.delivery.hub import Hub
 from chatapp.delivery.journal import Journal
 from chatapp.html import render
 from chatapp.html.render import Render
-from chatapp.messaging import Messaging
 from chatapp.model.records import Conversation, Draft, Message, User
 from chatapp.store import Store, Unwritable
 from chatapp.system import resources
 from chatapp.system.clock import Stamper
-from chatapp.unread import Unread
 from wire import Wire
 
 GENERAL = Conversation(room="general")

@@ -6,13 +6,14 @@ import logging
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
+from chatapp.chat import allowance
+from chatapp.chat.allowance import FLOOD_SECONDS, Allowance
+from chatapp.chat.presence import Presence
+from chatapp.chat.unread import Unread
 from chatapp.html import language
 from chatapp.model.records import NotFound, Rejected, cursor, number, sentence
-from chatapp.presence import Presence
 from chatapp.store import Busy, Unwritable
-from chatapp.unread import Unread
-from chatapp.web import allowance, keys, legacy, places, sessions
-from chatapp.web.allowance import FLOOD_SECONDS, Allowance
+from chatapp.web import keys, legacy, places, sessions
 from chatapp.web.speaker import Frame, Speaker
 from chatapp.wire import jsonframes
 from chatapp.wire.rfc6455 import TRY_AGAIN

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Protocol
 from aiohttp import web
 
 if TYPE_CHECKING:
+    from chatapp.chat.leaving import Leaving
+    from chatapp.chat.limits import Limits
+    from chatapp.chat.messaging import Messaging
+    from chatapp.chat.presence import Presence
+    from chatapp.chat.revisions import Revisions
+    from chatapp.chat.unread import Unread
     from chatapp.delivery.hub import Hub
     from chatapp.delivery.journal import Journal
-    from chatapp.leaving import Leaving
-    from chatapp.messaging import Messaging
     from chatapp.model.records import Session
-    from chatapp.presence import Presence
-    from chatapp.revisions import Revisions
     from chatapp.settings import Settings
     from chatapp.store import Store
     from chatapp.system.clock import Stamper
-    from chatapp.unread import Unread
-    from chatapp.web.limits import Limits
     from chatapp.wire.sockets import Sockets
     from chatapp.workers.images import Images
     from chatapp.workers.passwords import Passwords

@@ -6,9 +6,9 @@ import secrets
 
 from aiohttp import web
 
+from chatapp.chat.revisions import Target
 from chatapp.delivery.backlog import Entry
 from chatapp.model.records import Message, NotFound, Rejected, User, id_of, sentence
-from chatapp.revisions import Target
 from chatapp.web import bodies, keys, pages, places, posting, sessions
 from chatapp.web.places import Place
 

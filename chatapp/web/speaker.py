@@ -9,12 +9,12 @@ from typing import Any
 
 from aiohttp import web
 
+from chatapp.chat.messaging import Messaging
+from chatapp.chat.revisions import Target
 from chatapp.delivery.audience import Listener
 from chatapp.delivery.backlog import Entry
 from chatapp.delivery.hub import Hub
-from chatapp.messaging import Messaging
 from chatapp.model.records import Draft, Rejected, User, number, sentence
-from chatapp.revisions import Target
 from chatapp.web import keys, legacy, places, posting
 from chatapp.web.places import Place
 from chatapp.wire import jsonframes

@@ -29,7 +29,7 @@ class Forgetful:
 
 def drop_pending() -> None:
     """Leave out of every catch-up what is pending when it begins."""
-    from chatapp.resume import Resume
+    from chatapp.chat.resume import Resume
 
     made = Resume.__init__
 
@@ -86,8 +86,8 @@ def leave_changes_unsaved() -> None:
 
 def keep_changes() -> None:
     """Leave a change that could not be saved on the pages."""
+    from chatapp.chat.messaging import Messaging
     from chatapp.delivery.hub import Hub
-    from chatapp.messaging import Messaging
 
     put_back = Messaging._put_back
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from chatapp.web import allowance
-from chatapp.web.allowance import Allowance
+from chatapp.chat import allowance
+from chatapp.chat.allowance import Allowance
 
 
 @pytest.fixture

@@ -20,8 +20,7 @@ FLOORS = (
 )
 # What still stands on the top level and has to find its folder.
 HOMELESS = """
-    accounts banner certificates commands history leaving messaging presence resume retries revisions unread
-    upkeep usercommands
+    accounts banner certificates commands upkeep usercommands
 """
 HANDLERS = """
     web.accounts web.departure web.devices web.health web.images web.password web.preferences web.reading

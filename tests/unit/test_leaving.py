@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from chatapp.leaving import _BATCH, Leaving
+from chatapp.chat.leaving import _BATCH, Leaving
 from chatapp.model.records import Conversation
 from messaging import GENERAL, Chat
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from chatapp.chat import limits
+from chatapp.chat.limits import Bucket, Limits, Tries
 from chatapp.settings import Settings
-from chatapp.web import limits
-from chatapp.web.limits import Bucket, Limits, Tries
 from chatapp.wire.addresses import address_key
 
 

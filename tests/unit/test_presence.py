@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+from chatapp.chat.presence import Presence
 from chatapp.delivery.audience import Listener
-from chatapp.presence import Presence
 from wire import Wire
 
 

@@ -92,7 +92,7 @@ async def test_what_is_too_much_for_one_is_so_for_those_who_missed_more(chat, an
 
 
 async def test_an_answer_is_not_kept_for_long(chat, an, binh, monkeypatch) -> None:
-    monkeypatch.setattr("chatapp.resume._KEPT_SECONDS", 0)
+    monkeypatch.setattr("chatapp.chat.resume._KEPT_SECONDS", 0)
     await say(chat, an, "one")
     await chat.page(binh, since=0)
     await asyncio.sleep(0)

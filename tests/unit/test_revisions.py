@@ -9,8 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from chatapp.chat.revisions import TAKE_BACK, Revisions, Target
 from chatapp.model.records import Conversation, Draft, NotFound, Rejected
-from chatapp.revisions import TAKE_BACK, Revisions, Target
 from chatapp.store import Unwritable
 from chatapp.system import clock
 from messaging import GENERAL, Chat
@@ -71,7 +71,7 @@ async def test_a_removal_leaves_a_tombstone_without_the_words(chat, an, binh, re
 async def test_undoing_a_removal_is_possible_only_for_a_short_while(chat, an, revisions, monkeypatch) -> None:
     first = await chat.say(an, "x")
     entry, _ = await revisions.remove(an, target(first.message), KEY)
-    monkeypatch.setattr("chatapp.revisions.TAKE_BACK", 0.0)
+    monkeypatch.setattr("chatapp.chat.revisions.TAKE_BACK", 0.0)
     with pytest.raises(Rejected) as refusal:
         await revisions.restore(an, target(entry.message), KEY)
     assert refusal.value.code == "too_late"

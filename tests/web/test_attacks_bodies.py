@@ -13,8 +13,8 @@ from urllib.parse import urlencode
 import brotli
 import pytest
 
+from chatapp.chat.limits import BODIES_EACH
 from chatapp.web import patience
-from chatapp.web.limits import BODIES_EACH
 from line import FORM, line, post
 from people import PASSWORD
 

@@ -17,9 +17,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from chatapp.chat.limits import Tries
 from chatapp.model.records import Rejected
 from chatapp.web import keys
-from chatapp.web.limits import Tries
 from chatapp.workers.images import Images
 from fault.figures import amount
 from line import line

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from aiohttp import WSMsgType
 
+from chatapp.chat import limits
+from chatapp.chat.allowance import Allowance
 from chatapp.system import clock
-from chatapp.web import connection, keys, limits
-from chatapp.web.allowance import Allowance
+from chatapp.web import connection, keys
 from chatapp.wire.buffers import LARGE, PERSON_BYTES, Buffers
 from ear import Ear
 from people import Person

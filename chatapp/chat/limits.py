@@ -7,16 +7,9 @@ from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
+from chatapp.chat.allowance import ACT_BURST, ACTS_PER_SECOND, FLOOD_SECONDS, FRAME_BURST, FRAMES_PER_SECOND, Allowance
 from chatapp.settings import Settings
 from chatapp.system import clock
-from chatapp.web.allowance import (
-    ACT_BURST,
-    ACTS_PER_SECOND,
-    FLOOD_SECONDS,
-    FRAME_BURST,
-    FRAMES_PER_SECOND,
-    Allowance,
-)
 from chatapp.wire.buffers import FORMS, Buffers
 
 T = TypeVar("T")

@@ -6,19 +6,19 @@ import asyncio
 from collections.abc import Awaitable, Hashable, Sequence
 from dataclasses import replace
 
+from chatapp.chat.history import History
+from chatapp.chat.resume import Resume
+from chatapp.chat.retries import Retries
+from chatapp.chat.unread import Unread
 from chatapp.delivery.backlog import Entry
 from chatapp.delivery.hub import Hub
 from chatapp.delivery.journal import Journal
-from chatapp.history import History
 from chatapp.html import language
 from chatapp.html.render import Render
 from chatapp.model.records import Conversation, Draft, Identity, Message, Rejected, User, sentence
-from chatapp.resume import Resume
-from chatapp.retries import Retries
 from chatapp.store import Store
 from chatapp.system import clock
 from chatapp.system.pace import Pace
-from chatapp.unread import Unread
 from chatapp.wire import jsonframes, rfc6455
 
 _SAVED_PACE = 0.25  # seconds between two saved marks for those who are not the author

@@ -6,9 +6,9 @@ import asyncio
 import logging
 from dataclasses import replace
 
+from chatapp.chat.messaging import Messaging
 from chatapp.delivery.backlog import Entry
 from chatapp.delivery.journal import Journal
-from chatapp.messaging import Messaging
 from chatapp.model.records import Conversation, Message, Rejected
 from chatapp.store import Busy, Store, Unwritable
 from chatapp.store.sqlite.departures import Departure

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from chatapp.chat.messaging import Messaging
 from chatapp.delivery.backlog import Entry
-from chatapp.messaging import Messaging
 from chatapp.model.records import Conversation, Identity, Message, Rejected, User, clean, key_of, sentence
 from chatapp.system import clock
 from chatapp.system.clock import Stamper

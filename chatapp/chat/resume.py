@@ -8,10 +8,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from chatapp.chat.history import History
 from chatapp.delivery.audience import Listener
 from chatapp.delivery.hub import Hub
 from chatapp.delivery.journal import Journal
-from chatapp.history import History
 from chatapp.html.render import Render
 from chatapp.model.records import CONTENT_LIMIT, ID_LIMIT, PICTURE_BYTES, PICTURES_LIMIT, Conversation, Message
 from chatapp.wire import jsonframes, rfc6455

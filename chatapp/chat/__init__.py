@@ -1,0 +1,1 @@
+"""The rules of the chat: what people may do, and what follows from it."""
