@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from chatapp.app import create_app
-from chatapp.banner import banner, lan_address, names
+from chatapp.operate import adoption
+from chatapp.operate.banner import banner, lan_address, names
 from chatapp.settings import Settings
 from chatapp.store import Busy, Unwritable
 from chatapp.store.sqlite.opening import cannot_open
@@ -29,7 +30,7 @@ from chatapp.web import keys
 from chatapp.wire.serving import Runner, Site
 
 if TYPE_CHECKING:
-    from chatapp.certificates import Https
+    from chatapp.operate.certificates import Https
 
 BACKLOG = 1024  # connections that may wait: every tab comes back at the same moment after a restart
 HANDLER_SECONDS = 2.0  # for requests under way at the stop; sockets are closed before
@@ -55,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="replace")  # a console of another alphabet must not stop the server
     arguments = sys.argv[1:] if argv is None else argv
     if arguments and not arguments[0].startswith("-"):
-        from chatapp import commands  # noqa: PLC0415 - a server that starts needs none of what they need
+        from chatapp.operate import commands  # noqa: PLC0415 - a server that starts needs none of what they need
 
         return commands.run(arguments)
     try:
@@ -95,7 +96,7 @@ async def serve(settings: Settings) -> int:
             await Site(runner, each, backlog=BACKLOG, ssl_context=https.context if https else None).start()
         running = replace(settings, port=sockets[0].getsockname()[1])
         if (store := app.get(keys.store)) and (adopted := store.adopted):
-            print(adopted.text(settings.language, shlex.quote(str(settings.database))), end="")
+            print(adoption.text(adopted, settings.language, shlex.quote(str(settings.database))), end="")
         fingerprint = https.fingerprint if https and settings.tls == "self-signed" else None
         print(banner(running, lan_address(running.host), _shows_blocks(), fingerprint), flush=True)
         await _wait(stop, https)
@@ -107,7 +108,8 @@ async def serve(settings: Settings) -> int:
 def _https(settings: Settings) -> Https | None:
     if not settings.serves_https:
         return None
-    from chatapp.certificates import Https, self_signed  # noqa: PLC0415 - X.509 is much to load, and most serve HTTP
+    # X.509 is much to load, and most serve HTTP.
+    from chatapp.operate.certificates import Https, self_signed  # noqa: PLC0415
 
     if settings.tls_cert and settings.tls_key:
         return Https(settings.tls_cert, settings.tls_key)

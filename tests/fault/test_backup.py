@@ -17,8 +17,8 @@ import aiohttp
 import pytest
 from PIL import Image
 
-from chatapp import upkeep
-from chatapp.upkeep import Refused
+from chatapp.operate import upkeep
+from chatapp.operate.upkeep import Refused
 from fault.commands import command, run
 from fault.figures import amount
 from fault.people import integrity, table

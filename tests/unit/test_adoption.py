@@ -20,11 +20,12 @@ from hypothesis import strategies as st
 
 import old_chat
 from chatapp.model import names
+from chatapp.model.adoption import Report
+from chatapp.operate import adoption
 from chatapp.store import Store
 from chatapp.store.sqlite import opening, strays
 from chatapp.store.sqlite.adoption import columns, talk, times, values, wrappings
 from chatapp.store.sqlite.adoption.people import Account, People
-from chatapp.store.sqlite.adoption.report import Report
 from chatapp.store.sqlite.upkeep import reading
 from chatapp.system.lock import DatabaseLock
 from chatapp.system.startup import CannotStart
@@ -456,7 +457,7 @@ async def test_nobody_is_lost_because_an_empty_table_has_the_better_name(tmp_pat
 
 def test_long_lists_are_cut_and_foreign_names_do_nothing_to_a_terminal() -> None:
     renamed = [(f"\x1b[2J\u202e{number}", f"user-{number}") for number in range(50)]
-    text = Report(copy="chat.db.before-upgrade-0", people=50, renamed=renamed).text("en", "chat.db")
+    text = adoption.text(Report(copy="chat.db.before-upgrade-0", people=50, renamed=renamed), "en", "chat.db")
     assert "and 30 more" in text
     assert r'"\x1b[2J\u202e0" → "user-0"' in text
     assert "\x1b" not in text
@@ -661,7 +662,7 @@ async def comes_alive(store: Store, path: Path) -> None:
     """Check what holds of every database after its adoption; close it."""
     report = store.adopted
     assert report is not None
-    report.text("vi", str(path))
+    adoption.text(report, "vi", str(path))
     for room in await store.messages.rooms():
         assert room.id
     await store.accounts.create("Người mới", names.key("Người mới"), "hash")

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from chatapp import __version__
-from chatapp import banner as banner_module
-from chatapp.banner import banner, lan_address, names
+from chatapp.operate import banner as banner_module
+from chatapp.operate.banner import banner, lan_address, names
 from chatapp.settings import Settings
 
 

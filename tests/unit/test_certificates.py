@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from chatapp.certificates import Https, self_signed
+from chatapp.operate.certificates import Https, self_signed
 from chatapp.system import clock
 from chatapp.system.startup import CannotStart
 

@@ -15,7 +15,7 @@ from babel.messages.pofile import read_po
 from chatapp.html import language
 from chatapp.model.records import Rejected
 
-TOP = Path(language.__file__).parent.parent
+TOP = language.LOCALE.parents[1]
 CATALOG = language.LOCALE / "vi" / "LC_MESSAGES" / "chatapp.po"
 BLANK = re.compile(r"%\(\w+\)[ds]|%%|{\w+}")
 

@@ -19,7 +19,7 @@ from chatapp.system.startup import CannotStart
 HOLDER = """
 import sys, time
 from pathlib import Path
-from chatapp.lock import DatabaseLock
+from chatapp.system.lock import DatabaseLock
 lock = DatabaseLock(Path(sys.argv[1]))
 lock.acquire()
 print("held", flush=True)

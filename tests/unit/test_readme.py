@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from chatapp.banner import banner
+from chatapp.operate.banner import banner
 from chatapp.settings import Settings, table
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -15,8 +15,9 @@ from markupsafe import Markup
 
 from chatapp.html import language, render, views
 from chatapp.model.records import Conversation, Message, Picture, Room, User
+from chatapp.system import resources
 
-TEMPLATES = Path(render.__file__).parent.parent / "templates"
+TEMPLATES = resources.folder("templates")
 ME, AN = User(1, "Minh"), User(2, "An Nguyễn")
 ROOM = Conversation(room="general")
 PICTURE = Picture("p1", "núi.png", 1920, 1200, 640, 400)

@@ -452,10 +452,10 @@ async def test_an_adoption_that_fails_leaves_the_file_as_it_was(old: Path) -> No
 KILLED = """
 import asyncio, sqlite3, sys
 from pathlib import Path
-from chatapp.adoption import copies
-from chatapp.adoption.transfer import Transfer
+from chatapp.store.sqlite.adoption import copies
+from chatapp.store.sqlite.adoption.transfer import Transfer
 from chatapp.store import Store
-from chatapp.store.database import Database
+from chatapp.store.sqlite.database import Database
 
 def hang(*ignored):
     print("here", flush=True)

@@ -18,14 +18,15 @@ from typing import Any
 import pytest
 
 import old_chat
-from chatapp import cli, upkeep
+from chatapp import cli
 from chatapp.model import names
 from chatapp.model.records import Conversation, Message, Picture, User
+from chatapp.operate import upkeep
+from chatapp.operate.upkeep import Refused, Report, State
 from chatapp.store import Store
 from chatapp.system import clock
 from chatapp.system.lock import DatabaseLock
 from chatapp.system.startup import CannotStart
-from chatapp.upkeep import Refused, Report, State
 from chatapp.workers.reencoding import reencode
 from pictures import picture
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from chatapp.certificates import self_signed
 from chatapp.cli import listen
+from chatapp.operate.certificates import self_signed
 from chatapp.web import static
 from chatapp.wire import serving
 from line import line, post

@@ -17,8 +17,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from chatapp import upkeep
 from chatapp.app import create_app
+from chatapp.operate import upkeep
 from chatapp.settings import Settings
 from chatapp.system.startup import CannotStart
 from chatapp.web import keys

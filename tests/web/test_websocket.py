@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from chatapp.certificates import self_signed
 from chatapp.model.records import Conversation, Draft, User
+from chatapp.operate.certificates import self_signed
 from chatapp.store import Busy
 from chatapp.system import clock
 from chatapp.web import keys

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import aiosqlite
 
+from chatapp.model.adoption import Report
 from chatapp.model.pictures import Prepare
 from chatapp.store.sqlite import schema
 from chatapp.store.sqlite.adoption import copies, damage, reading
-from chatapp.store.sqlite.adoption.report import Report
 from chatapp.store.sqlite.adoption.transfer import Transfer
 from chatapp.system import files
 from chatapp.system.startup import CannotStart

@@ -13,9 +13,9 @@ from typing import Any, TypeVar
 
 import aiosqlite
 
+from chatapp.model.adoption import Report
 from chatapp.model.pictures import Prepare
 from chatapp.store.sqlite import adopting, opening
-from chatapp.store.sqlite.adoption.report import Report
 from chatapp.store.sqlite.place import Place
 from chatapp.system.startup import CannotStart
 

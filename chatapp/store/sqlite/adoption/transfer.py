@@ -10,13 +10,13 @@ from datetime import datetime
 
 import aiosqlite
 
+from chatapp.model.adoption import Report
 from chatapp.model.pictures import Prepare
 from chatapp.model.records import Conversation
 from chatapp.store.sqlite.adoption import LOCKED, times
 from chatapp.store.sqlite.adoption.people import Account, People
 from chatapp.store.sqlite.adoption.pictures import Gallery, Place
 from chatapp.store.sqlite.adoption.reading import Old, Row, is_blank
-from chatapp.store.sqlite.adoption.report import Report
 from chatapp.store.sqlite.adoption.rooms import DEFAULT, Rooms
 from chatapp.store.sqlite.adoption.talk import Said, Talk
 from chatapp.store.sqlite.adoption.values import Text, Value, is_true, text, tidy

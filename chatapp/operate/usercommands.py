@@ -9,9 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from chatapp import accounts
 from chatapp.html import language
 from chatapp.model.records import Rejected
+from chatapp.operate import accounts
 from chatapp.settings import Settings
 from chatapp.store.sqlite.upkeep import Refused
 from chatapp.workers import passwords

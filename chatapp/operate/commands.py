@@ -15,10 +15,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from chatapp import options, upkeep, usercommands
+from chatapp import options
+from chatapp.operate import upkeep, usercommands
+from chatapp.operate.upkeep import Refused, Report, State
 from chatapp.settings import Settings
 from chatapp.system.startup import CannotStart
-from chatapp.upkeep import Refused, Report, State
 
 _STOPPED = 130  # the exit status of a program that Ctrl+C ended
 _NICENESS = 10  # messages go before backups

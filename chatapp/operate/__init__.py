@@ -1,0 +1,1 @@
+"""What the operator does and reads: commands, certificates, the banner at the start."""
