@@ -28,7 +28,8 @@ from chatapp.store import Busy, Store, Unwritable
 from chatapp.system import resources
 from chatapp.system.clock import Stamper
 from chatapp.system.lock import DatabaseLock
-from chatapp.web import guard, health, keys, routes, sessions, static
+from chatapp.web import guard, health, keys, routes, sessions
+from chatapp.web.assets import static
 from chatapp.wire import jsonframes
 from chatapp.wire.sockets import Sockets
 from chatapp.workers import passwords

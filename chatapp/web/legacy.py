@@ -10,7 +10,7 @@ from typing import Any
 
 from chatapp.html.views import room_title
 from chatapp.model.records import PICTURE_BYTES, Rejected, Room, sentence
-from chatapp.web import posting
+from chatapp.web.rooms import posting
 from chatapp.wire import jsonframes
 from chatapp.wire.buffers import LARGE
 from chatapp.wire.decoder import Larger

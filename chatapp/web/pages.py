@@ -16,7 +16,8 @@ from yarl import URL
 from chatapp.html import language
 from chatapp.html.language import gettext, ngettext
 from chatapp.model.records import Rejected, sentence
-from chatapp.web import bodies, keys, packing, parts
+from chatapp.web import bodies, keys, parts
+from chatapp.web.assets import packing
 from chatapp.wire.handshake import is_handshake
 
 log = logging.getLogger("chatapp.web")

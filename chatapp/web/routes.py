@@ -4,22 +4,11 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from chatapp.web import (
-    accounts,
-    departure,
-    devices,
-    health,
-    images,
-    password,
-    posting,
-    preferences,
-    reading,
-    revising,
-    rooms,
-    socket,
-    static,
-)
+from chatapp.web import health, socket
+from chatapp.web.account import departure, devices, login, password, preferences
+from chatapp.web.assets import static
 from chatapp.web.guard import login_required as user
+from chatapp.web.rooms import pictures, posting, reading, revising, rooms
 
 
 def table(base: str) -> list[web.RouteDef]:
@@ -28,12 +17,12 @@ def table(base: str) -> list[web.RouteDef]:
     # A room and a direct conversation have the same pages below different names.
     talks = [f"{base}/rooms/{{room}}", f"{base}/direct/{{direct:[^/]+}}"]  # by itself it stops at a brace
     return [
-        get(f"{base}/", accounts.home),
-        get(f"{base}/register", accounts.register_form),
-        post(f"{base}/register", accounts.register),
-        get(f"{base}/login", accounts.login_form),
-        post(f"{base}/login", accounts.login),
-        post(f"{base}/logout", accounts.logout),
+        get(f"{base}/", login.home),
+        get(f"{base}/register", login.register_form),
+        post(f"{base}/register", login.register),
+        get(f"{base}/login", login.login_form),
+        post(f"{base}/login", login.login),
+        post(f"{base}/logout", login.logout),
         get(f"{base}/settings", user(preferences.show)),
         post(f"{base}/settings", user(preferences.save)),
         get(f"{base}/settings/devices", user(devices.show)),
@@ -59,8 +48,8 @@ def table(base: str) -> list[web.RouteDef]:
         *[get(f"{talk}/messages/{{id}}/versions", user(revising.versions)) for talk in talks],
         get(f"{base}/messages/{{id}}", user(rooms.message)),
         get(f"{base}/messages/{{id}}/{{more:edit|versions}}", user(rooms.message)),
-        get(f"{base}/images/{{id}}", user(images.full)),
-        get(f"{base}/images/{{id}}/thumbnail", user(images.thumbnail)),
+        get(f"{base}/images/{{id}}", user(pictures.full)),
+        get(f"{base}/images/{{id}}/thumbnail", user(pictures.thumbnail)),
         get(f"{base}/ws", socket.socket),
         get(f"{base}/healthz", health.healthz),
         get(f"{base}/readyz", health.readyz),

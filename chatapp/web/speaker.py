@@ -15,8 +15,9 @@ from chatapp.delivery.audience import Listener
 from chatapp.delivery.backlog import Entry
 from chatapp.delivery.hub import Hub
 from chatapp.model.records import Draft, Rejected, User, number, sentence
-from chatapp.web import keys, legacy, places, posting
+from chatapp.web import keys, legacy, places
 from chatapp.web.places import Place
+from chatapp.web.rooms import posting
 from chatapp.wire import jsonframes
 from chatapp.wire.decoder import Larger
 from chatapp.wire.websocket import WebSocket

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from chatapp.system import resources
-from chatapp.web.static import Static
+from chatapp.web.assets.static import Static
 
 ON_DEMAND = {
     "actions.js",

@@ -10,7 +10,7 @@ import pytest
 
 from chatapp.cli import listen
 from chatapp.operate.certificates import self_signed
-from chatapp.web import static
+from chatapp.web.assets import static
 from chatapp.wire import serving
 from line import line, post
 

@@ -17,7 +17,8 @@ from multidict import CIMultiDict
 from chatapp.html.language import current, zone
 from chatapp.model.records import NotFound, Rejected
 from chatapp.store import Busy, Unwritable
-from chatapp.web import keys, origins, pages, sessions, static
+from chatapp.web import keys, origins, pages, sessions
+from chatapp.web.assets import static
 from chatapp.web.pages import safe_next
 from people import Person
 

@@ -23,7 +23,7 @@ from pathlib import Path
 import pytest
 
 from chatapp import __version__
-from chatapp.web.static import Static
+from chatapp.web.assets.static import Static
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = {"templates": "chatapp/templates", "static": "chatapp/static"}  # in the checkout, in the wheel

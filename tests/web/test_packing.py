@@ -8,7 +8,7 @@ import re
 import brotli
 import pytest
 
-from chatapp.web import packing
+from chatapp.web.assets import packing
 
 UNPACK = {"br": brotli.decompress, "gzip": gzip.decompress}
 PAGE = "Một tin nhắn, with a link https://example.org/page. ".encode() * 200
@@ -17,9 +17,9 @@ PAGE = "Một tin nhắn, with a link https://example.org/page. ".encode() * 200
 @pytest.mark.parametrize("encoding", ["br", "gzip"])
 @pytest.mark.parametrize("padding", [1, 2, 63, 64, 65, 128, 255, packing.PADDING])
 def test_a_page_is_whole_however_much_it_was_padded(monkeypatch, encoding: str, padding: int) -> None:
-    monkeypatch.setattr("chatapp.web.packing.secrets.randbelow", lambda _: 0)
+    monkeypatch.setattr("chatapp.web.assets.packing.secrets.randbelow", lambda _: 0)
     shortest, _ = packing.pack_page(PAGE, encoding)
-    monkeypatch.setattr("chatapp.web.packing.secrets.randbelow", lambda limit: min(padding, limit) - 1)
+    monkeypatch.setattr("chatapp.web.assets.packing.secrets.randbelow", lambda limit: min(padding, limit) - 1)
     packed, given = packing.pack_page(PAGE, encoding)
     assert given == encoding
     assert UNPACK[encoding](packed) == PAGE

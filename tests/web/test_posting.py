@@ -15,7 +15,7 @@ from PIL import Image
 
 from chatapp.model.records import PICTURE_BYTES
 from chatapp.settings import Settings
-from chatapp.web import posting
+from chatapp.web.rooms import posting
 from people import Person
 from pictures import picture
 

@@ -13,8 +13,8 @@ from aiohttp.test_utils import TestClient
 
 from chatapp.model.records import NotFound
 from chatapp.system import resources
-from chatapp.web import joining, static
-from chatapp.web.static import Static
+from chatapp.web.assets import joining, static
+from chatapp.web.assets.static import Static
 
 Client = TestClient[web.Request, web.Application]
 

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from aiohttp import ETag, web
 
 from chatapp.model.records import NotFound
-from chatapp.web import joining, packing
+from chatapp.web.assets import joining, packing
 
 # Our own table: what the system's says of .js depends on the machine, and browsers refuse a script of a wrong type.
 _TYPES = {

@@ -30,7 +30,7 @@ from chatapp.system.startup import CannotStart
 from chatapp.workers.reencoding import reencode
 from pictures import picture
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 TECH = Conversation(room="tech")
 TIME = "2026-11-22T10:00:00.000Z"
 SESSION = "a session"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date
-from pathlib import Path
 
 import pytest
 from babel.messages.catalog import Catalog, Message

@@ -9,8 +9,9 @@ from aiohttp import web
 from chatapp.chat.revisions import Target
 from chatapp.delivery.backlog import Entry
 from chatapp.model.records import Message, NotFound, Rejected, User, id_of, sentence
-from chatapp.web import bodies, keys, pages, places, posting, sessions
+from chatapp.web import bodies, keys, pages, places, sessions
 from chatapp.web.places import Place
+from chatapp.web.rooms import posting
 
 
 async def form(request: web.Request) -> web.StreamResponse:

@@ -16,10 +16,11 @@ from aiohttp import web
 from chatapp.html import language
 from chatapp.model.records import PICTURE_BYTES, PICTURES_LIMIT, Draft, Picture, Rejected, User, sentence
 from chatapp.store import Busy, Unwritable
-from chatapp.web import bodies, conversations, forms, keys, pages, places, sessions
+from chatapp.web import bodies, forms, keys, pages, places, sessions
 from chatapp.web.parts import Part, Parts
 from chatapp.web.patience import Patience
 from chatapp.web.places import Place
+from chatapp.web.rooms import conversations
 
 _FIELD_BYTES = 2**20  # of a text field, as in other forms: what is too long for a message still comes back to be cut
 _BODY_BYTES = PICTURES_LIMIT * PICTURE_BYTES + 2**20  # past this a request is not even read to its end

@@ -9,8 +9,8 @@ from itertools import pairwise
 import pytest
 
 from chatapp.system import resources
-from chatapp.web import joining
-from chatapp.web.joining import SHEETS, Unjoinable
+from chatapp.web.assets import joining
+from chatapp.web.assets.joining import SHEETS, Unjoinable
 
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 

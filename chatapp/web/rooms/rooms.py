@@ -6,7 +6,8 @@ from aiohttp import web
 
 from chatapp.model import collation
 from chatapp.model.records import ID_LIMIT, NotFound, id_of
-from chatapp.web import conversations, keys, pages, places, sessions
+from chatapp.web import keys, pages, places, sessions
+from chatapp.web.rooms import conversations
 
 _QUERY_LIMIT = 100  # characters to find somebody by; names are shorter
 

@@ -15,7 +15,8 @@ from chatapp.html.language import gettext
 from chatapp.model import names
 from chatapp.model.records import Rejected, User, sentence
 from chatapp.store.sqlite.messages import conversation_of
-from chatapp.web import keys, pages, proof, sessions
+from chatapp.web import keys, pages, sessions
+from chatapp.web.account import proof
 from chatapp.wire.addresses import address_key
 from chatapp.workers import inherited, passwords, wellknown
 

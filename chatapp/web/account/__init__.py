@@ -1,0 +1,1 @@
+"""A person's own account: the way in and out, password, devices, preferences, leaving."""

@@ -1,0 +1,1 @@
+"""Conversations: their pages, sending, changing, reading, pictures."""
