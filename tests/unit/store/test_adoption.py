@@ -17,7 +17,6 @@ from urllib.parse import quote
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from unit.store.test_schema import prepare
 
 import old_chat
 from chatapp.model import names
@@ -30,6 +29,7 @@ from chatapp.store.sqlite.adoption.people import Account, People
 from chatapp.store.sqlite.upkeep import reading
 from chatapp.system.lock import DatabaseLock
 from chatapp.system.startup import CannotStart
+from unit.store.test_schema import prepare
 
 # Times
 
