@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from chatapp.model.records import CONTENT_LIMIT
+from chatapp.model.texts import CONTENT_LIMIT
 from chatapp.web import routes
 
 ROOT = Path(__file__).resolve().parents[1]

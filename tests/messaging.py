@@ -12,13 +12,15 @@ from chatapp.delivery.hub import Hub
 from chatapp.delivery.journal import Journal
 from chatapp.html import render
 from chatapp.html.render import Render
-from chatapp.model.records import Conversation, Draft, Message, User
+from chatapp.model.conversations import Conversation
+from chatapp.model.messages import Draft, Message
+from chatapp.model.people import User
 from chatapp.store import Store, Unwritable
 from chatapp.system import resources
 from chatapp.system.clock import Stamper
 from wire import Wire
 
-GENERAL = Conversation(room="general")
+GENERAL = Conversation("general")
 
 
 class Chat:

@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from chatapp.delivery.journal import Journal
-from chatapp.model.records import Conversation, Message, NotFound
+from chatapp.model.conversations import Conversation
+from chatapp.model.messages import Message
+from chatapp.model.refusals import NotFound
 from chatapp.store import Store
 from chatapp.store.sqlite.messages import Page
 

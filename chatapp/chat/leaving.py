@@ -9,7 +9,9 @@ from dataclasses import replace
 from chatapp.chat.messaging import Messaging
 from chatapp.delivery.backlog import Entry
 from chatapp.delivery.journal import Journal
-from chatapp.model.records import Conversation, Message, Rejected
+from chatapp.model.conversations import Conversation
+from chatapp.model.messages import Message
+from chatapp.model.refusals import Rejected
 from chatapp.store import Busy, Store, Unwritable
 from chatapp.store.sqlite.departures import Departure
 from chatapp.system.clock import Stamper

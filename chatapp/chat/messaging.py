@@ -15,14 +15,17 @@ from chatapp.delivery.hub import Hub
 from chatapp.delivery.journal import Journal
 from chatapp.html import language
 from chatapp.html.render import Render
-from chatapp.model.records import Conversation, Draft, Identity, Message, Rejected, User, sentence
+from chatapp.model.conversations import Conversation
+from chatapp.model.messages import Draft, Identity, Message
+from chatapp.model.people import User
+from chatapp.model.refusals import N_, Rejected
 from chatapp.store import Store
 from chatapp.system import clock
 from chatapp.system.pace import Pace
 from chatapp.wire import jsonframes, rfc6455
 
 _SAVED_PACE = 0.25  # seconds between two saved marks for those who are not the author
-_GIVEN_UP = sentence("This message could not be saved and was taken back. It will be sent again.")
+_GIVEN_UP = N_("This message could not be saved and was taken back. It will be sent again.")
 
 
 class Messaging:
@@ -66,10 +69,10 @@ class Messaging:
         entry = entry or self._retries.known(author.id, draft.key)  # it may have come in while we were looking
         if entry is not None:
             if not entry.message.same_as(draft) or entry.message.conversation != conversation:
-                raise Rejected("key_conflict", sentence("Another message was sent under this key."))
+                raise Rejected("key_conflict", N_("Another message was sent under this key."))
             return entry, True
         if not all(picture.id for picture in draft.pictures):  # taken for a retry, but the message is gone
-            raise Rejected("gone", sentence("Please send these pictures again."), retry=True, retry_after=1)
+            raise Rejected("gone", N_("Please send these pictures again."), retry=True, retry_after=1)
         self.refuse_when_unable()
         return self._accept(author, conversation, draft, other), False
 
@@ -104,12 +107,12 @@ class Messaging:
     def refuse_when_unable(self) -> None:
         """Raise Rejected while nothing can be accepted."""
         if self.closing:
-            raise Rejected("restarting", sentence("The server is restarting."), retry=True, retry_after=2)
+            raise Rejected("restarting", N_("The server is restarting."), retry=True, retry_after=2)
         if not self._journal.healthy:
-            reason = sentence("The server cannot save messages right now; its disk may be full.")
+            reason = N_("The server cannot save messages right now; its disk may be full.")
             raise Rejected("storage", reason, retry=True, retry_after=2)
         if self._journal.backlog.full:
-            raise Rejected("busy", sentence("The server is busy."), retry=True, retry_after=1)
+            raise Rejected("busy", N_("The server is busy."), retry=True, retry_after=1)
 
     @property
     def watermark(self) -> int:

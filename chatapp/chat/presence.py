@@ -7,7 +7,7 @@ from collections.abc import Hashable
 from chatapp.delivery.audience import Listener
 from chatapp.delivery.hub import Hub
 from chatapp.html.render import Render
-from chatapp.model.records import User
+from chatapp.model.people import User
 from chatapp.system import clock
 from chatapp.system.pace import Pace
 from chatapp.wire import rfc6455

@@ -13,7 +13,11 @@ from chatapp.delivery.audience import Listener
 from chatapp.delivery.hub import Hub
 from chatapp.delivery.journal import Journal
 from chatapp.html.render import Render
-from chatapp.model.records import CONTENT_LIMIT, ID_LIMIT, PICTURE_BYTES, PICTURES_LIMIT, Conversation, Message
+from chatapp.model.conversations import Conversation
+from chatapp.model.messages import Message
+from chatapp.model.numbers import ID_LIMIT
+from chatapp.model.pictures import PICTURE_BYTES, PICTURES_LIMIT
+from chatapp.model.texts import CONTENT_LIMIT
 from chatapp.wire import jsonframes, rfc6455
 
 _LIMIT = 500  # messages that a page catches up with; with more it is quicker to fetch the list again

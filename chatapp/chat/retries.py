@@ -7,7 +7,8 @@ from collections import OrderedDict
 from dataclasses import replace
 
 from chatapp.delivery.backlog import Entry
-from chatapp.model.records import Conversation, Message
+from chatapp.model.conversations import Conversation
+from chatapp.model.messages import Message
 from chatapp.store import Store
 
 _REMEMBERED = 10_000  # saved messages whose keys are known without asking the database

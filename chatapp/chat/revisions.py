@@ -7,7 +7,11 @@ from typing import Any
 
 from chatapp.chat.messaging import Messaging
 from chatapp.delivery.backlog import Entry
-from chatapp.model.records import Conversation, Identity, Message, Rejected, User, clean, key_of, sentence
+from chatapp.model.conversations import Conversation
+from chatapp.model.messages import Identity, Message, key_of
+from chatapp.model.people import User
+from chatapp.model.refusals import N_, Rejected
+from chatapp.model.texts import clean
 from chatapp.system import clock
 from chatapp.system.clock import Stamper
 
@@ -34,7 +38,7 @@ class Revisions:
     async def edit(self, author: User, target: Target, content: object, key: object) -> tuple[Entry, bool]:
         """Give a message another text. Return its entry and whether nothing was left to do. Raise Rejected."""
         if not isinstance(content, str):
-            raise Rejected("content_type", sentence("A message must be text."))
+            raise Rejected("content_type", N_("A message must be text."))
         current = await self._messaging.history.current(target.conversation, target.message_id)
         text = clean(content, empty_is_fine=bool(current.pictures))
         done = current.content == text and not current.removed
@@ -54,7 +58,7 @@ class Revisions:
         current = await self._messaging.history.current(target.conversation, target.message_id)
         self._forget()
         if current.removed and current.identity not in self._removed:
-            raise Rejected("too_late", sentence("It is too late to undo this."))
+            raise Rejected("too_late", N_("It is too late to undo this."))
         return self._change(author, target, current, key, not current.removed, removed=False)
 
     def _forget(self) -> None:
@@ -68,13 +72,13 @@ class Revisions:
         checked = key_of(key)
         current = self._messaging.history.latest(seen)
         if current.author_id != author.id:
-            raise Rejected("not_yours", sentence("Only its author can change a message."))
+            raise Rejected("not_yours", N_("Only its author can change a message."))
         if done:
             return self._messaging.settled(current), True
         if current.removed and values.get("removed") is not False:
-            raise Rejected("removed", sentence("This message was removed."))
+            raise Rejected("removed", N_("This message was removed."))
         if current.rev != target.rev:
-            raise Rejected("changed", sentence("This message was changed meanwhile. Look at it again, please."))
+            raise Rejected("changed", N_("This message was changed meanwhile. Look at it again, please."))
         self._messaging.refuse_when_unable()
         revision = replace(current, rev=self._stamper.next(), key=checked, **values)
         return self._messaging.publish(revision, before=current), False

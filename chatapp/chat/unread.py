@@ -12,7 +12,9 @@ from chatapp.delivery.hub import Hub
 from chatapp.delivery.journal import Journal
 from chatapp.html.render import Render
 from chatapp.html.views import Link
-from chatapp.model.records import Conversation, Message, User
+from chatapp.model.conversations import Conversation, Kind
+from chatapp.model.messages import Message
+from chatapp.model.people import User
 from chatapp.store import Busy, Store, Unwritable
 from chatapp.system.pace import Pace
 from chatapp.wire import jsonframes, rfc6455
@@ -47,19 +49,19 @@ class Unread:
         self._news.setdefault(message.conversation, []).append(message)
         # The news of all rooms go out together. Those of two people keep a time of their own, so that nobody sees from
         # how long the others take that somebody talks in private.
-        self._announce(None if message.conversation.pair is None else message.conversation)
+        self._announce(None if message.conversation.kind is Kind.ROOM else message.conversation)
 
     def _publish(self, direct: Hashable) -> None:
-        ripe = [place for place in self._news if (place.pair is None if direct is None else place == direct)]
+        ripe = [place for place in self._news if (place.kind is Kind.ROOM if direct is None else place == direct)]
         for conversation in ripe:
             self._tell_those_elsewhere(conversation, self._news.pop(conversation))
 
     def _tell_those_elsewhere(self, conversation: Conversation, news: Sequence[Message]) -> None:
         pairs = [(message.id, message.author_id) for message in news]
-        if conversation.pair is None:
+        if conversation.kind is Kind.ROOM:
             self._hub.publish_elsewhere(conversation.key, rfc6455.frame(self._render.unread(conversation.key, pairs)))
             return
-        for person in set(conversation.pair):
+        for person in set(conversation.members):
             elsewhere = [
                 listener for listener in self._hub.of_user(person) if listener.conversation != conversation.key
             ]

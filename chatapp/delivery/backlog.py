@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from chatapp.model.records import Identity, Message
+from chatapp.model.messages import Identity, Message
 
 _BATCH_ROWS = 256  # of one transaction: past this a row costs no less, and the first one waits longer
 _BATCH_BYTES = 256 * 1024

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from chatapp.delivery.backlog import Backlog, Entry
-from chatapp.model.records import Identity, Message
+from chatapp.model.messages import Identity, Message
 from chatapp.store import Busy, Unwritable
 from chatapp.system import clock
 from chatapp.system.clock import Stamper

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from chatapp.model.records import Rejected, sentence
+from chatapp.model.refusals import N_, Rejected
 
 LANGUAGES: Final = ("vi", "en")
 NATIVE_NAMES: Final = {"vi": "Tiếng Việt", "en": "English"}  # each in its own words, so that its speakers find it
@@ -22,29 +22,29 @@ LOCALE = Path(__file__).parents[1] / "locale"
 current: ContextVar[str] = ContextVar("language", default=SOURCE)
 zone: ContextVar[str] = ContextVar("zone", default="UTC")
 
-_NEAR_DAYS = (sentence("Today"), sentence("Yesterday"))
+_NEAR_DAYS = (N_("Today"), N_("Yesterday"))
 _WEEKDAYS = (
-    sentence("Monday"),
-    sentence("Tuesday"),
-    sentence("Wednesday"),
-    sentence("Thursday"),
-    sentence("Friday"),
-    sentence("Saturday"),
-    sentence("Sunday"),
+    N_("Monday"),
+    N_("Tuesday"),
+    N_("Wednesday"),
+    N_("Thursday"),
+    N_("Friday"),
+    N_("Saturday"),
+    N_("Sunday"),
 )
 _MONTHS = (
-    sentence("January"),
-    sentence("February"),
-    sentence("March"),
-    sentence("April"),
-    sentence("May"),
-    sentence("June"),
-    sentence("July"),
-    sentence("August"),
-    sentence("September"),
-    sentence("October"),
-    sentence("November"),
-    sentence("December"),
+    N_("January"),
+    N_("February"),
+    N_("March"),
+    N_("April"),
+    N_("May"),
+    N_("June"),
+    N_("July"),
+    N_("August"),
+    N_("September"),
+    N_("October"),
+    N_("November"),
+    N_("December"),
 )
 
 

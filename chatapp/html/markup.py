@@ -25,7 +25,7 @@ _ITEM = re.compile(r"( *(?:-|\d{1,9}[.)]) +)(?=\S)")
 
 
 def to_html(text: str) -> Markup:
-    """Return the HTML of a message's text, which must be as ``records.clean`` returns it.
+    """Return the HTML of a message's text, which must be as ``texts.clean`` returns it.
 
     The tags are a, br, strong, em, s, code, pre, blockquote, ul, ol, li and span. Spaces, tabs and indentation are
     left to a style that keeps them (``white-space: pre-wrap``). The work grows linearly with the text.

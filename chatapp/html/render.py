@@ -20,7 +20,8 @@ from chatapp import __version__
 from chatapp.html import language, markup
 from chatapp.html.views import Link, Person
 from chatapp.model import emoji, names
-from chatapp.model.records import Message, User
+from chatapp.model.messages import Message
+from chatapp.model.people import User
 from chatapp.system import clock
 
 _BETWEEN_TAGS = re.compile(r"(?<=[>}])\n\s*(?=[<{])")

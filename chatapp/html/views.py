@@ -8,11 +8,14 @@ from datetime import date, datetime, timedelta
 from typing import Final
 
 from chatapp.html import language
-from chatapp.model.records import Message, Room, User, sentence
+from chatapp.model.messages import Message
+from chatapp.model.people import User
+from chatapp.model.refusals import N_
+from chatapp.model.rooms import Room
 
 RUN_PAUSE: Final = timedelta(minutes=5)  # the pause that ends a run in Campfire, Element, Mattermost and Rocket.Chat
-_FORMER = sentence("Former member")
-_ROOM_NAMES = {"general": sentence("General"), "tech": sentence("Tech"), "game": sentence("Game")}
+_FORMER = N_("Former member")
+_ROOM_NAMES = {"general": N_("General"), "tech": N_("Tech"), "game": N_("Game")}
 
 
 @dataclass(frozen=True, slots=True)

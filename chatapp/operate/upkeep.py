@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
 
-from chatapp.model.records import Rejected
+from chatapp.model.refusals import Rejected
 from chatapp.store.sqlite import keyring, strays
 from chatapp.store.sqlite.upkeep import (
     Counts,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from chatapp.html import language
-from chatapp.model.records import Rejected
+from chatapp.model.refusals import Rejected
 from chatapp.operate import accounts
 from chatapp.settings import Settings
 from chatapp.store.sqlite.upkeep import Refused

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from aiohttp import web
 
-from chatapp.model.records import Rejected, sentence
+from chatapp.model.refusals import N_, Rejected
 from chatapp.web import keys
 from chatapp.web.patience import Patience
 from chatapp.wire.addresses import address_key
@@ -39,7 +39,7 @@ def keep(request: web.Request, count: int) -> None:
     person, address, before = request.get(keys.kept, (person, address, 0))
     request[keys.kept] = person, address, before + count
     if not request.app[keys.limits].forms.keep(person, address, count):
-        reason = sentence("The server is busy with other forms. Please try again in a moment.")
+        reason = N_("The server is busy with other forms. Please try again in a moment.")
         raise Rejected("busy", reason, retry=True, retry_after=BUSY_SECONDS)
 
 

@@ -11,7 +11,8 @@ from chatapp.chat.allowance import FLOOD_SECONDS, Allowance
 from chatapp.chat.presence import Presence
 from chatapp.chat.unread import Unread
 from chatapp.html import language
-from chatapp.model.records import NotFound, Rejected, cursor, number, sentence
+from chatapp.model.numbers import cursor, number
+from chatapp.model.refusals import N_, NotFound, Rejected
 from chatapp.store import Busy, Unwritable
 from chatapp.web import keys, legacy, places, sessions
 from chatapp.web.speaker import Frame, Speaker
@@ -129,10 +130,10 @@ class Connection(Speaker):
             self._refuse(key, refusal)
         except (Busy, Unwritable) as error:
             log.warning("the database did not do what a frame needs: %s", error)
-            reason = sentence("The message could not be saved.")
+            reason = N_("The message could not be saved.")
             self._refuse(key, Rejected("storage", reason, retry=True, retry_after=2))
         except NotFound:
-            self._refuse(key, Rejected("not_found", sentence("There is no such room or person.")))
+            self._refuse(key, Rejected("not_found", N_("There is no such room or person.")))
 
     async def _do(self, frame: Frame | None) -> None:
         """Do what a frame asks for, when it is its person's turn."""
@@ -141,17 +142,17 @@ class Connection(Speaker):
         if price and not await self._afford(price):
             return
         if frame is None:
-            raise Rejected("not_json", sentence("The server did not understand this frame."))
+            raise Rejected("not_json", N_("The server did not understand this frame."))
         action = _ACTIONS.get(kind)
         if action is None:
-            raise Rejected("unknown_type", sentence("The server does not know this type of frame."))
+            raise Rejected("unknown_type", N_("The server does not know this type of frame."))
         await action(self, frame)
 
     async def _received_picture(self, text: bytearray) -> None:
         """Post a picture that came in a text as large as only pictures are."""
         frame, data = await legacy.picture(text)
         if frame.get("type") != "image":
-            raise Rejected("unknown_type", sentence("The server does not know this type of frame."))
+            raise Rejected("unknown_type", N_("The server does not know this type of frame."))
         await self.picture(frame, data)
 
     def _refuse(self, key: object, refusal: Rejected) -> None:

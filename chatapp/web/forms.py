@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from aiohttp import web
 from yarl import query_to_pairs
 
-from chatapp.model.records import Rejected, sentence
+from chatapp.model.refusals import N_, Rejected
 from chatapp.web import bodies
 from chatapp.web.bodies import Size
 
@@ -55,7 +55,7 @@ def parameters(header: str, at: int) -> dict[str, str]:
 
 def unreadable() -> Rejected:
     """Return the refusal of a body that is no form."""
-    reason = sentence("The server could not read this form. Please load the page again and send it once more.")
+    reason = N_("The server could not read this form. Please load the page again and send it once more.")
     return Rejected("form_unreadable", reason)
 
 
@@ -70,7 +70,7 @@ async def urlencoded(request: web.Request, size: Size) -> dict[str, str]:
     if not body:
         return {}
     if claimed.name not in ("", URLENCODED):
-        raise Rejected("not_a_form", sentence("This address takes a form, as browsers send it, and nothing else."))
+        raise Rejected("not_a_form", N_("This address takes a form, as browsers send it, and nothing else."))
     if not claimed.name or claimed.charset not in CHARSETS:
         raise unreadable()
     found: dict[str, str] = {}

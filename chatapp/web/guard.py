@@ -15,7 +15,8 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler, Middleware
 
 from chatapp.html import language
-from chatapp.model.records import NotFound, Rejected, Session
+from chatapp.model.people import Session
+from chatapp.model.refusals import NotFound, Rejected
 from chatapp.settings import Settings
 from chatapp.store import Busy, Unwritable
 from chatapp.system import clock, logs

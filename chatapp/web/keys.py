@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from chatapp.chat.unread import Unread
     from chatapp.delivery.hub import Hub
     from chatapp.delivery.journal import Journal
-    from chatapp.model.records import Session
+    from chatapp.model.people import Session
     from chatapp.settings import Settings
     from chatapp.store import Store
     from chatapp.system.clock import Stamper

@@ -9,7 +9,9 @@ import threading
 from typing import Any
 
 from chatapp.html.views import room_title
-from chatapp.model.records import PICTURE_BYTES, Rejected, Room, sentence
+from chatapp.model.pictures import PICTURE_BYTES
+from chatapp.model.refusals import N_, Rejected
+from chatapp.model.rooms import Room
 from chatapp.web.rooms import posting
 from chatapp.wire import jsonframes
 from chatapp.wire.buffers import LARGE
@@ -60,7 +62,7 @@ def _picture(text: bytearray) -> tuple[Frame, bytes]:
         if start and end > 0 and start + len(text) - end <= _ENDS:
             frame = jsonframes.parse((text[:start] + text[end:]).decode(errors="replace"))
         if frame is None:
-            raise Rejected("not_json", sentence("The server did not understand this frame."))
+            raise Rejected("not_json", N_("The server did not understand this frame."))
         return frame, _decoded(text, start, end)
     finally:
         text.clear()
@@ -82,7 +84,7 @@ def _decoded(text: bytearray, start: int, end: int) -> bytes:
         if rest:
             raise binascii.Error  # it stops in the middle
     except binascii.Error as error:
-        raise Rejected("damaged", sentence("This picture is damaged.")) from error
+        raise Rejected("damaged", N_("This picture is damaged.")) from error
     if len(data) > PICTURE_BYTES:
         raise posting.too_big("picture")
     return bytes(data)

@@ -15,7 +15,7 @@ from yarl import URL
 
 from chatapp.html import language
 from chatapp.html.language import gettext, ngettext
-from chatapp.model.records import Rejected, sentence
+from chatapp.model.refusals import N_, Rejected
 from chatapp.web import bodies, keys, parts
 from chatapp.web.assets import packing
 from chatapp.wire.handshake import is_handshake
@@ -27,26 +27,26 @@ _SECONDS_LIMIT = 90  # waits up to this many seconds are told in seconds, longer
 
 # What the answer under an address depends on.
 VARY = "Cookie, HX-Request, HX-Request-Type, HX-History-Restore-Request, Accept, Accept-Encoding, Accept-Language"
-_NOT_UNDERSTOOD = (sentence("That did not work"), sentence("The server did not understand this request."))
+_NOT_UNDERSTOOD = (N_("That did not work"), N_("The server did not understand this request."))
 _TEXTS = {
-    401: (sentence("Please log in"), sentence("You are not logged in, or not any more.")),
-    403: (sentence("Not allowed"), sentence("This request did not come from a page of this chat, so it was refused.")),
-    404: (sentence("Not found"), sentence("There is nothing at this address, or it is not for you to see.")),
-    405: (sentence("That did not work"), sentence("This address cannot be used in this way.")),
+    401: (N_("Please log in"), N_("You are not logged in, or not any more.")),
+    403: (N_("Not allowed"), N_("This request did not come from a page of this chat, so it was refused.")),
+    404: (N_("Not found"), N_("There is nothing at this address, or it is not for you to see.")),
+    405: (N_("That did not work"), N_("This address cannot be used in this way.")),
     408: (
-        sentence("Too slow"),
-        sentence("This took too long to arrive, so the server stopped waiting. Please try again."),
+        N_("Too slow"),
+        N_("This took too long to arrive, so the server stopped waiting. Please try again."),
     ),
-    413: (sentence("Too large"), sentence("This is more than the server accepts at once.")),
-    421: (sentence("Wrong address"), sentence("This chat is found at {address} only.")),
-    422: (sentence("That did not work"), sentence("The server cannot accept this.")),
-    429: (sentence("Too fast"), sentence("That was too often in a short time. Please wait a moment and try again.")),
+    413: (N_("Too large"), N_("This is more than the server accepts at once.")),
+    421: (N_("Wrong address"), N_("This chat is found at {address} only.")),
+    422: (N_("That did not work"), N_("The server cannot accept this.")),
+    429: (N_("Too fast"), N_("That was too often in a short time. Please wait a moment and try again.")),
     500: (
-        sentence("Something went wrong"),
-        sentence("This is the server's fault, not yours. Please try again. If it stays, tell the operator: {request}."),
+        N_("Something went wrong"),
+        N_("This is the server's fault, not yours. Please try again. If it stays, tell the operator: {request}."),
     ),
-    503: (sentence("Not just now"), sentence("The server cannot do this at the moment. Please try again soon.")),
-    507: (sentence("Not just now"), sentence("The server cannot do this at the moment. Please try again soon.")),
+    503: (N_("Not just now"), N_("The server cannot do this at the moment. Please try again soon.")),
+    507: (N_("Not just now"), N_("The server cannot do this at the moment. Please try again soon.")),
 }
 # By code; 503 or 422 for all others.
 _STATUS = {"form_unreadable": 400, "rate_limited": 429, "upload_quota": 429, "disk_full": 507}

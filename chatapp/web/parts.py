@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
-from chatapp.model.records import Rejected, sentence
+from chatapp.model.refusals import N_, Rejected
 from chatapp.web import bodies, forms
 from chatapp.web.bodies import Size
 from chatapp.web.patience import Patience
@@ -88,7 +88,7 @@ class Parts:
             return None
         self._count += 1
         if self._count > PARTS:
-            raise Rejected("too_many_parts", sentence("This form has too many parts."))
+            raise Rejected("too_many_parts", N_("This form has too many parts."))
         self._within = True
         return Part.of((await self._head()).decode("utf-8", "replace"))
 

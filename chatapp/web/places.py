@@ -11,7 +11,10 @@ from aiohttp import web
 
 from chatapp.html.views import Link, Side, person_title, room_title
 from chatapp.model import names
-from chatapp.model.records import Conversation, NotFound, Room, User
+from chatapp.model.conversations import Conversation
+from chatapp.model.people import User
+from chatapp.model.refusals import NotFound
+from chatapp.model.rooms import Room
 from chatapp.store.sqlite.marks import Counts
 from chatapp.web import keys
 
@@ -53,7 +56,7 @@ def of_room(room: Room) -> Place:
 
 @lru_cache(maxsize=1024)  # the same few for every page and every socket
 def _room_place(room: Room, title: str) -> Place:
-    return Place(Conversation(room=room.id), f"/rooms/{quote(room.id, safe='')}", title)
+    return Place(Conversation(room.id), f"/rooms/{quote(room.id, safe='')}", title)
 
 
 def of_person(me: User, person: User) -> Place:

@@ -13,7 +13,7 @@ from aiohttp import web
 from aiohttp_session.cookie_storage import EncryptedCookieStorage
 from cryptography.fernet import Fernet
 
-from chatapp.model.records import Session, User
+from chatapp.model.people import Session, User
 from chatapp.settings import Settings
 from chatapp.store import Busy, Unwritable
 from chatapp.system import clock

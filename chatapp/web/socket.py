@@ -8,7 +8,8 @@ from aiohttp import web
 
 from chatapp.delivery import hub
 from chatapp.delivery.audience import Listener
-from chatapp.model.records import User, cursor
+from chatapp.model.numbers import cursor
+from chatapp.model.people import User
 from chatapp.web import keys, legacy, pages, places, sessions
 from chatapp.web.connection import Connection
 from chatapp.web.places import Place

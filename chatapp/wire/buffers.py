@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Hashable
 from typing import NamedTuple
 
-from chatapp.model.records import PICTURE_BYTES
+from chatapp.model.pictures import PICTURE_BYTES
 
 # A picture as base64 in a text: the original program's client sends it so, and nothing else may be that large.
 LARGE = PICTURE_BYTES * 4 // 3 + 1024

@@ -11,7 +11,7 @@ from typing import Any
 from PIL import ImageChops
 from PIL.Image import Dither, Image, Resampling
 
-from chatapp.model.records import PICTURE_BYTES
+from chatapp.model.pictures import PICTURE_BYTES
 from chatapp.workers import apngs, gifs, shapes
 from chatapp.workers.apngs import Apng
 from chatapp.workers.gifs import Gif

@@ -12,7 +12,8 @@ import struct
 import sys
 from pathlib import Path
 
-from chatapp.model.records import PICTURE_BYTES, Rejected, sentence
+from chatapp.model.pictures import PICTURE_BYTES
+from chatapp.model.refusals import N_, Rejected
 
 LENGTH = struct.Struct(">I")
 ADOPT = "adopt"  # given to a child that may take more memory, for the pictures of an old database
@@ -44,11 +45,11 @@ class Decoder:
                 done, *answer = await self._exchange(task, data, name)
         except TimeoutError:
             await self._stop()
-            reason = sentence("This picture takes too long to process. Make it smaller, or save it as JPEG.")
+            reason = N_("This picture takes too long to process. Make it smaller, or save it as JPEG.")
             raise Rejected("picture_slow", reason) from None
         except (OSError, EOFError):
             await self._stop()
-            reason = sentence("The server could not process this picture. Please try a smaller one.")
+            reason = N_("The server could not process this picture. Please try a smaller one.")
             raise Rejected("picture_failed", reason) from None
         except BaseException:
             await self._stop()  # a cancelled request leaves an answer behind that is not for the next one

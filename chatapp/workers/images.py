@@ -15,7 +15,8 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 
 from chatapp.model.normal import normalize
-from chatapp.model.records import PICTURE_BYTES, Rejected, sentence
+from chatapp.model.pictures import PICTURE_BYTES
+from chatapp.model.refusals import N_, Rejected
 from chatapp.workers.decoding import ADOPT, Decoder
 from chatapp.workers.turns import Full, Turns
 
@@ -91,7 +92,7 @@ class Images:
             async with turns.take(person) as decoder:
                 return await decoder.ask(task, data, name)
         except Full:
-            reason = sentence("The server is busy with other pictures. Please try again in a moment.")
+            reason = N_("The server is busy with other pictures. Please try again in a moment.")
             raise Rejected("busy", reason, retry=True, retry_after=BUSY_SECONDS) from None
 
 
@@ -108,12 +109,12 @@ def _prepared(answer: list[bytes]) -> Prepared:
 def check(data: bytes) -> None:
     """Refuse what needs no decoding to be refused."""
     if not data:
-        raise Rejected("picture_empty", sentence("This file is empty."))
+        raise Rejected("picture_empty", N_("This file is empty."))
     if len(data) > PICTURE_BYTES:
-        reason = sentence("A picture can have at most {limit} MB.")
+        reason = N_("A picture can have at most {limit} MB.")
         raise Rejected("picture_bytes", reason, limit=PICTURE_BYTES // 2**20)
     if not _SIGNATURES.match(data):
-        raise Rejected("picture_type", sentence("This file is not a JPEG, PNG, WebP or GIF picture."))
+        raise Rejected("picture_type", N_("This file is not a JPEG, PNG, WebP or GIF picture."))
 
 
 def clean_name(name: str) -> str:

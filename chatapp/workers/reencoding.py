@@ -21,7 +21,7 @@ from PIL import Image as Pillow
 from PIL import ImageFile
 from PIL.Image import Image
 
-from chatapp.model.records import Rejected, sentence
+from chatapp.model.refusals import N_, Rejected
 from chatapp.workers import animations, apngs, budget, gifs, headers, shapes, stills
 from chatapp.workers.animations import Pace
 from chatapp.workers.decoding import ADOPT, LENGTH
@@ -131,16 +131,16 @@ def _prepared(digest: str, name: str, mime: str, kept: bytes, first: Image) -> P
 
 
 @contextmanager
-def _honest(damaged: str = sentence("This picture is damaged or incomplete.")) -> Iterator[None]:
+def _honest(damaged: str = N_("This picture is damaged or incomplete.")) -> Iterator[None]:
     """Turn whatever goes wrong with a picture into Rejected."""
     try:
         with warnings.catch_warnings(action="ignore"):
             yield
     except MemoryError:
-        reason = sentence("This picture is too large to process. Make it smaller, or save it as JPEG.")
+        reason = N_("This picture is too large to process. Make it smaller, or save it as JPEG.")
         raise Rejected("picture_memory", reason) from None
     except Pillow.DecompressionBombError:
-        reason = sentence("A picture can have at most {limit} megapixels. Make it smaller.")
+        reason = N_("A picture can have at most {limit} megapixels. Make it smaller.")
         raise Rejected("picture_pixels", reason, limit=budget.PIXELS // budget.MEGA) from None
     except Rejected:
         raise

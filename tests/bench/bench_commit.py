@@ -21,13 +21,15 @@ from typing import NoReturn
 import measure
 
 from chatapp.delivery.journal import Journal
-from chatapp.model.records import Conversation, Message, User
+from chatapp.model.conversations import Conversation
+from chatapp.model.messages import Message
+from chatapp.model.people import User
 from chatapp.store import Store
 from chatapp.system import clock
 from chatapp.system.clock import Stamper
 
 AUTHORS = (1, 10, 100, 1000)
-ROOM = Conversation(room="general")
+ROOM = Conversation("general")
 CONTENT = "lorem ipsum dolor sit amet consectetur adipiscing elit sed do eiusmod tempor incididunt ut labore et dolore"
 HEADERS = ("authors", "way", "rows per s", "ratio", "mean batch", "CPU us a row", "p50 ms", "p99 ms")
 

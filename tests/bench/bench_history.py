@@ -23,7 +23,7 @@ import measure
 
 sys.path.insert(0, str(measure.ROOT))
 
-from chatapp.model.records import Conversation
+from chatapp.model.conversations import Conversation
 from chatapp.store import Store
 from chatapp.workers.images import Images
 
@@ -77,7 +77,7 @@ def fill(path: Path, messages: int) -> None:
 
 
 def here(dice: random.Random) -> Conversation:
-    return Conversation(room=room(dice.randrange(ROOMS)))
+    return Conversation(room(dice.randrange(ROOMS)))
 
 
 def somewhere(messages: int, dice: random.Random) -> int:

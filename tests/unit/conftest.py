@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from chatapp.model.records import User
+from chatapp.model.people import User
 from chatapp.store import Store
 from messaging import Chat
 

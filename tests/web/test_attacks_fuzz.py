@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from chatapp.chat.limits import Tries
-from chatapp.model.records import Rejected
+from chatapp.model.refusals import Rejected
 from chatapp.web import keys
 from chatapp.workers.images import Images
 from fault.figures import amount

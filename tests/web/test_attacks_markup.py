@@ -11,7 +11,7 @@ from markupsafe import escape
 from yarl import URL
 
 from chatapp.model import names
-from chatapp.model.records import Rejected
+from chatapp.model.refusals import Rejected
 from ear import Ear
 from people import Person
 from pictures import picture

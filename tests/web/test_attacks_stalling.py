@@ -15,7 +15,7 @@ from urllib.parse import quote_from_bytes
 import pytest
 
 import entrances
-from chatapp.model.records import PICTURE_BYTES
+from chatapp.model.pictures import PICTURE_BYTES
 from chatapp.web import connection
 from chatapp.web.parts import FIELDS_BYTES
 from entrances import COOKIES, FILES, FORMS, FRAMES, HEADERS, HOSTILE, QUERIES, SHORT

@@ -15,7 +15,7 @@ from aiohttp.test_utils import TestClient
 from multidict import CIMultiDict
 
 from chatapp.html.language import current, zone
-from chatapp.model.records import NotFound, Rejected
+from chatapp.model.refusals import NotFound, Rejected
 from chatapp.store import Busy, Unwritable
 from chatapp.web import keys, origins, pages, sessions
 from chatapp.web.assets import static

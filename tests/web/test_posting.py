@@ -13,7 +13,7 @@ import pytest
 from aiohttp import FormData
 from PIL import Image
 
-from chatapp.model.records import PICTURE_BYTES
+from chatapp.model.pictures import PICTURE_BYTES
 from chatapp.settings import Settings
 from chatapp.web.rooms import posting
 from people import Person

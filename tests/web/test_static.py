@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient
 
-from chatapp.model.records import NotFound
+from chatapp.model.refusals import NotFound
 from chatapp.system import resources
 from chatapp.web.assets import joining, static
 from chatapp.web.assets.static import Static

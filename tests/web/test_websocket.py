@@ -16,7 +16,9 @@ from typing import Any
 
 import pytest
 
-from chatapp.model.records import Conversation, Draft, User
+from chatapp.model.conversations import Conversation
+from chatapp.model.messages import Draft
+from chatapp.model.people import User
 from chatapp.operate.certificates import self_signed
 from chatapp.store import Busy
 from chatapp.system import clock
@@ -374,7 +376,7 @@ async def test_over_tls_too_who_reads_slowly_is_waited_for(https, app, settings)
     messaging = app[keys.messaging]
     for number in range(200):  # two frames of a catch-up, each larger than what the hub lets anybody leave unread
         draft = Draft.parse("x" * 2500, f"key-{number:016}")
-        await messaging.post(User(1, "An"), Conversation(room="general"), draft)
+        await messaging.post(User(1, "An"), Conversation("general"), draft)
     await app[keys.journal].flush()
     asked = handshake(an).replace(b"chatapp=", b"__Host-chatapp=")
     trusted = ssl.create_default_context(cafile=str(settings.database.with_name("chat.db.tls.pem")))

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 import aiosqlite
 
 from chatapp.model.lookalikes import skeleton
-from chatapp.model.records import Rejected, Session, User, sentence
+from chatapp.model.people import Session, User
+from chatapp.model.refusals import N_, Rejected
 from chatapp.store.sqlite.adoption import LOCKED
 from chatapp.store.sqlite.database import Database, Row
 from chatapp.system import clock
 
 _USER = "users.id, users.username, users.role, users.language, users.theme, users.reserved_name IS NOT NULL"
-_LOOKS_TAKEN = sentence("This name looks too much like that of somebody else. Please choose another one.")
+_LOOKS_TAKEN = N_("This name looks too much like that of somebody else. Please choose another one.")
 _DAY = 86_400  # seconds
 
 
@@ -56,7 +57,7 @@ class Accounts:
                 )
                 await db.execute("INSERT INTO read_marks SELECT ?, id, ? FROM rooms", (cursor.lastrowid, read_up_to))
         except sqlite3.IntegrityError as error:
-            raise Rejected("name_taken", sentence("This name is taken. Please choose another one.")) from error
+            raise Rejected("name_taken", N_("This name is taken. Please choose another one.")) from error
         assert cursor.lastrowid is not None, "an insert has a row id"
         return User(cursor.lastrowid, username)
 

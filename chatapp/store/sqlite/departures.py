@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from chatapp.model.records import Conversation
+from chatapp.model.conversations import Conversation, Kind
 from chatapp.store.sqlite.adoption import LOCKED
 from chatapp.store.sqlite.database import Database
 from chatapp.store.sqlite.messages import conversation_of
@@ -60,7 +60,7 @@ class Departures:
 
     async def anonymise(self, conversation: Conversation, user_id: int) -> None:
         """Take somebody's name off what they wrote in a conversation, and off what was written to them."""
-        if conversation.pair is None:
+        if conversation.kind is Kind.ROOM:
             await self._blank("messages", "room", ("sender", "author_id"), (conversation.key, user_id))
             return
         for name in ("sender", "receiver"):
@@ -81,7 +81,7 @@ class Departures:
 
     async def erase(self, conversation: Conversation, message_ids: Iterable[int]) -> None:
         """Erase at once what removed messages said and showed: nobody is left who could take them back."""
-        table, place = ("messages", "room") if conversation.pair is None else ("private_messages", "conversation")
+        table, place = ("messages", "room") if conversation.kind is Kind.ROOM else ("private_messages", "conversation")
         rows = [(conversation.key, message_id) for message_id in message_ids]
         async with self._database.transaction() as db:
             await db.executemany(

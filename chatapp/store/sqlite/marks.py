@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from chatapp.model.records import User
+from chatapp.model.people import User
 from chatapp.store.sqlite.database import Database
 
 COUNT_LIMIT = 1000  # counts are exact below this and shown as "999+" from it on

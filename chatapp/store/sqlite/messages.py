@@ -8,7 +8,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from chatapp.model.records import ID_LIMIT, Conversation, Message, Picture, Room
+from chatapp.model.conversations import Conversation, Kind
+from chatapp.model.messages import Message
+from chatapp.model.numbers import ID_LIMIT
+from chatapp.model.pictures import Picture
+from chatapp.model.rooms import Room
 from chatapp.store.sqlite import saving
 from chatapp.store.sqlite.database import Database, Row
 from chatapp.system import clock
@@ -132,7 +136,7 @@ class Messages:
     async def first_unread(self, conversation: Conversation, reader_id: int, read: int) -> int | None:
         """Return the id of the first message of others above a read mark."""
         _, place = _source(conversation)
-        row = await self._database.row(_FIRST_UNREAD[conversation.pair is None], (place, read, reader_id))
+        row = await self._database.row(_FIRST_UNREAD[conversation.kind is Kind.ROOM], (place, read, reader_id))
         return row[0] if row else None
 
     async def changes(self, conversation: Conversation, since: int, limit: int) -> list[Message]:
@@ -162,7 +166,7 @@ class Messages:
     ) -> list[Message]:
         """Return the next messages of an author after an id."""
         select, place = _source(conversation)
-        author = "author_id" if conversation.pair is None else "sender_id"
+        author = "author_id" if conversation.kind is Kind.ROOM else "sender_id"
         rows = await self._database.rows(
             f"{select} AND id > ? AND {author} = ? ORDER BY id LIMIT ?", (place, after, author_id, limit)
         )
@@ -202,12 +206,12 @@ def conversation_of(key: str) -> Conversation:
     """Return the conversation that a key names."""
     if key.startswith("@"):
         low, high = key[1:].split("-")
-        return Conversation(pair=(int(low), int(high)))
-    return Conversation(room=key)
+        return Conversation.direct(int(low), int(high))
+    return Conversation(key)
 
 
 def _source(conversation: Conversation) -> tuple[str, str]:
-    return (_ROOM if conversation.pair is None else _DIRECT), conversation.key
+    return (_ROOM if conversation.kind is Kind.ROOM else _DIRECT), conversation.key
 
 
 def _seen(conversation: Conversation, rows: Sequence[Row]) -> list[Message]:

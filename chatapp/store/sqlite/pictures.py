@@ -6,8 +6,8 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from chatapp.model.pictures import Prepared
-from chatapp.model.records import Conversation, Picture
+from chatapp.model.conversations import Conversation
+from chatapp.model.pictures import Picture, Prepared
 from chatapp.store.sqlite.database import Database
 from chatapp.store.sqlite.messages import conversation_of
 from chatapp.store.sqlite.picture_rows import insert_picture

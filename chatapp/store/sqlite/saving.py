@@ -5,14 +5,15 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
-from chatapp.model.records import Message
+from chatapp.model.conversations import Kind
+from chatapp.model.messages import Message
 from chatapp.system import clock
 
 
 def insert(db: sqlite3.Connection, batch: Sequence[Message]) -> None:
     """Insert new messages in id order, with their keys and pictures."""
-    rooms = [message for message in batch if message.conversation.pair is None]
-    directs = [message for message in batch if message.conversation.pair is not None]
+    rooms = [message for message in batch if message.conversation.kind is Kind.ROOM]
+    directs = [message for message in batch if message.conversation.kind is Kind.DIRECT]
     if rooms:
         _insert_rooms(db, rooms)
     if directs:
@@ -29,7 +30,9 @@ def change(db: sqlite3.Connection, message: Message, *, undoing: bool = False) -
 
     ``undoing`` puts an earlier one back, if the message came to be at all.
     """
-    table, place = ("messages", "room") if message.conversation.pair is None else ("private_messages", "conversation")
+    table, place = (
+        ("messages", "room") if message.conversation.kind is Kind.ROOM else ("private_messages", "conversation")
+    )
     key, rev = message.conversation.key, message.rev
     (_forget_versions(db, message) if undoing else _keep_version(db, message, table, place))
     changed = db.execute(
@@ -85,7 +88,7 @@ def _insert_rooms(db: sqlite3.Connection, batch: Sequence[Message]) -> None:
     db.executemany(
         "INSERT INTO messages (id, rev, room, author_id, sender, message, msg_type, created_at)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        [(m.id, m.rev, m.conversation.room, m.author_id, m.author, m.content, _kind(m), m.created_at) for m in batch],
+        [(m.id, m.rev, m.conversation.key, m.author_id, m.author, m.content, _kind(m), m.created_at) for m in batch],
     )
 
 
@@ -115,7 +118,7 @@ def _insert_directs(db: sqlite3.Connection, batch: Sequence[Message]) -> None:
         [
             (user, m.conversation.key, m.conversation.other(user), m.id)
             for m in batch
-            for user in set(m.conversation.pair or ())
+            for user in set(m.conversation.members)
         ],
     )
 

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from chatapp.html import language
 from chatapp.html.language import gettext
-from chatapp.model.records import Rejected, sentence
+from chatapp.model.refusals import N_, Rejected
 from chatapp.web import keys, pages, sessions
 from chatapp.web.account import proof
 
@@ -27,7 +27,7 @@ async def leave(request: web.Request) -> web.StreamResponse:
     fields = await pages.form(request)
     messages, password = fields.get("messages", ""), fields.get("current", "")
     if messages not in (_STAY, _GO):
-        raise Rejected("choice", sentence("This setting is not one of those offered."))
+        raise Rejected("choice", N_("This setting is not one of those offered."))
     if not password:
         return _form(request, messages, {"current": gettext("Please enter your current password.")}, 422)
     try:

@@ -13,7 +13,9 @@ from aiohttp import web
 from chatapp.html import language
 from chatapp.html.language import gettext
 from chatapp.model import names
-from chatapp.model.records import Rejected, User, sentence
+from chatapp.model.conversations import Kind
+from chatapp.model.people import User
+from chatapp.model.refusals import N_, Rejected
 from chatapp.store.sqlite.messages import conversation_of
 from chatapp.web import keys, pages, sessions
 from chatapp.web.account import proof
@@ -23,8 +25,8 @@ from chatapp.workers import inherited, passwords, wellknown
 log = logging.getLogger("chatapp.accounts")
 
 _FIRST_ROOM = "/rooms/general"
-_WRONG = sentence("The name or the password is wrong.")
-_WELL_KNOWN = sentence(
+_WRONG = N_("The name or the password is wrong.")
+_WELL_KNOWN = N_(
     "This password is one of the first that anyone would try, so it opens this account no longer."
     " Please ask whoever runs this server to set another one, with: python -m chatapp user passwd {name}"
 )
@@ -43,8 +45,8 @@ async def _last_path(request: web.Request, user: User) -> str:
     if not key:
         return _FIRST_ROOM
     conversation = conversation_of(key)
-    if conversation.room is not None:
-        return f"/rooms/{quote(conversation.room, safe='')}"
+    if conversation.kind is Kind.ROOM:
+        return f"/rooms/{quote(conversation.key, safe='')}"
     other = await accounts.user(conversation.other(user.id))
     return f"/direct/{quote(other.username, safe='')}" if other else _FIRST_ROOM
 

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from chatapp.html import language
 from chatapp.html.language import gettext
-from chatapp.model.records import Rejected
+from chatapp.model.refusals import Rejected
 from chatapp.web import keys, pages, sessions
 from chatapp.web.account import proof
 from chatapp.workers import passwords

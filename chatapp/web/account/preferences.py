@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from chatapp.html.language import LANGUAGES
-from chatapp.model.records import Rejected, sentence
+from chatapp.model.refusals import N_, Rejected
 from chatapp.web import keys, pages
 from chatapp.web.sessions import me
 
@@ -50,5 +50,5 @@ async def switch_language(request: web.Request) -> web.StreamResponse:
 def _choice(fields: dict[str, str], name: str, allowed: tuple[str, ...]) -> str | None:
     value = fields.get(name, _AUTO)
     if value not in (_AUTO, *allowed):
-        raise Rejected("choice", sentence("This setting is not one of those offered."))
+        raise Rejected("choice", N_("This setting is not one of those offered."))
     return None if value == _AUTO else value

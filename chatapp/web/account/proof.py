@@ -7,16 +7,16 @@ import logging
 from aiohttp import web
 
 from chatapp.model import names
-from chatapp.model.records import Rejected, sentence
+from chatapp.model.refusals import N_, Rejected
 from chatapp.web import keys, pages, sessions
 from chatapp.wire.addresses import address_key
 from chatapp.workers import passwords
 
 log = logging.getLogger("chatapp.accounts")
 
-WAIT = sentence("Too many tries. Please wait {wait} and try again.")
-_WRONG = sentence("This is not your password.")
-_OVERTAKEN = sentence("Your account was changed at the same moment. Please try again.")
+WAIT = N_("Too many tries. Please wait {wait} and try again.")
+_WRONG = N_("This is not your password.")
+_OVERTAKEN = N_("Your account was changed at the same moment. Please try again.")
 
 
 async def of_password(request: web.Request, password: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from aiohttp import ETag, web
 
-from chatapp.model.records import NotFound
+from chatapp.model.refusals import NotFound
 from chatapp.web.assets import joining, packing
 
 # Our own table: what the system's says of .js depends on the machine, and browsers refuse a script of a wrong type.

@@ -13,7 +13,9 @@ from aiohttp import web
 
 from chatapp.html import language, views
 from chatapp.model import collation
-from chatapp.model.records import ID_LIMIT, Message, User
+from chatapp.model.messages import Message
+from chatapp.model.numbers import ID_LIMIT
+from chatapp.model.people import User
 from chatapp.store import Busy, Unwritable
 from chatapp.store.sqlite.marks import Counts
 from chatapp.store.sqlite.messages import Page

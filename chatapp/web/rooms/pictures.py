@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from chatapp.model.records import NotFound
+from chatapp.model.refusals import NotFound
 from chatapp.web import keys, sessions
 
 # A picture never changes under its id. Private: a shared cache must not keep what only some may see.

@@ -14,7 +14,10 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from chatapp.html import language
-from chatapp.model.records import PICTURE_BYTES, PICTURES_LIMIT, Draft, Picture, Rejected, User, sentence
+from chatapp.model.messages import Draft
+from chatapp.model.people import User
+from chatapp.model.pictures import PICTURE_BYTES, PICTURES_LIMIT, Picture
+from chatapp.model.refusals import N_, Rejected
 from chatapp.store import Busy, Unwritable
 from chatapp.web import bodies, forms, keys, pages, places, sessions
 from chatapp.web.parts import Part, Parts
@@ -29,8 +32,8 @@ _DATA_URL = re.compile(
     r"data:(image/[a-z0-9.+-]{1,40}|application/octet-stream|)(;[a-z0-9=.+-]{1,40}){0,3};base64,", re.IGNORECASE
 )
 _FIELDS = ("content", "key", "author")
-_OTHER_PERSON = sentence("{name} is logged in here now. Log in as before to send this.")
-_WAIT = sentence("You have sent many pictures. Please wait a moment.")
+_OTHER_PERSON = N_("{name} is logged in here now. Log in as before to send this.")
+_WAIT = N_("You have sent many pictures. Please wait a moment.")
 
 
 @dataclass(slots=True)
@@ -73,7 +76,7 @@ async def _post(request: web.Request, form: Form) -> web.StreamResponse:
         entry, again = await request.app[keys.messaging].post(me, place.conversation, draft, place.person)
         form.taken = not again
         if not await entry.saved:
-            raise Rejected("storage", sentence("The message could not be saved."), retry=True, retry_after=2)
+            raise Rejected("storage", N_("The message could not be saved."), retry=True, retry_after=2)
     except Rejected as refusal:
         return await _refuse(request, place, form, refusal)
     if pages.wants_json(request):
@@ -84,14 +87,14 @@ async def _post(request: web.Request, form: Form) -> web.StreamResponse:
 def check_reader(place: Place) -> None:
     """Raise Rejected where there is nobody any more to read a message."""
     if place.person is not None and place.person.left:
-        raise Rejected("left", sentence("This person has left the chat, so nobody would read this."))
+        raise Rejected("left", N_("This person has left the chat, so nobody would read this."))
 
 
 def take_turn(asker: keys.Asker, me: User) -> None:
     """Count one message of a person. Raise Rejected when there were too many."""
     wait = asker.app[keys.limits].messages.take(me.id)
     if wait:
-        reason = sentence("You are sending too fast. This goes out in a moment.")
+        reason = N_("You are sending too fast. This goes out in a moment.")
         raise Rejected("rate_limited", reason, retry=True, retry_after=round(wait + 0.05, 2))
 
 
@@ -144,18 +147,14 @@ def _named(refusal: Rejected, name: str) -> Rejected:
     if "name" in refusal.values or not refusal.code.startswith("picture_"):
         return refusal
     values = {"name": name, "why": language.explain(refusal)}
-    return Rejected(
-        refusal.code, sentence("“{name}”: {why}"), retry=refusal.retry, retry_after=refusal.retry_after, **values
-    )
+    return Rejected(refusal.code, N_("“{name}”: {why}"), retry=refusal.retry, retry_after=refusal.retry_after, **values)
 
 
 async def _picture(  # noqa: PLR0913 - one picture and where it belongs
     request: web.Request, me: User, place: Place, form: Form, data: bytes | None, name: str
 ) -> Picture:
     if len(form.pictures) >= PICTURES_LIMIT:
-        raise Rejected(
-            "too_many_pictures", sentence("A message can have at most {limit} pictures."), limit=PICTURES_LIMIT
-        )
+        raise Rejected("too_many_pictures", N_("A message can have at most {limit} pictures."), limit=PICTURES_LIMIT)
     if data is None:
         raise too_big(name)
     if form.key and await request.app[keys.messaging].knows(me.id, form.key):
@@ -173,12 +172,12 @@ async def keep_picture(asker: keys.Asker, me: User, place: Place, data: bytes, n
     _check_room(asker)
     prepared = await asker.app[keys.images].prepare(data, name, me.id)
     if asker.app[keys.limits].upload_bytes.take(me.id, len(prepared.data) + len(prepared.thumb)):
-        reason = sentence("You have sent {limit} MB of pictures within a day; that is the limit. Try again tomorrow.")
+        reason = N_("You have sent {limit} MB of pictures within a day; that is the limit. Try again tomorrow.")
         raise Rejected("upload_quota", reason, limit=asker.app[keys.settings].upload_megabytes)
     try:
         return await asker.app[keys.store].pictures.add(me.id, place.conversation, prepared)
     except (Busy, Unwritable) as error:
-        reason = sentence("The message could not be saved.")
+        reason = N_("The message could not be saved.")
         raise Rejected("storage", reason, retry=True, retry_after=2) from error
 
 
@@ -186,18 +185,18 @@ def _check_room(asker: keys.Asker) -> None:
     """Keep the last of the disk for messages. Raise Rejected when a picture would take from it."""
     settings = asker.app[keys.settings]
     if shutil.disk_usage(settings.database.parent).free < settings.free_megabytes * 2**20:
-        reason = sentence("The server's disk is almost full, so it takes no pictures. Tell whoever runs it.")
+        reason = N_("The server's disk is almost full, so it takes no pictures. Tell whoever runs it.")
         raise Rejected("disk_full", reason)
 
 
 def decoded(content: object) -> bytes:
     """Return the bytes of a picture in a frame of the original program's client. Raise Rejected."""
     if not isinstance(content, str) or not _DATA_URL.match(content):
-        raise Rejected("content_type", sentence("A picture must be a data: URL with base64."))
+        raise Rejected("content_type", N_("A picture must be a data: URL with base64."))
     try:
         data = base64.b64decode(content.partition(",")[2], validate=True)
     except (binascii.Error, ValueError) as error:
-        raise Rejected("damaged", sentence("This picture is damaged.")) from error
+        raise Rejected("damaged", N_("This picture is damaged.")) from error
     if len(data) > PICTURE_BYTES:
         raise too_big("picture")
     return data
@@ -205,5 +204,5 @@ def decoded(content: object) -> bytes:
 
 def too_big(name: str) -> Rejected:
     """Return the refusal of a picture with too many bytes."""
-    reason = sentence("“{name}” is larger than {limit} MB.")
+    reason = N_("“{name}” is larger than {limit} MB.")
     return Rejected("picture_too_big", reason, name=name, limit=PICTURE_BYTES // 2**20)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from chatapp.model.records import id_of
+from chatapp.model.numbers import id_of
 from chatapp.web import keys, pages, places, sessions
 
 

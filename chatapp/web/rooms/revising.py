@@ -8,7 +8,10 @@ from aiohttp import web
 
 from chatapp.chat.revisions import Target
 from chatapp.delivery.backlog import Entry
-from chatapp.model.records import Message, NotFound, Rejected, User, id_of, sentence
+from chatapp.model.messages import Message
+from chatapp.model.numbers import id_of
+from chatapp.model.people import User
+from chatapp.model.refusals import N_, NotFound, Rejected
 from chatapp.web import bodies, keys, pages, places, sessions
 from chatapp.web.places import Place
 from chatapp.web.rooms import posting
@@ -21,7 +24,7 @@ async def form(request: web.Request) -> web.StreamResponse:
         raise NotFound
     if pages.wants_json(request):
         if message.removed:
-            return pages.rejected(request, Rejected("removed", sentence("This message was removed.")))
+            return pages.rejected(request, Rejected("removed", N_("This message was removed.")))
         return web.json_response({"content": message.content, "rev": message.rev})
     return _form(request, place, message)
 
@@ -64,7 +67,7 @@ async def _change(request: web.Request, what: str) -> web.StreamResponse:
         posting.take_turn(request, me)
         entry = await _revised(request, me, target, what, fields)
         if not await entry.saved:
-            raise Rejected("storage", sentence("The message could not be saved."), retry=True, retry_after=2)
+            raise Rejected("storage", N_("The message could not be saved."), retry=True, retry_after=2)
     except Rejected as refusal:
         if pages.wants_json(request) or message.author_id != me.id:
             return pages.rejected(request, refusal)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from aiohttp import web
 
 from chatapp.model import collation
-from chatapp.model.records import ID_LIMIT, NotFound, id_of
+from chatapp.model.conversations import Kind
+from chatapp.model.numbers import ID_LIMIT, id_of
+from chatapp.model.refusals import NotFound
 from chatapp.web import keys, pages, places, sessions
 from chatapp.web.rooms import conversations
 
@@ -76,8 +78,8 @@ async def message(request: web.Request) -> web.StreamResponse:
     # The fragment leads a browser without scripts to it.
     end = f"messages/{message_id}/{more}" if more else f"messages/{message_id}#m-{message_id}"
     for found in await store.messages.conversation(message_id):
-        if found.pair is None:
-            return pages.redirect(request, f"/rooms/{found.room}/{end}")
+        if found.kind is Kind.ROOM:
+            return pages.redirect(request, f"/rooms/{found.key}/{end}")
         if found.admits(me.id):
             other = await store.accounts.user(found.other(me.id))
             if other is not None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from chatapp.chat.leaving import _BATCH, Leaving
-from chatapp.model.records import Conversation
+from chatapp.model.conversations import Conversation
 from messaging import GENERAL, Chat
 
 

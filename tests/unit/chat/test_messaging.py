@@ -8,7 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from chatapp.model.records import Conversation, Draft, Rejected
+from chatapp.model.conversations import Conversation
+from chatapp.model.messages import Draft
+from chatapp.model.refusals import Rejected
 from chatapp.system import clock
 from messaging import GENERAL, Page
 
@@ -84,7 +86,7 @@ async def test_two_retries_at_the_same_moment_post_once(chat, an) -> None:
 
 async def test_another_text_or_another_room_under_the_same_key_is_refused(chat, an) -> None:
     await chat.say(an, "once", key="0123456789abcdef")
-    for room, text in ((GENERAL, "twice"), (Conversation(room="tech"), "once")):
+    for room, text in ((GENERAL, "twice"), (Conversation("tech"), "once")):
         with pytest.raises(Rejected) as refusal:
             await chat.messaging.post(an, room, Draft.parse(text, "0123456789abcdef"))
         assert refusal.value.code == "key_conflict"
@@ -236,7 +238,7 @@ async def test_at_the_stop_new_messages_are_refused_and_old_ones_saved(chat, an)
 
 
 async def test_counts_include_what_is_not_saved_yet(chat, an, binh) -> None:
-    page = await chat.page(binh, room=Conversation(room="tech"))
+    page = await chat.page(binh, room=Conversation("tech"))
     await (await chat.say(an, "saved")).saved
     chat.gate.clear()
     await chat.say(an, "pending")
@@ -246,7 +248,7 @@ async def test_counts_include_what_is_not_saved_yet(chat, an, binh) -> None:
 
 
 async def test_a_message_that_is_being_changed_counts_once(chat, an, binh) -> None:
-    page = await chat.page(binh, room=Conversation(room="tech"))
+    page = await chat.page(binh, room=Conversation("tech"))
     entry = await chat.say(an, "one")
     await entry.saved
     chat.gate.clear()
@@ -260,7 +262,7 @@ async def test_a_message_that_is_being_changed_counts_once(chat, an, binh) -> No
 async def test_reading_on_one_device_is_known_on_the_others(chat, an, binh) -> None:
     entry = await chat.say(an, "x")
     await entry.saved
-    reading, other = await chat.page(binh), await chat.page(binh, room=Conversation(room="tech"))
+    reading, other = await chat.page(binh), await chat.page(binh, room=Conversation("tech"))
     chat.messaging._unread.read(reading.listener, entry.message.id)
     while not other.said("unread"):
         await asyncio.sleep(0.01)
@@ -271,7 +273,7 @@ async def test_reading_on_one_device_is_known_on_the_others(chat, an, binh) -> N
 async def test_who_asks_what_is_unread_waits_for_nobody_else_to_be_told(chat, an, binh) -> None:
     entry = await chat.say(an, "x")
     await entry.saved
-    reading, _ = await chat.page(an), await chat.page(an, room=Conversation(room="tech"))
+    reading, _ = await chat.page(an), await chat.page(an, room=Conversation("tech"))
     unread, counts, free = chat.messaging._unread, chat.store.marks.counts, asyncio.Event()
 
     async def held(user_id: int) -> object:
@@ -289,7 +291,7 @@ async def test_who_asks_what_is_unread_waits_for_nobody_else_to_be_told(chat, an
 
 
 async def test_news_of_several_rooms_reach_those_elsewhere_in_one_write(chat, an, binh) -> None:
-    tech, game = Conversation(room="tech"), Conversation(room="game")
+    tech, game = Conversation("tech"), Conversation("game")
     page = await chat.page(binh)
     for room in (tech, tech, game, tech):
         await chat.say(an, f"in {room.key} {len(chat.journal.backlog.pending)}", conversation=room)

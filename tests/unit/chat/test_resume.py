@@ -102,7 +102,7 @@ async def test_an_answer_is_not_kept_for_long(chat, an, binh, monkeypatch) -> No
 async def test_an_answer_about_one_room_is_none_about_another(chat, an, binh) -> None:
     entries = await say(chat, an, "one")
     await chat.page(binh, since=0)
-    other = await chat.page(binh, since=0, room=type(GENERAL)(room="tech"))
+    other = await chat.page(binh, since=0, room=type(GENERAL)("tech"))
     assert shown(other, entries) == [0]
 
 

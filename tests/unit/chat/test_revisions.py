@@ -10,7 +10,9 @@ from types import SimpleNamespace
 import pytest
 
 from chatapp.chat.revisions import TAKE_BACK, Revisions, Target
-from chatapp.model.records import Conversation, Draft, NotFound, Rejected
+from chatapp.model.conversations import Conversation
+from chatapp.model.messages import Draft
+from chatapp.model.refusals import NotFound, Rejected
 from chatapp.store import Unwritable
 from chatapp.system import clock
 from messaging import GENERAL, Chat
@@ -196,7 +198,7 @@ async def test_a_private_message_can_be_changed_like_any_other(chat, an, binh, r
 async def test_a_message_of_another_conversation_is_not_found(chat, an, revisions) -> None:
     first = await chat.say(an, "one")
     with pytest.raises(NotFound):
-        await revisions.edit(an, Target(Conversation(room="tech"), first.message.id, first.message.rev), "two", KEY)
+        await revisions.edit(an, Target(Conversation("tech"), first.message.id, first.message.rev), "two", KEY)
 
 
 async def test_of_several_changes_that_are_lost_together_what_stood_before_the_first_stands_again(

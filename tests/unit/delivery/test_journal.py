@@ -10,11 +10,12 @@ from itertools import chain
 from chatapp.delivery import journal as journals
 from chatapp.delivery.backlog import Entry
 from chatapp.delivery.journal import Journal
-from chatapp.model.records import Conversation, Message
+from chatapp.model.conversations import Conversation
+from chatapp.model.messages import Message
 from chatapp.store import Busy, Unwritable
 from chatapp.system.clock import Stamper
 
-ROOM = Conversation(room="general")
+ROOM = Conversation("general")
 
 
 class Disk:

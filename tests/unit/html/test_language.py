@@ -12,7 +12,7 @@ from babel.messages.mofile import read_mo
 from babel.messages.pofile import read_po
 
 from chatapp.html import language
-from chatapp.model.records import Rejected
+from chatapp.model.refusals import Rejected
 
 TOP = language.LOCALE.parents[1]
 CATALOG = language.LOCALE / "vi" / "LC_MESSAGES" / "chatapp.po"
@@ -29,7 +29,7 @@ def vietnamese() -> Catalog:
 def sentences(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
     """Return every sentence in code and templates, found by the command that babel.cfg states."""
     found = tmp_path_factory.mktemp("sentences") / "chatapp.pot"
-    command = f"pybabel -q extract -F {language.LOCALE / 'babel.cfg'} -k sentence -o {found} {TOP}"
+    command = f"pybabel -q extract -F {language.LOCALE / 'babel.cfg'} -k N_ -o {found} {TOP}"
     CommandLineInterface().run(command.split())  # type: ignore[no-untyped-call]
     with found.open("rb") as file:
         return read_po(file)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chatapp.html.markup import to_html
-from chatapp.model.records import clean
+from chatapp.model.texts import clean
 
 TAGS = {"a", "br", "strong", "em", "s", "code", "pre", "blockquote", "ul", "ol", "li", "span"}
 ATTRIBUTES = {"a": {"href", "rel", "target"}, "pre": {"tabindex"}}

@@ -14,12 +14,16 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from chatapp.html import language, render, views
-from chatapp.model.records import Conversation, Message, Picture, Room, User
+from chatapp.model.conversations import Conversation
+from chatapp.model.messages import Message
+from chatapp.model.people import User
+from chatapp.model.pictures import Picture
+from chatapp.model.rooms import Room
 from chatapp.system import resources
 
 TEMPLATES = resources.folder("templates")
 ME, AN = User(1, "Minh"), User(2, "An Nguyễn")
-ROOM = Conversation(room="general")
+ROOM = Conversation("general")
 PICTURE = Picture("p1", "núi.png", 1920, 1200, 640, 400)
 NOW = "2026-11-24T02:00:00.000Z"
 HOSTILE = "\"><script>alert(1)</script><img src=x onerror=alert(1) hx-get=/x {{ 7*7 }} '&"

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chatapp.model.names import HUES, LIMIT, check, hue, initials, key, may_exist
-from chatapp.model.records import Rejected
+from chatapp.model.refusals import Rejected
 
 
 @pytest.mark.parametrize(

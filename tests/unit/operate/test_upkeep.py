@@ -20,7 +20,10 @@ import pytest
 import old_chat
 from chatapp import cli
 from chatapp.model import names
-from chatapp.model.records import Conversation, Message, Picture, User
+from chatapp.model.conversations import Conversation
+from chatapp.model.messages import Message
+from chatapp.model.people import User
+from chatapp.model.pictures import Picture
 from chatapp.operate import upkeep
 from chatapp.operate.upkeep import Refused, Report, State
 from chatapp.store import Store
@@ -31,7 +34,7 @@ from chatapp.workers.reencoding import reencode
 from pictures import picture
 
 ROOT = Path(__file__).resolve().parents[3]
-TECH = Conversation(room="tech")
+TECH = Conversation("tech")
 TIME = "2026-11-22T10:00:00.000Z"
 SESSION = "a session"
 CEILING = 5_000  # of the database of these tests

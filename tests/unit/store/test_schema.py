@@ -21,7 +21,9 @@ import pytest
 
 import old_chat
 from chatapp.model import names
-from chatapp.model.records import Conversation, Message, Rejected
+from chatapp.model.conversations import Conversation
+from chatapp.model.messages import Message
+from chatapp.model.refusals import Rejected
 from chatapp.store import Store
 from chatapp.store.sqlite import schema
 from chatapp.store.sqlite.database import Database
@@ -29,7 +31,7 @@ from chatapp.store.sqlite.schema import MIGRATIONS
 from chatapp.system.startup import CannotStart
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
-GENERAL, TECH = Conversation(room="general"), Conversation(room="tech")
+GENERAL, TECH = Conversation("general"), Conversation("tech")
 
 
 @dataclass(frozen=True)
@@ -210,7 +212,7 @@ async def test_rooms_are_found_in_every_spelling_and_an_unknown_one_is_kept(upgr
         ("am-nhac-doi-song", "Âm nhạc & Đời sống"),
     ]
     ids = {
-        room.id: [message.id for message in (await upgraded.messages.page(Conversation(room=room.id))).messages]
+        room.id: [message.id for message in (await upgraded.messages.page(Conversation(room.id))).messages]
         for room in await upgraded.messages.rooms()
     }
     assert ids == {"general": [1, 2, 3, 4], "tech": [5, 6, 7, 8], "game": [9, 10, 11], "am-nhac-doi-song": [12]}
@@ -335,7 +337,7 @@ async def test_a_room_gets_an_id_that_can_stand_in_an_address(path: Path, name: 
     with closing(sqlite3.connect(path)) as db, db:
         db.execute("INSERT INTO messages (room, sender, message) VALUES (?, 'An', 'tìm tôi')", (name,))
     store = await Store.open(path, prepare)
-    page = await store.messages.page(Conversation(room=room))
+    page = await store.messages.page(Conversation(room))
     assert page.messages[-1].content == "tìm tôi"
     assert room in [each.id for each in await store.messages.rooms()]
     await store.close()
@@ -386,7 +388,7 @@ async def test_a_picture_of_raw_bytes_or_upper_case_address_is_read(old: Path) -
         db.execute(insert, (old_chat._data_url(data).replace("data:image/png", "DATA:IMAGE/PNG;name=a.png"),))
         db.execute(insert, ("https://example.com/cat.png",))
     store = await Store.open(old, prepare)
-    shown = (await store.messages.page(Conversation(room="game"))).messages[-3:]
+    shown = (await store.messages.page(Conversation("game"))).messages[-3:]
     assert [len(message.pictures) for message in shown] == [1, 1, 0]
     await store.close()
 
@@ -627,7 +629,7 @@ ALLOWED = {
 
 def calls(store: Store, picture: Prepared) -> dict[str, list[Callable[[], Awaitable[object]]]]:
     """Return calls of every public method of the store's parts, with the ways through each."""
-    one, talk = Conversation(room="tech"), Conversation.direct(1, 2)
+    one, talk = Conversation("tech"), Conversation.direct(1, 2)
 
     async def erase_removed() -> None:
         async with store._database.transaction() as db:

@@ -11,12 +11,16 @@ from typing import Any
 import pytest
 
 from chatapp.model import names
-from chatapp.model.records import Conversation, Message, Picture, Rejected, User
+from chatapp.model.conversations import Conversation
+from chatapp.model.messages import Message
+from chatapp.model.people import User
+from chatapp.model.pictures import Picture
+from chatapp.model.refusals import Rejected
 from chatapp.store import Busy, Store, Unwritable
 from chatapp.store.sqlite.marks import COUNT_LIMIT
 from chatapp.system import clock
 
-TECH, GAME = Conversation(room="tech"), Conversation(room="game")
+TECH, GAME = Conversation("tech"), Conversation("game")
 TIME = "2026-11-22T10:00:00.000Z"
 DAY = 86_400
 FIRST = 1_000  # the first message id of these tests
@@ -231,7 +235,7 @@ async def test_messages_stand_in_the_order_of_their_ids_in_their_own_conversatio
     for number, where in enumerate((TECH, talk, GAME)):
         assert await shown(store, where) == unkeyed(*batch[number::3])
     assert await shown(store, Conversation.direct(an.id, an.id)) == []
-    assert await shown(store, Conversation(room="nowhere")) == []
+    assert await shown(store, Conversation("nowhere")) == []
 
 
 async def test_a_message_is_not_found_in_another_conversation(store: Store, an: User, binh: User) -> None:

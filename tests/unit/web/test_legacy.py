@@ -8,7 +8,9 @@ import os
 
 import pytest
 
-from chatapp.model.records import PICTURE_BYTES, Rejected, Room
+from chatapp.model.pictures import PICTURE_BYTES
+from chatapp.model.refusals import Rejected
+from chatapp.model.rooms import Room
 from chatapp.web import legacy
 
 DATA = os.urandom(200_000)

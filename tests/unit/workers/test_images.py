@@ -19,7 +19,8 @@ import pytest
 import pytest_asyncio
 from PIL import Image, ImageCms, ImageDraw, ImageOps, PngImagePlugin
 
-from chatapp.model.records import PICTURE_BYTES, Picture, Rejected
+from chatapp.model.pictures import PICTURE_BYTES, Picture
+from chatapp.model.refusals import Rejected
 from chatapp.workers import animations, apngs, gifs, images, reencoding, shapes
 from chatapp.workers.animations import Pace
 from chatapp.workers.budget import EDGE, FRAMES, PIXELS

@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
-from chatapp.model.records import Rejected
+from chatapp.model.refusals import Rejected
 from chatapp.workers.passwords import CHEAPEST, OWASP, THREADS, WAITING, Cost, Passwords, check_new
 
 PHRASE = "con mèo trèo cây cau"

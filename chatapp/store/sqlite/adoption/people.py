@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from chatapp.model import names, normal
 from chatapp.model.lookalikes import skeleton
-from chatapp.model.records import Rejected
+from chatapp.model.refusals import Rejected
 from chatapp.store.sqlite.adoption.values import Value, text
 
 NOBODY = "?"  # wrote what names no author

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import aiosqlite
 
 from chatapp.model.pictures import Prepare
-from chatapp.model.records import CONTENT_LIMIT, Rejected
+from chatapp.model.refusals import Rejected
+from chatapp.model.texts import CONTENT_LIMIT
 from chatapp.store.sqlite.adoption import wrappings
 from chatapp.store.sqlite.adoption.values import Text, decoded, is_binary, tidy
 from chatapp.store.sqlite.picture_rows import insert_picture

@@ -11,8 +11,8 @@ from datetime import datetime
 import aiosqlite
 
 from chatapp.model.adoption import Report
+from chatapp.model.conversations import Conversation
 from chatapp.model.pictures import Prepare
-from chatapp.model.records import Conversation
 from chatapp.store.sqlite.adoption import LOCKED, times
 from chatapp.store.sqlite.adoption.people import Account, People
 from chatapp.store.sqlite.adoption.pictures import Gallery, Place

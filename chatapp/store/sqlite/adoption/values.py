@@ -7,7 +7,7 @@ import re
 # Bytes above 127 that begin letters of Vietnamese, or other signs, in UTF-8.
 _UTF8_LETTER = re.compile(rb"[\xc3-\xc6\xcc][\x80-\xbf]|\xe1[\xba\xbb]|[\xe2-\xef][\x80-\xbf]{2}")
 _LINE_ENDS = re.compile("\r\n|[\r\v\f\x85\u2028\u2029]")
-# As in records: every control character but a line break and a tab; here also halves of characters.
+# As in model.texts: every control character but a line break and a tab; here also halves of characters.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _BINARY = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")  # bytes that no text of any alphabet has
 

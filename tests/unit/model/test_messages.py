@@ -8,14 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatapp.model.records import CONTENT_LIMIT, Conversation, Draft, Message, Picture, Rejected, clean
+from chatapp.model.conversations import Conversation
+from chatapp.model.messages import Draft, Message
+from chatapp.model.pictures import Picture
+from chatapp.model.refusals import Rejected
+from chatapp.model.texts import CONTENT_LIMIT, clean
 
 KEY = "k" * 16
 PICTURE = Picture("id", "cat.png", 4, 3, 4, 3, "d1")
 
 
 def message(**changes: object) -> Message:
-    fields: dict[str, object] = {"id": 1, "rev": 1, "conversation": Conversation(room="tech"), "author_id": 3}
+    fields: dict[str, object] = {"id": 1, "rev": 1, "conversation": Conversation("tech"), "author_id": 3}
     fields |= {"author": "An", "content": "hi", "created_at": "2026-11-22T10:00:00.000Z"}
     return Message(**(fields | changes))  # type: ignore[arg-type]
 
@@ -112,7 +116,7 @@ def test_a_decomposed_text_may_be_longer_before_it_is_put_together() -> None:
 
 
 def test_a_text_of_any_length_is_refused_before_it_is_normalized(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chatapp.model.records.composed", lambda text: pytest.fail("it was normalized"))
+    monkeypatch.setattr("chatapp.model.texts.composed", lambda text: pytest.fail("it was normalized"))
     for text in ("a" + "\u0315" * 60_000 + "\u0316" * 60_000, "x" * 1_000_000):
         assert refusal(text).code == "too_long"
 
@@ -143,14 +147,14 @@ def test_cleaning_twice_changes_nothing_more(text: str) -> None:
 def test_a_direct_conversation_is_the_same_for_both_people() -> None:
     assert Conversation.direct(7, 3) == Conversation.direct(3, 7)
     assert Conversation.direct(7, 3).key == "@3-7"
-    assert Conversation(room="tech").key == "tech"
+    assert Conversation("tech").key == "tech"
 
 
 def test_a_direct_conversation_admits_its_two_people_only() -> None:
     talk = Conversation.direct(3, 7)
     assert [talk.admits(user) for user in (3, 7, 4)] == [True, True, False]
     assert (talk.other(3), talk.other(7)) == (7, 3)
-    assert Conversation(room="tech").admits(4)
+    assert Conversation("tech").admits(4)
 
 
 def test_a_conversation_with_oneself_has_oneself_as_the_other() -> None:
