@@ -5,7 +5,7 @@ What differs from one run to the next is replaced; nothing else is:
 * Message numbers (ids and revs) become n1, n2, ... in ascending order, so the record shows which is larger.
   A watermark, and what somebody has read at first, lies between two of them: ``n7+`` is above n7 and below n8.
 * Random values (keys that the server made, picture ids, epochs, boots, request ids) are numbered by appearance.
-* Moments, static versions, the port and the version of the program are blanked out.
+* Moments, the port, the version of the program, and the paths of static files are blanked out.
 
 Control frames are written as JSON with sorted keys. HTML is broken between two tags; a line that begins with a tab
 continues the one before it. A frame that somebody else heard in the same step, and a long line that is on an earlier
@@ -22,6 +22,7 @@ import asyncio
 import json
 import re
 from collections.abc import Callable, Iterable
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
 
@@ -42,18 +43,17 @@ _NAMED = {  # random values by what stands before them
     "picture": re.compile(r"(/images/)([\w-]+)"),
     "epoch": re.compile(r'(data-epoch="|"epoch": ")([\w-]+)'),
     "boot": re.compile(r'("boot": ")([\w-]+)'),
-    "key": re.compile(r'(name="key" value="|"key": ")((?!key-)[\w-]{22,23})(?=")'),
+    "key": re.compile(r'(name="key" value="|"key": "|"keys": \[")((?!key-)[\w-]{22,23})(?=")'),
 }
-_SAVED_KEYS = re.compile(r'("keys": \[)"((?!key-)[\w-]{22,23})"(?=\])')
 _BLANKS = (
     (re.compile(r'(<time datetime=")[^"]*(">)[^<]*(?=</time>)'), r"\1…\2…"),
-    (re.compile(r'((?:src|href|data-unread)="/static/)[^/"]+'), r"\1…"),
+    (re.compile(r'((?:src|href|data-unread)="/static/)[^."]+'), r"\1…"),
     (re.compile(rf"(?<=chatapp ){re.escape(__version__)}"), "…"),
 )
 
 
 def blanked(text: str) -> str:
-    """Return text without moments, static versions and the version of the program."""
+    """Return text without moments, paths of static files and the version of the program."""
     for pattern, instead in _BLANKS:
         text = pattern.sub(instead, text)
     return text
@@ -87,6 +87,7 @@ class Tab:
         self.conversation: str | None = None
         self.cursor = 0  # the largest watermark that it was told in its conversation
         self.closed = False
+        self._overtaken = False
         self._frames: list[str] = []  # of this step of the session
         self._came = asyncio.Event()
         self._task = asyncio.create_task(self._listen())
@@ -95,8 +96,8 @@ class Tab:
         while not self.closed:
             message = await self.socket.receive()
             if message.type is WSMsgType.TEXT:
-                self._follow(message.data)
                 self._frames.append(message.data)
+                self._follow(message.data)
             else:
                 self.closed = True
                 self._frames.append(f"closed {self.socket.close_code} {message.extra or ''}".rstrip())
@@ -106,12 +107,12 @@ class Tab:
         if not frame.startswith("{"):
             if frame.startswith('<ol hx-swap-oob="timeline'):
                 revs = [int(rev) for rev in re.findall(r'data-rev="(\d+)"', frame)]
-                assert min(revs) > self.cursor, f"{self.name}: a saved mark overtook what it covers"
+                self._overtaken = self._overtaken or min(revs) <= self.cursor
             return
         told = json.loads(frame)
         if told["type"] == "hello":
             self.conversation, self.cursor = told["conversation"], 0
-        elif told["type"] == "ready" or is_mark(frame):
+        elif told["type"] == "ready" or (is_mark(frame) and told.get("conversation", "") in ("", self.conversation)):
             self.cursor = max(self.cursor, told["upto"])
 
     async def until(self, wanted: str | Callable[[str], Any], seconds: float = 30) -> str:
@@ -157,6 +158,7 @@ class Tab:
 
     async def take(self) -> list[str]:
         """Return what came since the last call; the answer to a sign of life is the last of it, and left out."""
+        assert not self._overtaken, f"{self.name} was told that a message is saved before it was shown"
         if not self.closed:
             before = self._frames.count(BEAT)
             await self.say("beat")
@@ -208,7 +210,10 @@ class Recording:
     async def answer(self, who: str, what: str, response: ClientResponse) -> str:
         """Record the answer to a request. Return its body."""
         body = await response.text()
-        told = [f"{name}: {value}" for name in HEADERS if (value := response.headers.get(name))]
+        headers = response.headers.copy()
+        if response.status == HTTPStatus.TOO_MANY_REQUESTS:
+            headers["Retry-After"] = "…"
+        told = [f"{name}: {headers[name]}" for name in HEADERS if name in headers]
         self._session.append(f"-- {who} {what}\n{response.status} {'; '.join(told)}")
         shown = body.replace(str(response.url.origin()), "<origin>")
         if number := response.headers.get("X-Request-Id"):
@@ -247,7 +252,6 @@ class Recording:
         text = border.join(["\n".join(self._session).lstrip(), "\n".join(self._pages).lstrip()])
         for name, pattern in _NAMED.items():
             text = _numbered(text, pattern, name)
-        text = _SAVED_KEYS.sub(r'\1"<key>"', text)
         known = sorted({int(number) for number in _NUMBER.findall(text)})
         ranks = {number: rank for rank, number in enumerate(known, 1)}
         text = _NUMBER.sub(lambda match: f"n{ranks[int(match[0])]}", text)
@@ -360,7 +364,7 @@ def _place(number: int, known: list[int]) -> str:
 
 
 def _heard(frame: str, name: str, heard: dict[str, str]) -> str:
-    first = name if frame.startswith("{") else heard.setdefault(frame, name)
+    first = heard.setdefault(frame, name) if frame.startswith("<") else name
     return written(frame) if first == name else f"= {first}: {_beginning(frame)}"
 
 
