@@ -3,7 +3,7 @@
 What differs from one run to the next is replaced; nothing else is:
 
 * Message numbers (ids and revs) become n1, n2, ... in ascending order, so the record shows which is larger.
-  A watermark, and what somebody has read at first, lies between two of them: ``n7+`` is above n7 and below n8.
+  A watermark ``n7+`` is n7 or above it, and below n8; and who has read up to n7 has not read n8.
 * Random values (keys that the server made, picture ids, epochs, boots, request ids) are numbered by appearance.
 * Moments, the port, the version of the program, and the paths of static files are blanked out.
 
@@ -37,7 +37,10 @@ _BEGINNING = 60  # characters by which what stands in the record already can be 
 HEADERS = ("Location", "Content-Type", "Cache-Control", "Retry-After", "HX-Redirect")
 
 _NUMBER = re.compile(r"(?<![\w.\x01])\d{15,16}(?!\w)")
-_FLOOR = re.compile(r'( data-(?:cursor|read)=")(\d{15,16})(?=")')
+_FLOORS = (  # numbers that need not be those of messages, as watermarks
+    (re.compile(r'( data-cursor=")(\d{15,16})(?=")'), "\\1\x01\\2\x01+"),
+    (re.compile(r'( data-read=")(\d{15,16})(?=")'), "\\1\x01\\2\x01"),
+)
 _FLOORED = re.compile(r"\x01(\d+)\x01")
 _NAMED = {  # random values by what stands before them
     "picture": re.compile(r"(/images/)([\w-]+)"),
@@ -255,7 +258,7 @@ class Recording:
         known = sorted({int(number) for number in _NUMBER.findall(text)})
         ranks = {number: rank for rank, number in enumerate(known, 1)}
         text = _NUMBER.sub(lambda match: f"n{ranks[int(match[0])]}", text)
-        text = _FLOORED.sub(lambda match: _place(int(match[1]), known), text)
+        text = _FLOORED.sub(lambda match: f"n{sum(each <= int(match[1]) for each in known)}", text)
         session, _, pages = text.partition(border)
         return session + "\n", pages + "\n"
 
@@ -358,11 +361,6 @@ class Recording:
         assert told["code"] == code, told
 
 
-def _place(number: int, known: list[int]) -> str:
-    place = sum(each <= number for each in known)
-    return f"n{place}" if number in known else f"n{place}+"
-
-
 def _heard(frame: str, name: str, heard: dict[str, str]) -> str:
     first = heard.setdefault(frame, name) if frame.startswith("<") else name
     return written(frame) if first == name else f"= {first}: {_beginning(frame)}"
@@ -385,23 +383,24 @@ def _numbered(text: str, pattern: re.Pattern[str], name: str) -> str:
 def written(text: str) -> str:
     """Return a frame or a page as it stands in the record, but for what is numbered over all of it."""
     if not text.startswith("{"):
-        text = _FLOOR.sub("\\1\x01\\2\x01", blanked(text))
+        text = blanked(text)
+        for pattern, instead in _FLOORS:
+            text = pattern.sub(instead, text)
         return text.replace("><", ">\n\t<")
     told = json.loads(text)
     if told.get("code") == "rate_limited":
         told["retry_after"] = "…"
-    written = json.dumps(
-        {name: _floored(value) if name in ("upto", "reads") else value for name, value in told.items()},
-        ensure_ascii=False,
-        sort_keys=True,
-    )
-    return written.replace('"\\u0001', "\x01").replace('\\u0001"', "\x01")
+    for name, mark in (("upto", "+"), ("reads", "")):
+        if name in told:
+            told[name] = _floored(told[name], mark)
+    plain = json.dumps(told, ensure_ascii=False, sort_keys=True)
+    return re.sub(r'"\\u0001(\d+)\\u0001(\+?)"', "\x01\\1\x01\\2", plain)
 
 
-def _floored(upto: Any) -> Any:
-    if isinstance(upto, dict):
-        return {name: _floored(value) for name, value in upto.items()}
-    return f"\x01{upto}\x01" if upto else upto
+def _floored(number: Any, mark: str) -> Any:
+    if isinstance(number, dict):
+        return {name: _floored(value, mark) for name, value in number.items()}
+    return f"\x01{number}\x01{mark}" if number else number
 
 
 def differences(recorded: str, now: str) -> Iterable[str]:
