@@ -19,6 +19,7 @@ still guarantee is asserted by ``Tab``: a ``saved`` mark never overtakes a messa
 from __future__ import annotations
 
 import asyncio
+import difflib
 import json
 import re
 from collections.abc import Callable, Iterable
@@ -405,8 +406,6 @@ def _floored(number: Any, mark: str) -> Any:
 
 def differences(recorded: str, now: str) -> Iterable[str]:
     """Return what differs between a record and the session of today, each hunk under the step that it belongs to."""
-    import difflib
-
     lines = now.splitlines()
     for line in difflib.unified_diff(recorded.splitlines(), lines, "recorded", "now", lineterm="", n=3):
         if line.startswith("@@"):

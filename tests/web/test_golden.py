@@ -591,17 +591,19 @@ async def test_what_goes_over_the_wire_is_what_was_recorded(start, settings) -> 
         await chat.delete_accounts()
         await chat.restart()
         await chat.stop()
-    compare("session.txt", chat.record.texts()[0])
-    compare("pages.txt", chat.record.texts()[1])
+    compare(dict(zip(("session.txt", "pages.txt"), chat.record.texts(), strict=True)))
 
 
-def compare(name: str, now: str) -> None:
-    """Compare a record with the stored one, or store it where that was asked for."""
-    path = GOLDEN / name
+def compare(texts: dict[str, str]) -> None:
+    """Compare what was recorded with what is stored, or store it where that was asked for."""
     if "RECORD_GOLDEN" in os.environ:
         assert "CI" not in os.environ, "a record is made by somebody who reads what changed"
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(now, encoding="utf-8")
+        GOLDEN.mkdir(exist_ok=True)
+        for name, now in texts.items():
+            (GOLDEN / name).write_text(now, encoding="utf-8")
         return
-    changed = "\n".join(differences(path.read_text(encoding="utf-8"), now))
-    assert not changed, f"{name} is not what goes over the wire any more:\n{changed}"
+    changed = [
+        line for name, now in texts.items() for line in differences((GOLDEN / name).read_text(encoding="utf-8"), now)
+    ]
+    if changed:
+        pytest.fail("\n".join(["something else goes over the wire than was recorded:", *changed]), pytrace=False)
