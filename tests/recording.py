@@ -4,8 +4,9 @@ What differs from one run to the next is replaced; nothing else is:
 
 * Message numbers (ids and revs) become n1, n2, ... in ascending order, so the record shows which is larger.
   A watermark ``n7+`` is n7 or above it, and below n8; and who has read up to n7 has not read n8.
-* Random values (keys that the server made, picture ids, epochs, boots, request ids) are numbered by appearance.
-* Moments, the port, the version of the program, and the paths of static files are blanked out.
+* Random values (keys that the server made, picture ids, epochs, boots) are numbered by appearance.
+* Moments, waits of rate limits, request ids, the port, the version of the program, and the paths of static files are
+  blanked out.
 
 Control frames are written as JSON with sorted keys. HTML is broken between two tags; a line that begins with a tab
 continues the one before it. A frame that somebody else heard in the same step, and a long line that is on an earlier
