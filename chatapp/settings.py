@@ -34,36 +34,36 @@ class Settings:
     """Every decision of the operator, checked. A rate or a number of sockets of 0 means: no limit."""
 
     host: str = flag("--host", "", options.host, "address to listen on", metavar="ADDRESS", shown="all addresses")
-    port: int = flag("--port", 8765, options.port, "port to listen on; 0 takes any free one")
+    port: int = flag("--port", 8765, options.port, "port to listen on; 0 picks a free one")
     database: Path = flag(
-        "--database", Path("chat.db"), options.path, "file that keeps everything; made when missing", metavar="FILE"
+        "--database", Path("chat.db"), options.path, "file that holds everything; created if missing", metavar="FILE"
     )
     name: str = flag("--name", "chatapp", options.name, "name of this server, as people see it")
     language: str = flag(
         "--language",
         "en",
         one_of("vi", "en"),
-        "language of this output, and of pages when a browser asks for neither",
+        "language of this output, and of pages whose browser asks for neither",
         metavar="vi|en",
     )
-    log_format: str = flag("--log-format", "text", one_of("text", "json"), "form of the log lines", metavar="text|json")
+    log_format: str = flag("--log-format", "text", one_of("text", "json"), "format of log lines", metavar="text|json")
     trusted_proxies: tuple[Network, ...] = flag(
         "--trusted-proxy",
         (),
         options.networks,
-        "address or network of a reverse proxy whose X-Forwarded-* headers count; may be repeated",
+        "address or network of a reverse proxy whose X-Forwarded-* headers are trusted; repeatable",
         metavar="NETWORK",
         shown="none",
         many=True,
     )
     base_path: str = flag(
-        "--base-path", "", options.base_path, "path in front of every page, as in /chat", metavar="PATH", shown="none"
+        "--base-path", "", options.base_path, "path in front of every page, such as /chat", metavar="PATH", shown="none"
     )
     public_url: str = flag(
         "--public-url",
         "",
         options.public_url,
-        "address that people open, as in https://chat.example.org; no other is answered",
+        "address that people open, such as https://chat.example.org; no other is served",
         metavar="URL",
         shown="none",
     )
@@ -71,44 +71,44 @@ class Settings:
         "--tls",
         "off",
         one_of("off", "self-signed"),
-        "self-signed: HTTPS with a certificate that the server makes and renews",
+        "self-signed: HTTPS with a certificate that the server creates and renews",
         metavar="self-signed",
     )
     tls_cert: Path | None = flag(
         "--tls-cert", None, options.path, "HTTPS with the certificate in this file", metavar="FILE", shown="none"
     )
     tls_key: Path | None = flag(
-        "--tls-key", None, options.path, "file with the key of that certificate", metavar="FILE", shown="none"
+        "--tls-key", None, options.path, "file with the private key of that certificate", metavar="FILE", shown="none"
     )
 
     messages_per_second: float = limit(
-        "MESSAGES_PER_SECOND", 2.0, decimal(0), "messages of one person a second, in the long run"
+        "MESSAGES_PER_SECOND", 2.0, decimal(0), "messages per person and second, sustained"
     )
-    message_burst: int = limit("MESSAGE_BURST", 10, whole(0), "messages of one person at once")
-    login_tries: int = limit("LOGIN_TRIES", 5, whole(0), "failed log-ins for an account and address in 15 minutes")
-    address_tries: int = limit("ADDRESS_TRIES", 10, whole(0), "failed log-ins from an address in 3 minutes")
-    registrations: int = limit("REGISTRATIONS", 10, whole(0), "new accounts from an address in 3 minutes")
-    uploads_per_minute: int = limit("UPLOADS_PER_MINUTE", 20, whole(0), "pictures of one person a minute")
-    upload_megabytes: int = limit("UPLOAD_MEGABYTES", 500, whole(0), "megabytes of pictures of one person a day")
-    free_megabytes: int = limit("FREE_MEGABYTES", 200, whole(0), "free megabytes on disk that pictures leave alone")
-    sockets_per_person: int = limit("SOCKETS_PER_PERSON", 20, whole(0), "open tabs of one person")
-    sockets_per_address: int = limit("SOCKETS_PER_ADDRESS", 200, whole(0), "open tabs from one address")
-    sockets: int = limit("SOCKETS", 2000, whole(0), "open tabs in all")
+    message_burst: int = limit("MESSAGE_BURST", 10, whole(0), "messages per person in a burst")
+    login_tries: int = limit("LOGIN_TRIES", 5, whole(0), "failed log-ins per account and address in 15 minutes")
+    address_tries: int = limit("ADDRESS_TRIES", 10, whole(0), "failed log-ins per address in 3 minutes")
+    registrations: int = limit("REGISTRATIONS", 10, whole(0), "new accounts per address in 3 minutes")
+    uploads_per_minute: int = limit("UPLOADS_PER_MINUTE", 20, whole(0), "pictures per person and minute")
+    upload_megabytes: int = limit("UPLOAD_MEGABYTES", 500, whole(0), "megabytes of pictures per person and day")
+    free_megabytes: int = limit("FREE_MEGABYTES", 200, whole(0), "megabytes of disk space that pictures leave free")
+    sockets_per_person: int = limit("SOCKETS_PER_PERSON", 20, whole(0), "open tabs per person")
+    sockets_per_address: int = limit("SOCKETS_PER_ADDRESS", 200, whole(0), "open tabs per address")
+    sockets: int = limit("SOCKETS", 2000, whole(0), "open tabs in total")
     session_idle_days: int = limit(
-        "SESSION_IDLE_DAYS", 30, whole(1, DAYS_LIMIT), "days without a visit after which a log-in ends"
+        "SESSION_IDLE_DAYS", 30, whole(1, DAYS_LIMIT), "days without a visit after which a session ends"
     )
-    session_days: int = limit("SESSION_DAYS", 90, whole(1, DAYS_LIMIT), "days after which every log-in ends")
+    session_days: int = limit("SESSION_DAYS", 90, whole(1, DAYS_LIMIT), "days after which every session ends")
     hold_seconds: float = limit("HOLD_SECONDS", 30.0, decimal(1), "seconds to wait for a locked database")
-    beat_seconds: float = limit("BEAT_SECONDS", 20.0, decimal(0.1), "seconds between two signs of life on a socket")
+    beat_seconds: float = limit("BEAT_SECONDS", 20.0, decimal(0.1), "seconds between keep-alive frames on a socket")
     queue_messages: int = limit("QUEUE_MESSAGES", 2000, whole(1), "messages that may wait to be saved")
     queue_bytes: int = limit("QUEUE_BYTES", 8 * 2**20, whole(2**16), "bytes of messages that may wait to be saved")
     write_buffer: int = limit("WRITE_BUFFER", 256 * 2**10, whole(2**14), "bytes a slow tab may lag before it is cut")
-    frame_bytes: int = limit("FRAME_BYTES", 64 * 2**10, whole(2**16), "bytes of one frame from a browser")
+    frame_bytes: int = limit("FRAME_BYTES", 64 * 2**10, whole(2**16), "largest frame from a browser, in bytes")
     password_cost: str = limit(
         "PASSWORD_COST", "owasp", one_of("owasp", "cheapest"), "cost of a password hash; cheapest is for tests only"
     )
     secret_keys: tuple[bytes, ...] = secret(
-        "SECRET_KEY", (), options.secret_keys, "keys of the log-in cookies: the first seals them, all open them"
+        "SECRET_KEY", (), options.secret_keys, "keys of the log-in cookies: the first encrypts, all decrypt"
     )
 
     @property
@@ -171,7 +171,7 @@ def _one_sentence() -> Iterator[None]:
 def _contradiction(settings: Settings) -> str | None:
     """Return a sentence about settings that cannot all be meant; None: they can."""
     if (settings.tls_cert is None) != (settings.tls_key is None):
-        return "--tls-cert and --tls-key belong together: give both or none."
+        return "--tls-cert and --tls-key belong together: give both or neither."
     if settings.tls_cert is not None and settings.tls != "off":
         return f"--tls {settings.tls} makes a certificate of its own: leave it out, or --tls-cert and --tls-key."
     if settings.public_scheme == "http" and settings.serves_https:
@@ -193,7 +193,7 @@ def _options() -> dict[str, Option]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="chatapp",
-        description="Group chat for your own network: starts the server and prints where to find it.",
+        description="Group chat for your own network: starts the server and prints its addresses.",
         epilog=_epilog(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -219,22 +219,24 @@ examples:
   python -m chatapp
   python -m chatapp --name "Class 12A" --language vi
   python -m chatapp --port 80 --database /srv/chat/chat.db
+  python -m chatapp --database old.db
+      also for a file of the original program: it is upgraded, and kept as old.db.before-upgrade-0
   python -m chatapp --tls self-signed
   python -m chatapp --host 127.0.0.1 --trusted-proxy 127.0.0.1 --public-url https://chat.example.org
 
 commands, each with a --help of its own:
-  python -m chatapp check         look whether the database is in order
+  python -m chatapp check         check the file, its references and every picture
   python -m chatapp backup FILE   copy everything into one file, while the server runs or not
-  python -m chatapp restore FILE  put a backup in the place of the database
+  python -m chatapp restore FILE  replace the database with a backup
   python -m chatapp user passwd NAME
                                   give somebody a new password, while the server runs or not
-  python -m chatapp rotate-key    exchange the key of the log-in cookies; nobody has to log in again
-  python -m chatapp bench         measure what this machine carries, on a database of its own
+  python -m chatapp rotate-key    replace the key of the log-in cookies; nobody has to log in again
+  python -m chatapp bench         measure what this machine can carry, on a temporary database
 
-A flag wins over its variable, which stands at the end of its line above.
-These have a variable only; 0 switches a rate or a number of open tabs off:
+A flag overrides its variable, which is named in parentheses above; an empty variable counts as unset.
+The following are set by variables only. 0 means no limit for rates and numbers of tabs:
 {limits}
 
-A secret may stand in a file, as in {secrets}=/run/secrets/chatapp-key.
-Any other variable that begins with CHATAPP_ is refused, so that no slip of the pen goes unnoticed.
+A secret can be read from a file: {secrets}=/run/secrets/chatapp-key.
+Any other variable that begins with CHATAPP_ is refused, so that a typo does not go unnoticed.
 """

@@ -24,17 +24,17 @@ from chatapp.system.startup import CannotStart
 _STOPPED = 130  # the exit status of a program that Ctrl+C ended
 _NICENESS = 10  # messages go before backups
 
-_REPAIR = "This can be repaired without a loss. Stop the server, then:\n  {check} --repair"
+_REPAIR = "This can be repaired without loss. Stop the server, then:\n  {check} --repair"
 _UPGRADE = "Start the server: it keeps a copy of the database and upgrades it."
 _LOST = """\
-What is listed is missing; everything else works, so the server may go on. A backup from before may still have it.
+The items listed are missing; everything else works, so the server can keep running. An older backup may have them.
 To go back to one, stop the server, then:
   {restore}"""
 _DAMAGED = """\
-The file is damaged and gets worse with use. Look at the disk it lies on, stop the server and go back to your newest
-backup; the damaged file is kept beside it:
+The file is damaged, and using it makes it worse. Stop the server, check the disk, and go back to your newest backup;
+the damaged file is kept beside it:
   {restore}
-Without a backup, the program sqlite3 may save a part: sqlite3 {database} .recover"""
+Without a backup, sqlite3 may recover part of it: sqlite3 {database} .recover"""
 
 
 def run(argv: Sequence[str]) -> int:
@@ -99,7 +99,7 @@ def _backup(settings: Settings, given: argparse.Namespace) -> int:
     _step_back()
     counts = upkeep.backup(database, target, _Progress("copying"), force=given.force)
     print(f"Saved and verified: {target.absolute()}, {target.stat().st_size / 1e6:,.1f} MB; {counts}")
-    print("It holds every message and the key of the log-ins: keep it as safe as the database itself.")
+    print("It holds every message and the secret key: keep it as safe as the database itself.")
     return 0
 
 
@@ -109,18 +109,18 @@ def _restore(settings: Settings, given: argparse.Namespace) -> int:
     counts, kept = upkeep.restore(copy, database, _Progress("copying"))
     print(f"Restored: {database.absolute()}; {counts}")
     if counts.newest:
-        print(f"The newest message is of {counts.newest[:16].replace('T', ' ')} UTC.")
+        print(f"The newest message is from {counts.newest[:16].replace('T', ' ')} UTC.")
     if kept:
-        print(f"The database that was here is kept: {kept}\nRemove it once nothing in it is needed.")
-    print("Now start the server. Open pages load themselves anew; log-ins that the backup knows go on.")
+        print(f"The database that was here is kept: {kept}\nDelete it once you no longer need it.")
+    print("Now start the server. Open pages reload by themselves; sessions that the backup knows are valid again.")
     return 0
 
 
 def _rotate_key(settings: Settings, given: argparse.Namespace) -> int:
     database = settings.database
     upkeep.rotate_key(database)
-    print("The key of the log-in cookies is a new one; nobody has to log in again. The one before opens cookies until")
-    print("the next exchange, and the server writes those of everybody who comes by anew.")
+    print("The log-in cookies have a new key; nobody has to log in again. The previous key is accepted until the next")
+    print("rotation, and the server renews the cookies of everybody who visits.")
     return 0
 
 
@@ -158,34 +158,47 @@ def _parser() -> argparse.ArgumentParser:
     check = _add(
         adds,
         _check,
-        "Look whether a database is in order: the file, what points to what, and every picture. Changes nothing.\n"
+        "Check a database, while the server runs or not: the file, its references and every picture. Changes nothing.\n"
         "Exit status: 0 all is well, 1 it can be repaired, 2 something is lost or the database cannot be read.",
         "python -m chatapp check --database /srv/chat/chat.db",
         failure=State.LOST,
     )
-    check.add_argument("--repair", action="store_true", help="repair what can be repaired, while no server runs")
+    check.add_argument("--repair", action="store_true", help="make repairs; the server must be stopped")
     backup = _add(
         adds,
         _backup,
-        "Copy everything into one file and verify it, while the server runs or not.\n"
-        "Exit status: 0 when the file is there, 1 when it is not.",
-        "python -m chatapp backup /srv/backups/chat-monday.db --force",
+        "Copy everything into one file and verify it, while the server runs or not. Only its owner can read the copy.\n"
+        "Never copy the database with cp while the server runs.\n"
+        "Exit status: 0 when the copy was made, 1 when it was not.",
+        "python -m chatapp backup /srv/backups/chat-monday.db --force\n\n"
+        "every night, one copy for each day of the week, with crontab -e (cron mails errors):\n"
+        "  15 3 * * * cd /srv/chat && .venv/bin/python -m chatapp backup backups/chat-$(date +\\%u).db"
+        " --force >/dev/null",
     )
-    backup.add_argument("file", metavar="FILE", help="where the copy goes; in the database's format")
-    backup.add_argument("--force", action="store_true", help="replace FILE if it exists")
+    backup.add_argument("file", metavar="FILE", help="where the copy goes; a database like the original")
+    backup.add_argument("--force", action="store_true", help="replace FILE if it exists, once the copy is verified")
     restore = _add(
         adds,
         _restore,
-        "Put a backup in the place of the database, while no server runs. The database that was there is kept.\n"
+        "Replace the database with a backup; the server must be stopped. The database that was there is kept beside\n"
+        "it, and only that one holds what was written after the backup. Sessions that the backup knows are valid\n"
+        "again, even those that were ended since.\n"
         "Exit status: 0 when it is done, 1 when nothing was changed.",
-        "python -m chatapp restore /srv/backups/chat-monday.db",
+        "python -m chatapp restore /srv/backups/chat-monday.db\n\n"
+        "rehearse it beside the running server, and look at the result on port 8766:\n"
+        "  python -m chatapp restore /srv/backups/chat-monday.db --database drill.db\n"
+        "  python -m chatapp check --database drill.db\n"
+        "  python -m chatapp --database drill.db --host 127.0.0.1 --port 8766",
     )
-    restore.add_argument("file", metavar="FILE", help="the backup; it stays as it is")
+    restore.add_argument("file", metavar="FILE", help="the backup; it is not changed")
     _add(
         adds,
         _rotate_key,
-        "Exchange the key of the log-in cookies, while no server runs. Cookies of the key before are good until the\n"
-        "next exchange; give the command twice to end at once all log-ins of today.\n"
+        "Replace the key of the log-in cookies; the server must be stopped. Nobody has to log in again, as cookies of\n"
+        "the previous key are accepted until the next rotation. Run it twice to end all sessions at once.\n\n"
+        "The key is kept in the database. To keep it elsewhere, make one with: openssl rand -base64 32\n"
+        "and put it into CHATAPP_SECRET_KEY. To rotate that one, put a new key and a space in front of it; remove the\n"
+        "old one after 30 days, when sessions that were not used since have expired.\n\n"
         "Exit status: 0 when it is done, 1 when nothing was changed.",
         "python -m chatapp rotate-key --database /srv/chat/chat.db",
     )
@@ -198,18 +211,18 @@ def _add_bench(adds: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     bench = _add(
         adds,
         _bench,
-        "Measure what this machine carries: start a server of its own on a temporary database, let people talk in it,\n"
-        "and tell how fast their messages arrive and are saved. Your own database and server are left alone.\n"
-        "Exit status: 0 when it was measured, whatever came out, 1 when it could not be.",
+        "Measure what this machine can carry: start a separate server on a temporary database, let simulated people\n"
+        "talk in it, and report how fast messages arrive and are saved. Your own database and server are not touched.\n"
+        "Exit status: 0 when it was measured, whatever the result, 1 when it could not be.",
         "python -m chatapp bench --clients 200 --rate 10",
         database=False,
     )
     for flag, metavar, read, default, text in (
         ("--clients", "N", options.whole(1, 20_000), 100, "open tabs (default: 100)"),
-        ("--rate", "N", options.decimal(0.1), 20, "messages a second, of all together (default: 20)"),
+        ("--rate", "N", options.decimal(0.1), 20, "messages per second in total (default: 20)"),
         ("--seconds", "N", options.decimal(0.1), 10, "how long to measure (default: 10)"),
-        ("--folder", "FOLDER", options.path, None, "where its database goes (default: with the temporary files)"),
-        ("--host", "ADDRESS", options.host, "127.0.0.1", "address to serve on (default: 127.0.0.1)"),
+        ("--folder", "FOLDER", options.path, None, "where its database goes (default: the temporary folder)"),
+        ("--host", "ADDRESS", options.host, "127.0.0.1", "address to listen on (default: 127.0.0.1)"),
     ):
         bench.add_argument(flag, metavar=metavar, type=_read(read), default=default, help=text)
     bench.add_argument("--anywhere", action="store_true", help="allow an address that other machines can reach")

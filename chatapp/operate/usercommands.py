@@ -21,12 +21,12 @@ _BYTES = 4 * passwords.LONGEST_BYTES  # of a line on standard input: more is no 
 
 def declare(adds: Any, add: Callable[..., argparse.ArgumentParser]) -> None:
     """Add the commands to those of the program; ``add`` adds one that works on a database."""
-    user = adds.add_parser("user", description="Look after people's accounts.", allow_abbrev=False)
+    user = adds.add_parser("user", description="Manage accounts.", allow_abbrev=False)
     one = add(
         user.add_subparsers(dest="subcommand", required=True),
         passwd,
-        "Give somebody a new password, while the server runs or not; they are logged out everywhere. It is asked for\n"
-        "twice on the terminal, or read from standard input. It is never an argument: every user of this computer\n"
+        "Set somebody's password, while the server runs or not; they are logged out everywhere. It is asked for twice\n"
+        "on the terminal, or read from standard input. It is never an argument, where every user of this computer\n"
         "could see it.\n"
         "Exit status: 0 when it is set, 1 when nothing was changed.",
         "python -m chatapp user passwd lan --database /srv/chat/chat.db",

@@ -21,6 +21,8 @@ SECOND_COMMAND = "tests/run"
 TRANSLATED = {"all addresses": "mọi địa chỉ", "none": "không có"}  # defaults that are words
 HOSTS = re.compile(r"(localhost|127\.0\.0\.1|192\.168\.1\.20|(chat\.)?example\.org)(:8765)?")
 SOMEBODYS_FOLDERS = re.compile(r"/(home|root|tmp|Users|private)/")
+LONGEST = 350  # lines of a README: what is longer belongs into --help
+WIDEST = 120  # characters of a line
 FENCE = re.compile(r"^ *```(\w+)\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)
 
 both = pytest.mark.parametrize("name", ["README.md", "README.vi.md"])
@@ -33,6 +35,18 @@ def read(name: str) -> str:
 def blocks(name: str) -> list[tuple[str, str]]:
     """Return the language and the text of every block of code."""
     return FENCE.findall(read(name))
+
+
+def run(*arguments: str) -> str:
+    """Start the program as the first command starts it; return what it prints."""
+    start = FIRST_COMMAND.rsplit(" && ", maxsplit=1)[-1].split()[1:]
+    command = [sys.executable, *start, *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
+def section(name: str, heading: str) -> str:
+    """Return the text below a heading, to the next one."""
+    return re.split(r"^## ", read(name).partition(f"\n{heading}\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
 
 
 def prose(name: str) -> str:
@@ -54,16 +68,48 @@ def settings_rows(name: str) -> list[list[str]]:
     return [[cell.strip().strip("`") for cell in line.strip("|").split(" | ")] for line in lines]
 
 
-def test_the_tables_of_settings_are_those_of_the_program() -> None:
-    rows = [[*([row.flag] if row.flag else []), row.variable, row.default, row.text] for row in table()]
+def test_the_table_of_settings_is_that_of_the_program() -> None:
+    rows = [[row.flag, row.variable, row.default, row.text] for row in table() if row.flag]
     assert settings_rows("README.md") == rows
 
 
-def test_the_vietnamese_tables_list_the_same_settings_with_the_same_defaults() -> None:
+def test_the_help_explains_every_setting_that_the_readme_leaves_to_it(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        Settings.read(["--help"], {})
+    lines = [line.split(maxsplit=2) for line in capsys.readouterr().out.splitlines()]
+    for row in table():
+        assert row.flag or [row.variable, row.default, row.text] in lines
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (("backup",), ["15 3 * * *", "Never copy the database with cp", "Exit status"]),
+        (("restore",), ["--database drill.db", "kept beside it", "Exit status"]),
+        (("check",), ["Exit status: 0 all is well, 1 it can be repaired, 2 something is lost"]),
+        (("rotate-key",), ["CHATAPP_SECRET_KEY", "openssl rand -base64 32", "Nobody has to log in again"]),
+        (("bench",), ["--clients", "--rate", "--folder"]),
+        (("user", "passwd"), ["while the server runs or not", "logged out everywhere"]),
+    ],
+)
+def test_the_help_of_a_command_holds_what_the_readme_leaves_to_it(command: tuple[str, ...], said: list[str]) -> None:
+    shown = " ".join(run(*command, "--help").split())
+    assert all(each in shown for each in said)
+
+
+def test_the_vietnamese_table_lists_the_same_settings_with_the_same_defaults() -> None:
     english, vietnamese = settings_rows("README.md"), settings_rows("README.vi.md")
     expected = [[*names, TRANSLATED.get(default, default)] for *names, default, _ in english]
     assert [row[:-1] for row in vietnamese] == expected
     assert not {row[-1] for row in english} & {row[-1] for row in vietnamese}, "a line is not translated"
+
+
+@both
+def test_a_readme_is_short_enough_to_be_read(name: str) -> None:
+    lines = read(name).splitlines()
+    assert len(lines) < LONGEST
+    for line in lines:  # rows of tables, elements and commands cannot be broken
+        assert len(line) <= WIDEST or re.match(r"\||\s*<|\s*`[^`]+`$", line), line
 
 
 def test_both_readmes_have_the_same_headings_in_number_and_depth() -> None:
@@ -93,9 +139,9 @@ def test_the_variant_for_windows_does_the_same() -> None:
     assert (language, command) == ("powershell", "; ".join(steps) + "\n")
 
 
-def test_the_second_command_runs_every_test() -> None:
-    commands = [text.strip() for language, text in blocks("README.md") if language == "sh"]
-    assert commands[1] == SECOND_COMMAND
+def test_the_command_under_development_runs_every_test() -> None:
+    [command] = FENCE.findall(section("README.md", "## Development"))
+    assert command == ("sh", SECOND_COMMAND + "\n")
     assert os.access(ROOT / SECOND_COMMAND, os.X_OK)
 
 
@@ -163,11 +209,4 @@ def test_the_light_and_the_dark_screenshot_take_turns_without_moving_the_page() 
 
 
 def test_the_program_starts_as_the_first_command_starts_it() -> None:
-    answer = subprocess.run(
-        [sys.executable, *FIRST_COMMAND.rsplit(" && ", maxsplit=1)[-1].split()[1:], "--version"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert answer.stdout.startswith("chatapp ")
+    assert run("--version").startswith("chatapp ")
