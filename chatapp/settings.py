@@ -173,7 +173,7 @@ def _contradiction(settings: Settings) -> str | None:
     if (settings.tls_cert is None) != (settings.tls_key is None):
         return "--tls-cert and --tls-key belong together: give both or neither."
     if settings.tls_cert is not None and settings.tls != "off":
-        return f"--tls {settings.tls} makes a certificate of its own: leave it out, or --tls-cert and --tls-key."
+        return f"--tls {settings.tls} makes its own certificate: leave out either it, or --tls-cert and --tls-key."
     if settings.public_scheme == "http" and settings.serves_https:
         return f"--public-url: {settings.public_url!r} must begin with https://, as the server speaks HTTPS only."
     if settings.public_url and urlsplit(settings.public_url).path != settings.base_path:

@@ -21,7 +21,9 @@ def refuse_unknown(variables: Mapping[str, str], options: Iterable[Option]) -> N
         name for name in variables if name.startswith(PREFIX) and name not in known and not name.startswith(TESTS)
     )
     if unknown:
-        raise ValueError(" ".join(f"{name} is no setting: did you mean {_nearest(name, known)}?" for name in unknown))
+        raise ValueError(
+            " ".join(f"{name} is not a setting: did you mean {_nearest(name, known)}?" for name in unknown)
+        )
 
 
 def _names(option: Option) -> list[str]:

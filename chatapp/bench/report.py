@@ -37,7 +37,7 @@ class Figures:
     @property
     def what(self) -> str:
         """Return what was asked of the machine, in words."""
-        return f"{self.heard.clients:,} clients at {self.rate:,.12g} messages a second"
+        return f"{self.heard.clients:,} clients at {self.rate:,.12g} messages per second"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def report(figures: Figures) -> str:
     rows = list(_rows(figures))
     width = max(len(label) for label, _ in rows)
     table = "\n".join(f"  {label:<{width}}  {value:>12}" for label, value in rows)
-    disk = f"The database lay in {figures.folder}; --folder measures another disk."
+    disk = f"The database was in {figures.folder}; --folder measures another disk."
     return f"{_machine()}\n\n{table}\n\n{disk}\n\nVerdict: {verdict(figures)}"
 
 
@@ -85,7 +85,7 @@ def _distorted(figures: Figures) -> str | None:
     if figures.own_share >= _OWN_SHARE:
         return "needs too much of this machine itself"
     if percentile(figures.heard.late, 0.99) >= _OWN_LAG:
-        return "had to wait, as something keeps this machine busy"
+        return "had to wait, because something keeps this machine busy"
     return None
 
 
@@ -128,8 +128,8 @@ def _level(value: float, bounds: tuple[float, float]) -> int:
 def _rows(figures: Figures) -> Iterator[tuple[str, str]]:
     heard = figures.heard
     yield "clients", f"{heard.clients:,}"
-    yield "messages a second", f"{heard.rate:,.1f}"
-    yield "receipts a second", f"{len(heard.received) / heard.seconds:,.0f}"
+    yield "messages per second", f"{heard.rate:,.1f}"
+    yield "receipts per second", f"{len(heard.received) / heard.seconds:,.0f}"
     yield "half arrive within (p50)", _ms(percentile(heard.received, 0.5))
     yield "99 of 100 arrive within (p99)", _ms(percentile(heard.received, 0.99))
     yield "99 of 100 are saved within (p99)", _ms(percentile(heard.saved, 0.99))

@@ -25,7 +25,7 @@ from chatapp.system.pace import Pace
 from chatapp.wire import jsonframes, rfc6455
 
 _SAVED_PACE = 0.25  # seconds between two saved marks for those who are not the author
-_GIVEN_UP = N_("This message could not be saved and was taken back. It will be sent again.")
+_GIVEN_UP = N_("This message could not be saved and was withdrawn. It will be sent again.")
 
 
 class Messaging:
@@ -69,7 +69,7 @@ class Messaging:
         entry = entry or self._retries.known(author.id, draft.key)  # it may have come in while we were looking
         if entry is not None:
             if not entry.message.same_as(draft) or entry.message.conversation != conversation:
-                raise Rejected("key_conflict", N_("Another message was sent under this key."))
+                raise Rejected("key_conflict", N_("Another message was sent with this key."))
             return entry, True
         if not all(picture.id for picture in draft.pictures):  # taken for a retry, but the message is gone
             raise Rejected("gone", N_("Please send these pictures again."), retry=True, retry_after=1)

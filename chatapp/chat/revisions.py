@@ -72,13 +72,13 @@ class Revisions:
         checked = key_of(key)
         current = self._messaging.history.latest(seen)
         if current.author_id != author.id:
-            raise Rejected("not_yours", N_("Only its author can change a message."))
+            raise Rejected("not_yours", N_("Only the author of a message can change it."))
         if done:
             return self._messaging.settled(current), True
         if current.removed and values.get("removed") is not False:
             raise Rejected("removed", N_("This message was removed."))
         if current.rev != target.rev:
-            raise Rejected("changed", N_("This message was changed meanwhile. Look at it again, please."))
+            raise Rejected("changed", N_("This message has changed in the meantime. Please look at it again."))
         self._messaging.refuse_when_unable()
         revision = replace(current, rev=self._stamper.next(), key=checked, **values)
         return self._messaging.publish(revision, before=current), False

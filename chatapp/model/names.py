@@ -45,7 +45,7 @@ def _check_characters(name: str) -> None:
     if "ZZ" in kinds or kinds.count("Z") != name.count(" "):
         raise Rejected("name_spaces", N_("The words of a name must be separated by single ordinary spaces."))
     if kinds.startswith("M") or "ZM" in kinds or "M" * (MARKS_LIMIT + 1) in kinds:
-        raise Rejected("name_marks", N_("A name cannot contain loose or piled up accents."))
+        raise Rejected("name_marks", N_("A name cannot contain stray or stacked accents."))
     # Names are parts of addresses: /direct/NAME. Browsers take these away or read them as folders.
     if "/" in name or "\\" in name or key(name) in (".", ".."):
         raise Rejected("name_slash", N_("A name cannot contain a slash or consist of dots."))

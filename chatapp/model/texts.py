@@ -39,7 +39,7 @@ def clean(content: str, *, empty_is_fine: bool = False) -> str:
     if len(text) > _TYPED_LIMIT:
         raise _too_long(len(text))
     if _SURROGATE.search(text):
-        raise Rejected("content_encoding", N_("This text holds half a character. Please type it again."))
+        raise Rejected("content_encoding", N_("This text contains an invalid character. Please type it again."))
     text = _CONTROL.sub("", _LINE_BREAK.sub("\n", text))
     text = composed(text).rstrip()
     if all(unicodedata.category(character) in _UNSEEN or BLANK.match(character) for character in text):

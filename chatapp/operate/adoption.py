@@ -20,7 +20,7 @@ def text(report: Report, spoken: str, database: str) -> str:
 
 
 def _lines(report: Report, database: str) -> Iterator[str]:
-    yield gettext("This database of another program was adopted:")
+    yield gettext("Imported the database of another program:")
     yield "  " + ", ".join(
         (
             ngettext("{n} person", "{n} people", report.people).format(n=f"{report.people:,}"),
@@ -37,10 +37,10 @@ def _lines(report: Report, database: str) -> Iterator[str]:
 def _about_people(report: Report, database: str) -> Iterator[str]:
     if report.renamed:
         yield ""
-        yield gettext("These people could not keep their names; they log in under the new one with their old password:")
+        yield gettext("These people could not keep their names; they log in with the new name and their old password:")
         yield from _listed([f"{shown(old)} → {shown(new)}" for old, new in report.renamed])
     if report.shared:
-        yield gettext("What was written under a name that several people had belongs to the first of them.")
+        yield gettext("Messages under a name that several people shared belong to the first of them.")
     for names, reason in (
         (
             report.unreadable_passwords,
@@ -48,7 +48,7 @@ def _about_people(report: Report, database: str) -> Iterator[str]:
         ),
         (
             report.known_passwords,
-            gettext("The passwords of these people are ones that anybody would try; they no longer open anything:"),
+            gettext("These people had passwords that anybody would try; the passwords no longer work:"),
         ),
     ):
         if names:
@@ -69,30 +69,30 @@ def _about_people(report: Report, database: str) -> Iterator[str]:
 def _about_messages(report: Report) -> Iterator[str]:
     if report.rooms:
         yield ""
-        yield gettext("Rooms that came along:")
+        yield gettext("Imported rooms:")
         yield from _listed([shown(room) for room in report.rooms])
     counted = (
         (
             report.untimed,
             ngettext(
-                "The time of {n} message cannot be read: it is that of the message beside it, or of the file.",
-                "The times of {n} messages cannot be read: they are those of messages beside them, or of the file.",
+                "The time of {n} message is unreadable: it gets that of a neighbouring message or of the file.",
+                "The times of {n} messages are unreadable: they get those of neighbouring messages or of the file.",
                 report.untimed,
             ),
         ),
         (
             report.unreadable_pictures,
             ngettext(
-                "{n} picture cannot be read: its place says so, and the original data stays in the database.",
-                "{n} pictures cannot be read: their places say so, and the original data stays in the database.",
+                "{n} picture is unreadable: a note takes its place; the original data stays in the database.",
+                "{n} pictures are unreadable: notes take their places; the original data stays in the database.",
                 report.unreadable_pictures,
             ),
         ),
         (
             report.removed,
             ngettext(
-                "{n} message was marked as deleted and stays so.",
-                "{n} messages were marked as deleted and stay so.",
+                "{n} message was marked as deleted and remains so.",
+                "{n} messages were marked as deleted and remain so.",
                 report.removed,
             ),
         ),
@@ -103,7 +103,7 @@ def _about_messages(report: Report) -> Iterator[str]:
             yield sentence.format(n=f"{count:,}")
     if report.aside:
         yield ""
-        yield gettext("Other tables of the old program are left to the copy:")
+        yield gettext("Other tables of the old program are only in the copy:")
         yield from _listed([shown(table) for table in report.aside])
 
 

@@ -109,10 +109,10 @@ class Https:
         except (ValueError, UnsupportedAlgorithm) as error:
             raise CannotStart(f"There is no certificate in PEM form in {path}.") from error
         if public != _public_half(key_pem, key_path):
-            raise CannotStart(f"The key in {key_path} is not that of the first certificate in {path}.")
+            raise CannotStart(f"The key in {key_path} does not match the first certificate in {path}.")
         if not certificate.not_valid_before_utc <= _now() < certificate.not_valid_after_utc:
             begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
-            raise CannotStart(f"The certificate {path} is valid from {begin:%Y-%m-%d} to {end:%Y-%m-%d} only.")
+            raise CannotStart(f"The certificate {path} is only valid from {begin:%Y-%m-%d} to {end:%Y-%m-%d}.")
         return _Found(certificate, state)
 
 

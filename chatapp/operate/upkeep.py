@@ -70,7 +70,7 @@ async def check(path: Path, progress: Callable[[str], Progress]) -> Report:
                 report.found.append((State.REPAIRABLE, f"written by an older version: schema {database.version}"))
                 return report
             _check_rows(report, database)
-            await _check_pictures(report, database, progress("looking at pictures"))
+            await _check_pictures(report, database, progress("checking pictures"))
     except Damaged as reason:  # so badly that it cannot even be counted
         report.damaged = True
         report.found.append((State.LOST, str(reason)))
@@ -85,7 +85,7 @@ def _check_file(report: Report, database: Reading) -> None:
 
 
 def _check_rows(report: Report, database: Reading) -> None:
-    report.found += [(State.LOST, f"missing from the database's own notes: {name}") for name in database.lacks()]
+    report.found += [(State.LOST, f"missing from the database's internal records: {name}") for name in database.lacks()]
     for stray in strays.find(database):
         report.found.append((State.REPAIRABLE if stray.mendable else State.LOST, f"{stray.text}: {stray.count:,}"))
 
@@ -104,7 +104,7 @@ async def _check_pictures(report: Report, database: Reading, progress: Progress)
     finally:
         await images.close()
     if len(broken) > _NAMED:
-        broken[_NAMED:] = [f"and as many more pictures: {len(broken) - _NAMED:,}"]
+        broken[_NAMED:] = [f"and this many more pictures: {len(broken) - _NAMED:,}"]
     report.found += [(State.LOST, line) for line in broken]
 
 
@@ -112,7 +112,7 @@ def mend(path: Path) -> None:
     """Repair what a check calls repairable. Raise Refused, or CannotStart while a server uses the database."""
     with _alone(path) as database:
         if not strays.is_index_only(database.damage()):
-            raise Damaged(f"{path} is damaged beyond this kind of repair. Restore a backup.")
+            raise Damaged(f"{path} is too damaged for this kind of repair. Restore a backup.")
         strays.mend(path)
 
 
@@ -148,7 +148,7 @@ def _refuse_target(database: Path, target: Path, *, force: bool) -> None:
     if target.is_dir():
         raise Refused(f"{target} is a folder. Name a file in it.")
     if target.exists() and not force:
-        raise Refused(f"{target} exists already. Choose another file, or replace it with --force.")
+        raise Refused(f"{target} already exists. Choose another file, or replace it with --force.")
     if busy := next((each for each in files.beside(target) if each.exists()), None):
         raise Refused(f"{target} is a database in use: {busy.name} is beside it. Choose another file.")
 
@@ -157,7 +157,7 @@ def _refuse_target(database: Path, target: Path, *, force: bool) -> None:
 def _copied(source: Reading, target: Path, progress: Progress) -> Iterator[tuple[Path, Counts]]:
     """Give a copy beside the place where it shall be."""
     if not target.parent.is_dir():
-        raise Refused(f"The folder {target.parent} does not exist. Make it first.")
+        raise Refused(f"The folder {target.parent} does not exist. Create it first.")
     free = shutil.disk_usage(target.parent).free
     if free < source.size + _ROOM:
         needs = (source.size + _ROOM) / 1e6
@@ -175,7 +175,7 @@ def restore(copy: Path, database: Path, progress: Progress) -> tuple[Counts, Pat
     """
     database = files.real(database)
     if files.real(copy) == database:
-        raise Refused(f"{copy} is the database itself. Name the backup that shall take its place.")
+        raise Refused(f"{copy} is the database itself. Name the backup that should replace it.")
     lock = DatabaseLock(database)
     with lock, reading(copy) as source:
         _refuse_source(source)

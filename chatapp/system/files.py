@@ -20,7 +20,7 @@ def real(path: Path) -> Path:
         return path.resolve()
     except (OSError, RuntimeError) as error:  # Python up to 3.12 raises the second for links in a circle
         said = error.strerror if isinstance(error, OSError) else os.strerror(errno.ELOOP)
-        raise CannotStart(f"Cannot follow {path}: {said}. Mend the link, or choose another file.") from error
+        raise CannotStart(f"Cannot follow {path}: {said}. Fix the link, or choose another file.") from error
 
 
 @contextmanager

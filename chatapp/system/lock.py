@@ -95,7 +95,7 @@ class DatabaseLock:
             return os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
         except (FileNotFoundError, NotADirectoryError) as error:
             raise CannotStart(
-                f"The folder {folder} does not exist. Make it first, or choose another file with --database."
+                f"The folder {folder} does not exist. Create it first, or choose another file with --database."
             ) from error
         except OSError as error:
             raise CannotStart(

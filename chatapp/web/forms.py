@@ -55,7 +55,7 @@ def parameters(header: str, at: int) -> dict[str, str]:
 
 def unreadable() -> Rejected:
     """Return the refusal of a body that is no form."""
-    reason = N_("The server could not read this form. Please load the page again and send it once more.")
+    reason = N_("The server could not read this form. Please reload the page and send it again.")
     return Rejected("form_unreadable", reason)
 
 
@@ -70,7 +70,7 @@ async def urlencoded(request: web.Request, size: Size) -> dict[str, str]:
     if not body:
         return {}
     if claimed.name not in ("", URLENCODED):
-        raise Rejected("not_a_form", N_("This address takes a form, as browsers send it, and nothing else."))
+        raise Rejected("not_a_form", N_("This address accepts only forms as browsers send them."))
     if not claimed.name or claimed.charset not in CHARSETS:
         raise unreadable()
     found: dict[str, str] = {}

@@ -29,10 +29,10 @@ _SECONDS_LIMIT = 90  # waits up to this many seconds are told in seconds, longer
 VARY = "Cookie, HX-Request, HX-Request-Type, HX-History-Restore-Request, Accept, Accept-Encoding, Accept-Language"
 _NOT_UNDERSTOOD = (N_("That did not work"), N_("The server did not understand this request."))
 _TEXTS = {
-    401: (N_("Please log in"), N_("You are not logged in, or not any more.")),
+    401: (N_("Please log in"), N_("Please log in again.")),
     403: (N_("Not allowed"), N_("This request did not come from a page of this chat, so it was refused.")),
-    404: (N_("Not found"), N_("There is nothing at this address, or it is not for you to see.")),
-    405: (N_("That did not work"), N_("This address cannot be used in this way.")),
+    404: (N_("Not found"), N_("There is nothing at this address, or you are not allowed to see it.")),
+    405: (N_("That did not work"), N_("This address cannot be used this way.")),
     408: (
         N_("Too slow"),
         N_("This took too long to arrive, so the server stopped waiting. Please try again."),
@@ -40,13 +40,16 @@ _TEXTS = {
     413: (N_("Too large"), N_("This is more than the server accepts at once.")),
     421: (N_("Wrong address"), N_("This chat is found at {address} only.")),
     422: (N_("That did not work"), N_("The server cannot accept this.")),
-    429: (N_("Too fast"), N_("That was too often in a short time. Please wait a moment and try again.")),
+    429: (N_("Too fast"), N_("Too many requests in a short time. Please wait a moment and try again.")),
     500: (
         N_("Something went wrong"),
-        N_("This is the server's fault, not yours. Please try again. If it stays, tell the operator: {request}."),
+        N_(
+            "This is the server's fault, not yours. Please try again."
+            " If this keeps happening, tell the administrator: {request}."
+        ),
     ),
-    503: (N_("Not just now"), N_("The server cannot do this at the moment. Please try again soon.")),
-    507: (N_("Not just now"), N_("The server cannot do this at the moment. Please try again soon.")),
+    503: (N_("Not right now"), N_("The server cannot do this at the moment. Please try again soon.")),
+    507: (N_("Not right now"), N_("The server cannot do this at the moment. Please try again soon.")),
 }
 # By code; 503 or 422 for all others.
 _STATUS = {"form_unreadable": 400, "rate_limited": 429, "upload_quota": 429, "disk_full": 507}

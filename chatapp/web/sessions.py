@@ -190,7 +190,7 @@ async def close_ended(app: web.Application) -> None:
         if listener.session_id in ended:
             hub.close(listener, CLOSED)
     if ended:
-        log.info("log-ins were ended from outside the server", extra={"sessions": len(ended)})
+        log.info("sessions were ended from outside the server", extra={"sessions": len(ended)})
 
 
 async def end(request: web.Request, session_id: str) -> None:

@@ -19,7 +19,7 @@ MOVING_PIXELS = {"GIF": 100_000_000, "PNG": 50_000_000, "WEBP": 50_000_000}  # o
 
 MEGA = 10**6
 
-DAMAGED = N_("This picture is damaged or incomplete. Open it on your device and save it anew.")
+DAMAGED = N_("This picture is damaged or incomplete. Open it on your device and save it again.")
 
 
 def check(header: Header) -> None:
@@ -55,5 +55,5 @@ def _check_still(header: Header) -> None:
     if header.pixels > limit:
         raise Rejected("picture_pixels", reason, limit=limit // MEGA)
     if header.pixels * header.scans > SCANNED_PIXELS:
-        reason = N_("This JPEG is stored in too many steps. Open it on your device and save it anew.")
+        reason = N_("This JPEG is stored in too many steps. Open it on your device and save it again.")
         raise Rejected("picture_scans", reason)

@@ -21,7 +21,7 @@ SHORTEST = 8  # characters
 LONGEST = 256  # characters; a new password
 LONGEST_BYTES = 1_024  # of a password to verify; more is not even hashed (ASVS 5.0, 6.2.9 and 15.2.2)
 THREADS = 2  # each hash takes 19 MiB and 30 ms of a processor
-TOO_LONG = N_("This password is longer than any here can be. Please type it again.")
+TOO_LONG = N_("No password here can be that long. Please type it again.")
 WAITING = 32  # hashes in the queue: about half a second of work
 BUSY_SECONDS = 2.0
 

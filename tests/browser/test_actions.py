@@ -154,7 +154,7 @@ async def test_edit_and_remove_from_the_sheet(meet: Meet) -> None:
     await an.page.locator(".send").tap()
     await expect(an.page.locator(".edited")).to_have_text("edited")
     await (await dots(an, "my own, better")).tap()
-    await row(an.page, "What this message said before").tap()
+    await row(an.page, "Earlier versions of this message").tap()
     await expect(an.page.locator(".versions li")).to_have_count(2)
     await an.open(binh.path)
     await (await dots(an, "my own, better")).tap()

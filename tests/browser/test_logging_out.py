@@ -56,7 +56,7 @@ async def test_what_waits_is_sent_before_its_author_is_logged_out(meet, server):
 
 async def test_who_stays_keeps_what_waits_and_who_discards_it_leaves_nothing(meet, server):
     an, binh = await waits(meet, "never mind")
-    await expect(an.page.get_by_role("dialog", name="1 message may not be sent yet")).to_be_visible()
+    await expect(an.page.get_by_role("dialog", name="1 message may not have been sent yet")).to_be_visible()
     await choice(an, "Stay logged in").click()
     await expect(an.page.get_by_role("dialog")).to_be_hidden()
     assert await waiting(an) == ["never mind"]

@@ -85,7 +85,7 @@ async def test_who_sends_too_fast_is_told_so_and_everything_goes_out_by_itself(m
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("half \ud83d", "This text holds half a character. Please type it again."),
+        ("half \ud83d", "This text contains an invalid character. Please type it again."),
         ("\u200b", "A message cannot be empty."),
     ],
     ids=["half a character", "nothing to be seen"],
@@ -170,7 +170,7 @@ async def test_an_edit_of_what_was_edited_meanwhile_is_refused_aloud(meet):
     await expect(an.box).to_have_value("version 1")
     await an.box.fill("version 3")
     await an.box.press("Enter")
-    await told(an, "Not changed. This message was changed meanwhile. Look at it again, please.")
+    await told(an, "Not changed. This message has changed in the meantime. Please look at it again.")
     await taken_back(an, "version 3")
     assert await an.texts() == await binh.texts() == ["version 2"]
 

@@ -319,7 +319,7 @@ def test_a_variable_that_means_nothing_ends_the_start_and_every_command(tmp_path
         )
         assert (ended.returncode, ended.stderr) == (
             status,
-            "chatapp: CHATAPP_PROT is no setting: did you mean CHATAPP_PORT?\n",
+            "chatapp: CHATAPP_PROT is not a setting: did you mean CHATAPP_PORT?\n",
         )
     assert list(tmp_path.iterdir()) == []
 

@@ -229,13 +229,13 @@ def cannot_start(environ: dict[str, str]) -> str:
 def test_a_variable_that_means_nothing_is_an_error_that_names_the_nearest_one(
     variable: str, meant: str, value: str
 ) -> None:
-    assert cannot_start({variable: value}) == f"{variable} is no setting: did you mean {meant}?"
+    assert cannot_start({variable: value}) == f"{variable} is not a setting: did you mean {meant}?"
 
 
 def test_every_variable_that_means_nothing_is_named_and_any_has_a_nearest_one() -> None:
     said = cannot_start({"CHATAPP_": "", "CHATAPP_ZZZ": "1", "CHATAPP_PROT": "1", "CHATAPP_PORT": "9000"})
     assert [word for word in said.split() if said.count("?") == 3 and word.startswith("CHATAPP_Z")] == ["CHATAPP_ZZZ"]
-    assert "CHATAPP_ is no setting" in said
+    assert "CHATAPP_ is not a setting" in said
 
 
 def test_variables_of_others_and_of_the_tests_are_left_alone() -> None:

@@ -90,8 +90,8 @@ def test_a_bench_prints_a_table_and_a_verdict_and_leaves_nothing_behind(tmp_path
     assert (running.returncode, errors) == (0, "")
     rows = dict(re.findall(r"^  (\S.*?) {2,}(\S.*)$", output, re.MULTILINE))
     assert rows["clients"] == "5"
-    assert rows["messages a second"] == "20.0"
-    assert rows["receipts a second"] == "100"
+    assert rows["messages per second"] == "20.0"
+    assert rows["receipts per second"] == "100"
     assert rows["receipts that never came"] == "0"
     for label in ("half arrive within (p50)", "99 of 100 arrive within (p99)", "99 of 100 are saved within (p99)"):
         assert re.fullmatch(r"[\d,.]+ ms", rows[label])

@@ -17,7 +17,7 @@ from chatapp.store.sqlite.database import Database, Row
 from chatapp.system import clock
 
 _USER = "users.id, users.username, users.role, users.language, users.theme, users.reserved_name IS NOT NULL"
-_LOOKS_TAKEN = N_("This name looks too much like that of somebody else. Please choose another one.")
+_LOOKS_TAKEN = N_("This name looks too much like somebody else's. Please choose another one.")
 _DAY = 86_400  # seconds
 
 

@@ -45,8 +45,8 @@ async def adopt(path: Path, prepare: Prepare) -> Report | None:
     except Exception as error:
         log.debug("adopting failed", exc_info=True)
         raise CannotStart(
-            f"Cannot adopt {path}: something in it was not foreseen ({type(error).__name__}: {error})."
-            " It was left as it is. Please report this."
+            f"Cannot import {path}: something in it was unexpected ({type(error).__name__}: {error})."
+            " It was not changed. Please report this."
         ) from error
     finally:
         copies.tidy(path)
@@ -59,7 +59,7 @@ def _hindered(path: Path, error: OSError) -> str:
 
 
 async def _replaced(path: Path, copy: Path, before: copies.State, prepare: Prepare) -> Report:
-    log.info("adopting %s, the database of another program", path)
+    log.info("importing %s, the database of another program", path)
     _, new = copies.parts_of(path)
     written = copies.written(path)
     with reading.opened(copy) as db:

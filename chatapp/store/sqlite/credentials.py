@@ -47,6 +47,6 @@ def replace(path: Path, account: Account, password: str) -> None:
             "UPDATE users SET password = ? WHERE id = ? AND password <> ?", (password, account.id, LOCKED)
         )
         if changed.rowcount != 1:
-            raise Refused(f"{account.username} deleted the account at this moment.")
+            raise Refused(f"{account.username} has just deleted the account.")
         db.execute("DELETE FROM sessions WHERE user_id = ?", (account.id,))
         db.execute("COMMIT")

@@ -88,19 +88,19 @@ _KINDS = (
         "DELETE FROM message_keys",
     ),
     Kind(
-        "read marks of nobody or in no conversation",
+        "read marks without a person or a conversation",
         "read_marks",
         "user_id NOT IN (SELECT id FROM users) OR NOT " + _PLACE,  # noqa: S608
         "DELETE FROM read_marks",
     ),
     Kind(
-        "direct conversations with nobody",
+        "direct conversations without a person",
         "directs",
         "user_id NOT IN (SELECT id FROM users) OR other_id NOT IN (SELECT id FROM users)",
         "DELETE FROM directs",
     ),
     Kind(
-        "numbers handed out above the ceiling of all numbers",
+        "ids above the highest one recorded",
         "meta",
         f"name = 'ceiling' AND value < {_NEWEST}",
         f"UPDATE meta SET value = {_NEWEST}",  # noqa: S608
@@ -116,7 +116,7 @@ def is_index_only(damage: list[str]) -> bool:
 def find(reading: Reading) -> list[Stray]:
     """Return every kind of stray row in a database of the present schema. Errors are SQLite's."""
     strays = [
-        Stray(f"rows of {table} that point to no {parent}", count, action == "CASCADE")
+        Stray(f"rows of {table} that refer to missing {parent}", count, action == "CASCADE")
         for table, parent, _, _, action, count in reading.rows(_POINTERS)
     ]
     for kind in _KINDS:

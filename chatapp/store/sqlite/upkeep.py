@@ -83,7 +83,7 @@ def reading(path: Path, *, locked: bool = False) -> Iterator[Reading]:
     if not path.is_file():
         raise Refused(f"There is no database at {path}.")
     if not locked and is_used_by_another_name(path):
-        raise Refused(f"{path} is in use by a server that knows it by another name. Name it as that server does.")
+        raise Refused(f"{path} is in use by a server under another name. Use the name that the server uses.")
     # Not mode=ro: a connection that could not write would leave a log behind that the server had tidied away. Where
     # none can be made, on a disk that is read-only, nothing else changes the file either.
     resting = not os.access(path.parent, os.W_OK) and not path.with_name(f"{path.name}-wal").exists()

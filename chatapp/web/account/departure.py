@@ -27,7 +27,7 @@ async def leave(request: web.Request) -> web.StreamResponse:
     fields = await pages.form(request)
     messages, password = fields.get("messages", ""), fields.get("current", "")
     if messages not in (_STAY, _GO):
-        raise Rejected("choice", N_("This setting is not one of those offered."))
+        raise Rejected("choice", N_("This is not one of the available settings."))
     if not password:
         return _form(request, messages, {"current": gettext("Please enter your current password.")}, 422)
     try:

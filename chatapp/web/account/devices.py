@@ -61,7 +61,7 @@ async def end(request: web.Request) -> web.StreamResponse:
                 await sessions.log_out(request)
                 return pages.redirect(request, "/")
             await sessions.end(request, log_in.session_id)
-            log.info("logged out from afar", extra={"user": sessions.me(request).id, "address": request.remote})
+            log.info("logged out remotely", extra={"user": sessions.me(request).id, "address": request.remote})
             return pages.redirect(request, "/settings/devices?ended=1")
     return pages.redirect(request, "/settings/devices")  # it has ended already
 

@@ -27,8 +27,8 @@ log = logging.getLogger("chatapp.accounts")
 _FIRST_ROOM = "/rooms/general"
 _WRONG = N_("The name or the password is wrong.")
 _WELL_KNOWN = N_(
-    "This password is one of the first that anyone would try, so it opens this account no longer."
-    " Please ask whoever runs this server to set another one, with: python -m chatapp user passwd {name}"
+    "This password is one of the first that anyone would try, so it no longer works."
+    " Please ask the administrator to set another one, with: python -m chatapp user passwd {name}"
 )
 
 

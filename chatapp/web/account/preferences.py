@@ -50,5 +50,5 @@ async def switch_language(request: web.Request) -> web.StreamResponse:
 def _choice(fields: dict[str, str], name: str, allowed: tuple[str, ...]) -> str | None:
     value = fields.get(name, _AUTO)
     if value not in (_AUTO, *allowed):
-        raise Rejected("choice", N_("This setting is not one of those offered."))
+        raise Rejected("choice", N_("This is not one of the available settings."))
     return None if value == _AUTO else value

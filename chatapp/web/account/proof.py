@@ -14,9 +14,9 @@ from chatapp.workers import passwords
 
 log = logging.getLogger("chatapp.accounts")
 
-WAIT = N_("Too many tries. Please wait {wait} and try again.")
+WAIT = N_("Too many attempts. Please wait {wait} and try again.")
 _WRONG = N_("This is not your password.")
-_OVERTAKEN = N_("Your account was changed at the same moment. Please try again.")
+_OVERTAKEN = N_("Your account was changed at the same time. Please try again.")
 
 
 async def of_password(request: web.Request, password: str) -> str:

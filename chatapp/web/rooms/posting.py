@@ -32,7 +32,7 @@ _DATA_URL = re.compile(
     r"data:(image/[a-z0-9.+-]{1,40}|application/octet-stream|)(;[a-z0-9=.+-]{1,40}){0,3};base64,", re.IGNORECASE
 )
 _FIELDS = ("content", "key", "author")
-_OTHER_PERSON = N_("{name} is logged in here now. Log in as before to send this.")
+_OTHER_PERSON = N_("{name} is logged in here now. Log in with the previous account to send this.")
 _WAIT = N_("You have sent many pictures. Please wait a moment.")
 
 
@@ -87,7 +87,7 @@ async def _post(request: web.Request, form: Form) -> web.StreamResponse:
 def check_reader(place: Place) -> None:
     """Raise Rejected where there is nobody any more to read a message."""
     if place.person is not None and place.person.left:
-        raise Rejected("left", N_("This person has left the chat, so nobody would read this."))
+        raise Rejected("left", N_("This person has left the chat and can no longer receive messages."))
 
 
 def take_turn(asker: keys.Asker, me: User) -> None:
@@ -172,7 +172,7 @@ async def keep_picture(asker: keys.Asker, me: User, place: Place, data: bytes, n
     _check_room(asker)
     prepared = await asker.app[keys.images].prepare(data, name, me.id)
     if asker.app[keys.limits].upload_bytes.take(me.id, len(prepared.data) + len(prepared.thumb)):
-        reason = N_("You have sent {limit} MB of pictures within a day; that is the limit. Try again tomorrow.")
+        reason = N_("You have reached the limit of {limit} MB of pictures a day. Try again tomorrow.")
         raise Rejected("upload_quota", reason, limit=asker.app[keys.settings].upload_megabytes)
     try:
         return await asker.app[keys.store].pictures.add(me.id, place.conversation, prepared)
@@ -185,7 +185,7 @@ def _check_room(asker: keys.Asker) -> None:
     """Keep the last of the disk for messages. Raise Rejected when a picture would take from it."""
     settings = asker.app[keys.settings]
     if shutil.disk_usage(settings.database.parent).free < settings.free_megabytes * 2**20:
-        reason = N_("The server's disk is almost full, so it takes no pictures. Tell whoever runs it.")
+        reason = N_("The server's disk is almost full, so it accepts no pictures. Please tell the administrator.")
         raise Rejected("disk_full", reason)
 
 

@@ -186,7 +186,7 @@ async def test_a_picture_on_its_way_into_a_message_is_in_order(database: Path) -
         ("UPDATE messages SET msg_type = 'image' WHERE id = 1001", "messages whose pictures are gone: 1"),
         ("UPDATE private_messages SET msg_type = 'image'", "direct messages whose pictures are gone: 1"),
         ("DELETE FROM picture_bytes WHERE size = 'thumbnail'", "pictures without their bytes: 1"),
-        ("DELETE FROM meta WHERE name = 'cookie_key'", "missing from the database's own notes: cookie_key"),
+        ("DELETE FROM meta WHERE name = 'cookie_key'", "missing from the database's internal records: cookie_key"),
         (
             "UPDATE picture_bytes SET bytes = substr(bytes, 1, 20) WHERE size = 'full'",
             "the picture of message 1003 in tech: This picture is damaged or incomplete.",
@@ -206,14 +206,17 @@ async def test_what_is_missing_is_named_and_a_backup_is_called_for(database: Pat
     [
         ("INSERT INTO message_keys VALUES (1, 'k', 'tech', 7)", "keys of messages that are gone: 1"),
         ("INSERT INTO message_keys VALUES (1, 'k', 'game', 1001)", "keys of messages that are gone: 1"),
-        ("INSERT INTO read_marks VALUES (77, 'tech', 1)", "read marks of nobody or in no conversation: 1"),
-        ("INSERT INTO read_marks VALUES (1, 'cellar', 1)", "read marks of nobody or in no conversation: 1"),
-        ("INSERT INTO read_marks VALUES (1, '@1-77', 1)", "read marks of nobody or in no conversation: 1"),
-        ("INSERT INTO directs VALUES (1, '@1-77', 77, 5)", "direct conversations with nobody: 1"),
+        ("INSERT INTO read_marks VALUES (77, 'tech', 1)", "read marks without a person or a conversation: 1"),
+        ("INSERT INTO read_marks VALUES (1, 'cellar', 1)", "read marks without a person or a conversation: 1"),
+        ("INSERT INTO read_marks VALUES (1, '@1-77', 1)", "read marks without a person or a conversation: 1"),
+        ("INSERT INTO directs VALUES (1, '@1-77', 77, 5)", "direct conversations without a person: 1"),
         ("UPDATE pictures SET message_id = 5", "pictures of messages that are gone: 1"),
-        ("UPDATE meta SET value = 9 WHERE name = 'ceiling'", "numbers handed out above the ceiling of all numbers: 1"),
-        ("INSERT INTO sessions VALUES ('s', 77, '', 1, 1)", "rows of sessions that point to no users: 1"),
-        ("INSERT INTO picture_bytes VALUES ('p', 'full', x'00')", "rows of picture_bytes that point to no pictures: 1"),
+        ("UPDATE meta SET value = 9 WHERE name = 'ceiling'", "ids above the highest one recorded: 1"),
+        ("INSERT INTO sessions VALUES ('s', 77, '', 1, 1)", "rows of sessions that refer to missing users: 1"),
+        (
+            "INSERT INTO picture_bytes VALUES ('p', 'full', x'00')",
+            "rows of picture_bytes that refer to missing pictures: 1",
+        ),
     ],
 )
 async def test_what_points_nowhere_is_found_and_removed_without_a_loss(

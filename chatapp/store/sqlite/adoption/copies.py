@@ -183,7 +183,7 @@ def replace(path: Path, new: Path, before: State) -> None:
     CannotStart if somebody has changed it since; errors are SQLite's.
     """
     if state(path) != before:
-        raise CannotStart(f"{path} has changed while it was read. Stop the other program that uses it and start again.")
+        raise CannotStart(f"{path} changed while it was being read. Stop the other program that uses it and try again.")
     with (
         closing(sqlite3.connect(new, isolation_level=None)) as source,
         closing(sqlite3.connect(path, isolation_level=None, timeout=_PATIENCE)) as target,
