@@ -32,9 +32,9 @@ _WORDS = {
         "database": "Database:",
         "scan": "Scan with a phone on the same network:",
         "scan_public": "Scan with a phone:",
-        "trust": "Plain HTTP: others on this network can read what people write. Use a network you trust.",
+        "trust": "Plain HTTP: others on this network can read messages. Use one you trust.",
         "warning": "Browsers warn once, because no authority has signed this server's certificate.",
-        "compare": "If the certificate they show has this SHA-256 fingerprint, it is safe to continue:",
+        "compare": "If the one they show has this SHA-256 fingerprint, it is safe to continue:",
         "stop": "Press Ctrl+C to stop.",
     },
     "vi": {

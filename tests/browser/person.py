@@ -125,7 +125,7 @@ class Person:
     async def delete_account(self) -> None:
         """Leave the chat for good; the messages stay."""
         await self.page.goto("/settings/account")
-        await self.page.get_by_label("They stay").check()
+        await self.page.get_by_label("Keep").check()
         await self.page.get_by_label("Current password").fill(PASSWORD)
         await self.page.get_by_role("button", name="Delete my account").click()
         await expect(self.page.get_by_role("heading", name="Goodbye")).to_be_visible()

@@ -302,7 +302,7 @@ async def test_a_change_from_another_page_is_not_overwritten_unseen(meet, server
     await an.box.press("Enter")
     failed = an.message("version 2, here")
     await expect(failed).to_have_attribute("data-change", "failed")
-    await expect(failed.locator(".change")).to_contain_text("changed meanwhile")
+    await expect(failed.locator(".change")).to_contain_text("changed in the meantime")
     await failed.get_by_role("button", name="Discard").click()
     await an.sees("version 2, there")
     await expect(an.box).to_have_value("version 2, here")

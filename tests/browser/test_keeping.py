@@ -15,7 +15,7 @@ from browser.witness import holds, once, waiting
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-SENTENCE = "The storage of this browser is full or blocked"
+SENTENCE = "This browser's storage is full or blocked"
 _REFUSALS = {
     "is full": """Storage.prototype.setItem = () => {
         throw new DOMException('The quota has been exceeded.', 'QuotaExceededError')

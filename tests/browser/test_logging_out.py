@@ -44,7 +44,7 @@ async def left(an: Person) -> None:
 
 async def test_what_waits_is_sent_before_its_author_is_logged_out(meet, server):
     an, binh = await waits(meet, "one", "two", "three")
-    dialog = an.page.get_by_role("dialog", name="3 messages may not be sent yet")
+    dialog = an.page.get_by_role("dialog", name="3 messages may not have been sent yet")
     await expect(dialog).to_be_visible()
     await expect(choice(an, "Send and log out")).to_be_focused()
     await choice(an, "Send and log out").click()

@@ -66,7 +66,7 @@ async def test_who_is_too_fast_or_finds_a_full_disk_sends_again_by_hand(meet, tm
     [
         ("", None, "cannot be empty"),
         ("x" * 4_001, None, "at most 4000 characters"),
-        ("hello", "edit", "This message was changed meanwhile."),
+        ("hello", "edit", "This message has changed in the meantime."),
         ("hello", "remove", "This message was"),
     ],
     ids=["empty", "too long", "edited meanwhile", "removed meanwhile"],

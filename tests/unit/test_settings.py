@@ -158,7 +158,7 @@ def test_without_a_public_url_there_is_no_origin() -> None:
     [
         (["--tls-cert", "a"], "--tls-cert and --tls-key belong together"),
         (["--tls-key", "a"], "--tls-cert and --tls-key belong together"),
-        (["--tls", "self-signed", "--tls-cert", "a", "--tls-key", "b"], "--tls self-signed makes a certificate"),
+        (["--tls", "self-signed", "--tls-cert", "a", "--tls-key", "b"], "--tls self-signed makes its own certificate"),
         (["--tls", "self-signed", "--public-url", "http://a.example"], "must begin with https://"),
         (["--public-url", "https://a.example/a", "--base-path", "/b"], "is not --base-path, '/b'"),
         (["--public-url", "https://a.example", "--base-path", "/b"], "is not --base-path, '/b'"),

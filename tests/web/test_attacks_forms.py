@@ -75,7 +75,7 @@ async def test_a_body_that_no_form_can_be_read_from_is_a_bad_request_with_a_sent
             assert await connection.status() == 400, what
             told = json.loads((await connection.rest()).partition(b"\r\n\r\n")[2])
         assert told["code"] == "form_unreadable", what
-        assert told["reason"].startswith("The server could not read this form. Please load"), what
+        assert told["reason"].startswith("The server could not read this form. Please reload"), what
     assert not [record for record in caplog.records if record.exc_info]
 
 
@@ -90,7 +90,7 @@ async def test_what_claims_to_be_no_form_is_refused_and_changes_nothing(client, 
                     asked = post(path, body, an, Content_Type=kind, Accept="application/json", Connection="close")
                     await connection.send(asked)
                     assert await connection.status() == 422, (path, kind, body[:20])
-                    assert b"This address takes a form, as browsers send it" in await connection.rest()
+                    assert b"This address accepts only forms as browsers send them" in await connection.rest()
 
 
 @pytest.mark.parametrize(

@@ -95,8 +95,8 @@ def test_a_bench_prints_a_table_and_a_verdict_and_leaves_nothing_behind(tmp_path
     assert rows["receipts that never came"] == "0"
     for label in ("half arrive within (p50)", "99 of 100 arrive within (p99)", "99 of 100 are saved within (p99)"):
         assert re.fullmatch(r"[\d,.]+ ms", rows[label])
-    assert f"The database lay in {tmp_path / 'temporary'}" in output
-    assert re.fullmatch(r"Verdict: .*5 clients at 20 messages a second.*\.", output.splitlines()[-1])
+    assert f"The database was in {tmp_path / 'temporary'}" in output
+    assert re.fullmatch(r"Verdict: .*5 clients at 20 messages per second.*\.", output.splitlines()[-1])
     assert [path.name for path in tmp_path.rglob("*")] == ["temporary"]
 
 

@@ -181,7 +181,7 @@ async def test_the_start_says_what_was_adopted_and_what_was_changed(settings: Se
     assert '" lan" → "lan-3"' in english
     assert r'"mi\u200bnh" → "' in english
     assert "python -m chatapp user passwd NAME --database chat.db" not in english
-    assert "Đã nhận cơ sở dữ liệu" in vietnamese
+    assert "Đã nhập cơ sở dữ liệu" in vietnamese
     assert "could not keep" not in vietnamese
     assert not any(ord(character) < 32 for character in english.replace("\n", ""))
 

@@ -33,7 +33,7 @@ def figures(
     server: float | None = 0.1,
     memory: float | None = 60.0,
 ) -> Figures:
-    """Return what a bench of 100 clients at 20 messages a second found."""
+    """Return what a bench of 100 clients at 20 messages per second found."""
     heard = Heard(100, sent=200, seconds=seconds, lost=lost, refused=refused)
     heard.received = array("d", [arrival] * (200 * 100 - lost))
     heard.saved = array("d", [saving] * (200 - refused))
@@ -58,7 +58,7 @@ def test_of_nothing_there_is_no_percentile() -> None:
     [
         (
             {},
-            r"this machine carries 100 clients at 20 messages a second with time to spare: .* 2\.0 ms.* 10 % of a core",
+            r"this machine carries 100 clients at 20 messages per second with time to spare: .* 2\.0 ms.* 10 % of a core",
         ),
         ({"server": 0.6}, "about as much as .*: the server uses 60 % of a core.*faster processor"),
         ({"server": 1.2}, "too much for this machine: the server uses 120 % of a core"),
@@ -205,4 +205,4 @@ async def test_a_stop_is_heard_also_by_a_crowd_that_is_behind(monkeypatch: pytes
 
 
 def test_a_large_rate_is_said_in_full() -> None:
-    assert replace(figures(), rate=30_000.0).what == "100 clients at 30,000 messages a second"
+    assert replace(figures(), rate=30_000.0).what == "100 clients at 30,000 messages per second"

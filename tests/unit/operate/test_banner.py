@@ -26,7 +26,7 @@ def test_the_block_names_the_server_its_addresses_and_the_way_out() -> None:
         "  On your network:   http://192.168.1.20:8765/chat\n"
         "  Database:          /srv/chat.db\n"
         "\n"
-        "  Plain HTTP: others on this network can read what people write. Use a network you trust.\n"
+        "  Plain HTTP: others on this network can read messages. Use one you trust.\n"
         "  Press Ctrl+C to stop.\n"
     )
 

@@ -189,14 +189,14 @@ def test_a_file_that_holds_something_else_is_named(tmp_path: Path) -> None:
 def test_a_key_that_does_not_fit_is_said_so(tmp_path: Path) -> None:
     certificate, _ = write_pair(tmp_path)
     _, other = write_pair(tmp_path, "other")
-    assert refusal(certificate, other) == f"The key in {other} is not that of the first certificate in {certificate}."
+    assert refusal(certificate, other) == f"The key in {other} does not match the first certificate in {certificate}."
     strange = tmp_path / "strange.key"
     strange.write_bytes(
         ed25519.Ed25519PrivateKey.generate().private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
     )
-    assert "is not that of" in refusal(certificate, strange)
+    assert "does not match" in refusal(certificate, strange)
 
 
 def test_a_key_with_a_passphrase_is_said_so_and_nobody_is_asked_for_it(tmp_path: Path) -> None:
@@ -209,7 +209,7 @@ def test_a_key_with_a_passphrase_is_said_so_and_nobody_is_asked_for_it(tmp_path:
 
 @pytest.mark.parametrize(("begin", "days"), [(-90, -1), (1, 90)])
 def test_a_certificate_that_is_not_valid_today_is_said_so(tmp_path: Path, begin: float, days: float) -> None:
-    assert "is valid from" in refusal(*write_pair(tmp_path, begin=begin, days=days))
+    assert "is only valid from" in refusal(*write_pair(tmp_path, begin=begin, days=days))
 
 
 def test_a_renewed_pair_is_taken_over_while_the_server_runs(tmp_path: Path) -> None:

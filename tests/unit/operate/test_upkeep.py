@@ -253,7 +253,7 @@ async def test_many_broken_pictures_make_a_short_report(database: Path) -> None:
     change(database, "UPDATE picture_bytes SET bytes = x'00'")
     report = await checked(database)
     assert len(report.found) == 6
-    assert report.found[-1] == (State.LOST, "and as many more pictures: 5")
+    assert report.found[-1] == (State.LOST, "and this many more pictures: 5")
 
 
 async def test_a_damaged_file_is_called_so_and_neither_repaired_nor_copied(database: Path, tmp_path: Path) -> None:
@@ -363,7 +363,7 @@ def test_what_is_written_during_a_backup_neither_gets_into_it_nor_makes_it_start
 def test_a_backup_replaces_a_file_only_when_it_is_told_to(database: Path, tmp_path: Path) -> None:
     target = tmp_path / "copy.db"
     target.write_text("precious")
-    with pytest.raises(Refused, match="exists already"):
+    with pytest.raises(Refused, match="already exists"):
         upkeep.backup(database, target, quiet)
     assert target.read_text() == "precious"
     upkeep.backup(database, target, quiet, force=True)

@@ -444,7 +444,7 @@ async def test_an_adoption_that_fails_leaves_the_file_as_it_was(old: Path) -> No
         raise RuntimeError("out of luck")
 
     for _ in range(3):
-        assert "It was left as it is." in await refusal(old, broken)
+        assert "It was not changed." in await refusal(old, broken)
         assert old.read_bytes() == before
         assert beside(old) == []
     await upgrade(old)
