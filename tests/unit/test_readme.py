@@ -171,6 +171,14 @@ def test_every_link_leads_to_a_file_of_the_repository_or_a_heading_of_the_page(n
 
 
 @both
+def test_the_folders_that_a_readme_explains_are_those_of_the_program(name: str) -> None:
+    rows = [line for line in prose(name).splitlines() if re.match(r"\| `[a-z]+`[, |]", line)]
+    listed = [folder for row in rows for folder in re.findall(r"`([a-z]+)`", row.split(" | ")[0])]
+    folders = [path.parent.name for path in (ROOT / "chatapp").glob("*/__init__.py")]
+    assert sorted(listed) == sorted(folders)
+
+
+@both
 def test_what_a_bench_or_a_script_is_called_in_a_command_exists(name: str) -> None:
     scripts = re.findall(r"\btests/[\w/]+\.py\b", read(name))
     assert scripts

@@ -18,7 +18,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from chatapp.app import create_app
-from chatapp.operate import upkeep
+from chatapp.operate import adoption, upkeep
 from chatapp.settings import Settings
 from chatapp.system.startup import CannotStart
 from chatapp.web import keys
@@ -176,8 +176,8 @@ async def test_the_start_says_what_was_adopted_and_what_was_changed(settings: Se
     client = await start()
     report = client.app[keys.store].adopted
     assert report is not None
-    assert "the first of them" in report.text("en", "chat.db")
-    english, vietnamese = (report.text(language, "chat.db") for language in ("en", "vi"))
+    assert "the first of them" in adoption.text(report, "en", "chat.db")
+    english, vietnamese = (adoption.text(report, language, "chat.db") for language in ("en", "vi"))
     assert '" lan" → "lan-3"' in english
     assert r'"mi\u200bnh" → "' in english
     assert "python -m chatapp user passwd NAME --database chat.db" not in english
@@ -201,7 +201,7 @@ async def test_the_start_names_those_whose_passwords_open_nothing_any_more(setti
     assert report is not None
     assert report.known_passwords == ["admin"]
     assert report.unreadable_passwords == ["Tú", "Vy"]
-    text = report.text("en", "'my chat.db'")
+    text = adoption.text(report, "en", "'my chat.db'")
     assert text.count("python -m chatapp user passwd NAME --database 'my chat.db'") == 2
     async with Person(client.server, "admin", "admin123") as admin:
         await admin.log_in()

@@ -58,7 +58,10 @@ def test_of_nothing_there_is_no_percentile() -> None:
     [
         (
             {},
-            r"this machine carries 100 clients at 20 messages per second with time to spare: .* 2\.0 ms.* 10 % of a core",
+            (
+                r"this machine carries 100 clients at 20 messages per second with time to spare: "
+                r".* 2\.0 ms.* 10 % of a core"
+            ),
         ),
         ({"server": 0.6}, "about as much as .*: the server uses 60 % of a core.*faster processor"),
         ({"server": 1.2}, "too much for this machine: the server uses 120 % of a core"),
