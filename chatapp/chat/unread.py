@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine, Hashable, Iterable, Sequence
-from urllib.parse import quote
 
 from chatapp.delivery.audience import Listener
 from chatapp.delivery.hub import Hub
 from chatapp.delivery.journal import Journal
+from chatapp.html import paths
 from chatapp.html.render import Render
 from chatapp.html.views import Link
 from chatapp.model.conversations import Conversation, Kind
@@ -73,9 +73,8 @@ class Unread:
         other = self._names.get(conversation.other(reader))
         if other is None:
             return None
-        path = f"/direct/{quote(other.username, safe='')}"
         online = other.id in self._hub.users()
-        return Link(conversation.key, path, other.username, user=other, online=online)
+        return Link(conversation.key, paths.direct(other.username), other.username, user=other, online=online)
 
     def read(self, listener: Listener, message_id: int) -> None:
         """Note that a listener's person has seen its conversation up to a message; stored within a second."""

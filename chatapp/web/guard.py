@@ -14,7 +14,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler, Middleware
 
-from chatapp.html import language
+from chatapp.html import language, paths
 from chatapp.model.people import Session
 from chatapp.model.refusals import NotFound, Rejected
 from chatapp.settings import Settings
@@ -27,9 +27,10 @@ access = logging.getLogger("chatapp.access")
 log = logging.getLogger("chatapp.web")
 
 _UNSAFE = {"POST", "PUT", "PATCH", "DELETE", "CONNECT"}  # all that RFC 9110, 9.2.1 does not call safe
-_PROBES = {"/healthz", "/readyz"}
+_PROBES = {paths.HEALTH, paths.READINESS}
 _TELLING = ("Allow", "Retry-After", "Sec-WebSocket-Version")  # headers of a refusal that say what to do instead
-_IMPERSONAL = ("/static/", "/healthz", "/readyz", "/favicon.ico")  # the same for everybody: no session is read
+# The same for everybody: no session is read.
+_IMPERSONAL = (f"{paths.STATIC}/", paths.HEALTH, paths.READINESS, paths.FAVICON)
 _CLIENT_LEFT = 499  # nginx's number for a request whose client did not wait for the answer
 _BUSY_SECONDS = 5
 _ZONE_LIMIT = 64  # characters of the name of a time zone
@@ -60,7 +61,7 @@ def middlewares(storage: sessions.CookieStorage) -> list[Middleware]:
         began, status = clock.monotonic(), _CLIENT_LEFT
         try:
             _check_host(request)
-            if _own_path(request) == "/ws" and is_handshake(request):
+            if _own_path(request) == paths.SOCKET and is_handshake(request):
                 # What wraps a socket stays in memory as long as the socket lives: its checks are called instead.
                 handler = await _admit(request, storage)
             response = await handler(request)
@@ -78,7 +79,7 @@ def middlewares(storage: sessions.CookieStorage) -> list[Middleware]:
 
 def _note(request: web.Request, status: int, seconds: float) -> None:
     path, good = _own_path(request), status < HTTPStatus.BAD_REQUEST
-    if path in _PROBES or (good and path.startswith("/static/")):  # a page has dozens of files
+    if path in _PROBES or (good and path.startswith(f"{paths.STATIC}/")):  # a page has dozens of files
         return
     # Never the query, which may hold what is private.
     fields = {"method": request.method, "path": request.rel_url.raw_path, "status": status}

@@ -7,13 +7,12 @@ import logging
 import math
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
 
 import aiohttp_jinja2
 from aiohttp import web
 from yarl import URL
 
-from chatapp.html import language
+from chatapp.html import language, paths
 from chatapp.html.language import gettext, ngettext
 from chatapp.model.refusals import N_, Rejected
 from chatapp.web import bodies, keys, parts
@@ -145,7 +144,7 @@ def log_in_first(request: web.Request) -> web.StreamResponse:
     if not partial and _is_program(request):
         return refuse(request, 401)
     wanted = request.path_qs if request.method in ("GET", "HEAD") and not partial else _referring(request)
-    address = url(request, f"/login?next={quote(wanted, safe='/')}" if wanted else "/login")
+    address = url(request, paths.login(wanted))
     if partial:  # followed by the browser itself: a redirect would put the log-in page into a corner of this one
         return web.Response(status=401, headers={"HX-Redirect": address})
     return go(request, address)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from urllib.parse import quote
 
 from aiohttp import web
 
+from chatapp.html import paths
 from chatapp.html.views import Link, Side, person_title, room_title
 from chatapp.model import names
 from chatapp.model.conversations import Conversation
@@ -56,13 +56,13 @@ def of_room(room: Room) -> Place:
 
 @lru_cache(maxsize=1024)  # the same few for every page and every socket
 def _room_place(room: Room, title: str) -> Place:
-    return Place(Conversation(room.id), f"/rooms/{quote(room.id, safe='')}", title)
+    return Place(Conversation(room.id), paths.room(room.id), title)
 
 
 def of_person(me: User, person: User) -> Place:
     """Return the place where two people talk."""
-    path = f"/direct/{quote(person.username, safe='')}"
-    return Place(Conversation.direct(me.id, person.id), path, person_title(person), person)
+    title, path = person_title(person), paths.direct(person.username)
+    return Place(Conversation.direct(me.id, person.id), path, title, person)
 
 
 async def side(

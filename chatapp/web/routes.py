@@ -15,7 +15,7 @@ def table(base: str) -> list[web.RouteDef]:
     """Return every address, below the base path, with what answers it."""
     get, post = web.get, web.post
     # A room and a direct conversation have the same pages below different names.
-    talks = [f"{base}/rooms/{{room}}", f"{base}/direct/{{direct:[^/]+}}"]  # by itself it stops at a brace
+    talks = [f"{base}/rooms/{{room:[^/]+}}", f"{base}/direct/{{direct:[^/]+}}"]  # by itself it stops at a brace
     return [
         get(f"{base}/", login.home),
         get(f"{base}/register", login.register_form),

@@ -51,11 +51,13 @@ GUARDED_STANDARD = {"sqlite3", "time"}
 SQL_HERE = "store.sqlite.*"
 CLOCK_HERE = "system.clock"
 NORMALIZATION_HERE = "model.normal"
+ADDRESSES_HERE = "html.paths web.routes web.assets.*"  # the last of files, which are their own
 ENVIRONMENT_HERE = "bench.server settings"  # a bench hides the operator's settings from its server
 
 SQL = re.compile(
     r"\s*((SELECT|INSERT|REPLACE|UPDATE|DELETE|CREATE|ALTER|DROP|PRAGMA)\s+\S|(BEGIN|COMMIT|ROLLBACK|VACUUM)\b)"
 )
+ADDRESS = re.compile(r"/[a-z?]|#m-")
 CLOCKS = {
     "datetime.now",
     "datetime.utcnow",
@@ -214,6 +216,14 @@ def test_unicode_is_normalized_in_one_place_where_it_is_cheap_for_any_text(modul
     used = {dotted(node) for node in ast.walk(modules()[module])} | imports(module)
     found = used & NORMALIZATION
     assert not found or named(module, NORMALIZATION_HERE), f"chatapp.{module} uses {found}; call chatapp.model.normal."
+
+
+def test_addresses_are_built_in_one_place(module: str) -> None:
+    found = [node.value for node in texts(modules()[module]) if ADDRESS.match(str(node.value))]
+    serving = named(module, "web.* html.* chat.* app")
+    assert not (serving and found) or named(module, ADDRESSES_HERE), f"chatapp.{module} builds {found}; ask html.paths."
+    quoting = {"urllib.parse.quote", "urllib.parse.quote_plus"} & imports(module)
+    assert not quoting or named(module, f"{ADDRESSES_HERE} web.rooms.pictures"), "html.paths quotes addresses."
 
 
 def test_only_the_settings_read_the_environment(module: str) -> None:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
+import sqlite3
+from contextlib import closing
 from datetime import datetime
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import pytest
+
+from chatapp.store import Store
+from people import Person
 
 
 def shown(page: str) -> list[int]:
@@ -296,3 +301,24 @@ async def test_people_are_found_by_a_part_of_their_name_without_accents(meet) ->
     page = await (await an.get('/people?q="><b>x')).text()
     assert "Nobody here has a name like that." in page
     assert 'value="&#34;&gt;&lt;b&gt;x"' in page
+
+
+async def test_a_room_whose_id_means_something_in_an_address_is_found_under_its_own(start, settings) -> None:
+    async def no_pictures(data: bytes, name: str):
+        raise AssertionError("there are no old pictures in a new database")
+
+    room, path = "a/b c?d#e{f}%2F", f"/rooms/{quote('a/b c?d#e{f}%2F', safe='')}"
+    await (await Store.open(settings.database, no_pictures)).close()
+    with closing(sqlite3.connect(settings.database)) as database, database:
+        database.execute("INSERT INTO rooms (id, name, position) VALUES (?, 'Slashes', 9)", (room,))
+    client = await start()
+    async with Person(client.server, "An") as an:
+        await an.register()
+        assert f'href="{path}"' in await (await an.get("/rooms")).text()
+        message = await say(an, "between slashes", path)
+        assert "between slashes" in await (await an.get(path)).text()
+        permalink = await an.get(f"/messages/{message}", allow_redirects=False)
+        assert permalink.headers["Location"] == f"{path}/messages/{message}#m-{message}"
+        assert (await an.get(f"/messages/{message}")).status == 200
+        home = await an.get("/", allow_redirects=False)
+        assert home.headers["Location"] == path

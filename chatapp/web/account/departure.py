@@ -6,7 +6,7 @@ import logging
 
 from aiohttp import web
 
-from chatapp.html import language
+from chatapp.html import language, paths
 from chatapp.html.language import gettext
 from chatapp.model.refusals import N_, Rejected
 from chatapp.web import keys, pages, sessions
@@ -39,7 +39,7 @@ async def leave(request: web.Request) -> web.StreamResponse:
         return pages.wait_for(refusal, _form(request, messages, errors, pages.status_of(refusal)))
     log.info("account deleted", extra={"user": sessions.me(request).id, "address": request.remote})
     await sessions.forget(request)
-    return pages.redirect(request, "/goodbye")
+    return pages.redirect(request, paths.GOODBYE)
 
 
 async def _begin(request: web.Request, stored: str, *, removing: bool) -> None:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from aiohttp import web
 
-from chatapp.html import devices, language
+from chatapp.html import devices, language, paths
 from chatapp.html.language import gettext
 from chatapp.html.render import when
 from chatapp.store.sqlite.accounts import LogIn
@@ -59,18 +59,18 @@ async def end(request: web.Request) -> web.StreamResponse:
         if _handle(log_in) == wanted:
             if log_in.session_id == sessions.mine(request).id:
                 await sessions.log_out(request)
-                return pages.redirect(request, "/")
+                return pages.redirect(request, paths.HOME)
             await sessions.end(request, log_in.session_id)
             log.info("logged out remotely", extra={"user": sessions.me(request).id, "address": request.remote})
-            return pages.redirect(request, "/settings/devices?ended=1")
-    return pages.redirect(request, "/settings/devices")  # it has ended already
+            return pages.redirect(request, paths.DEVICE_ENDED)
+    return pages.redirect(request, paths.DEVICES)  # it has ended already
 
 
 async def end_others(request: web.Request) -> web.StreamResponse:
     """Log the person out everywhere but here."""
     await sessions.end_others(request)
     log.info("logged out everywhere else", extra={"user": sessions.me(request).id, "address": request.remote})
-    return pages.redirect(request, "/settings/devices?ended=1")
+    return pages.redirect(request, paths.DEVICE_ENDED)
 
 
 async def _log_ins(request: web.Request) -> list[LogIn]:

@@ -6,11 +6,10 @@ import logging
 import math
 import shlex
 from collections.abc import Mapping
-from urllib.parse import quote
 
 from aiohttp import web
 
-from chatapp.html import language
+from chatapp.html import language, paths
 from chatapp.html.language import gettext
 from chatapp.model import names
 from chatapp.model.conversations import Kind
@@ -24,7 +23,7 @@ from chatapp.workers import inherited, passwords, wellknown
 
 log = logging.getLogger("chatapp.accounts")
 
-_FIRST_ROOM = "/rooms/general"
+_FIRST_ROOM = paths.room("general")
 _WRONG = N_("The name or the password is wrong.")
 _WELL_KNOWN = N_(
     "This password is one of the first that anyone would try, so it no longer works."
@@ -46,9 +45,9 @@ async def _last_path(request: web.Request, user: User) -> str:
         return _FIRST_ROOM
     conversation = conversation_of(key)
     if conversation.kind is Kind.ROOM:
-        return f"/rooms/{quote(conversation.key, safe='')}"
+        return paths.room(conversation.key)
     other = await accounts.user(conversation.other(user.id))
-    return f"/direct/{quote(other.username, safe='')}" if other else _FIRST_ROOM
+    return paths.direct(other.username) if other else _FIRST_ROOM
 
 
 async def register_form(request: web.Request) -> web.StreamResponse:
@@ -164,13 +163,13 @@ async def logout(request: web.Request) -> web.StreamResponse:
     await sessions.log_out(request)
     if pages.wants_json(request):
         return web.json_response({"user": user})
-    return pages.redirect(request, "/?logged-out=1")
+    return pages.redirect(request, paths.LOGGED_OUT)
 
 
 def _go_on(request: web.Request, fields: Mapping[str, str]) -> web.Response:
     """Go to where the person wanted to go before they were asked to log in."""
     wanted = pages.safe_next(fields.get("next"), request.app[keys.settings].base_path)
-    return pages.go(request, wanted) if wanted else pages.redirect(request, "/")
+    return pages.go(request, wanted) if wanted else pages.redirect(request, paths.HOME)
 
 
 def _form(

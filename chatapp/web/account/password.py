@@ -6,7 +6,7 @@ import logging
 
 from aiohttp import web
 
-from chatapp.html import language
+from chatapp.html import language, paths
 from chatapp.html.language import gettext
 from chatapp.model.refusals import Rejected
 from chatapp.web import keys, pages, sessions
@@ -36,7 +36,7 @@ async def change(request: web.Request) -> web.StreamResponse:
         where = "current" if refusal.code == "password_wrong" else "form"
         return pages.wait_for(refusal, _form(request, {where: language.explain(refusal)}, pages.status_of(refusal)))
     log.info("password changed", extra={"user": sessions.me(request).id, "address": request.remote})
-    return pages.redirect(request, "/settings/password?changed=1")
+    return pages.redirect(request, paths.PASSWORD_CHANGED)
 
 
 def _errors(current: str, new: str, again: str) -> dict[str, str]:

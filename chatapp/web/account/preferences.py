@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from chatapp.html import paths
 from chatapp.html.language import LANGUAGES
 from chatapp.model.refusals import N_, Rejected
 from chatapp.web import keys, pages
@@ -26,7 +27,7 @@ async def save(request: web.Request) -> web.StreamResponse:
     accounts = request.app[keys.store].accounts
     await accounts.set_language(me(request).id, language)
     await accounts.set_theme(me(request).id, theme)
-    return pages.redirect(request, "/settings?saved=1")
+    return pages.redirect(request, paths.SETTINGS_SAVED)
 
 
 async def switch_language(request: web.Request) -> web.StreamResponse:
@@ -37,7 +38,7 @@ async def switch_language(request: web.Request) -> web.StreamResponse:
         await request.app[keys.store].accounts.set_language(session.user.id, language)
     base = request.app[keys.settings].base_path
     wanted = pages.safe_next(fields.get("next"), base)
-    response = pages.go(request, wanted) if wanted else pages.back(request, "/")
+    response = pages.go(request, wanted) if wanted else pages.back(request, paths.HOME)
     if language is None:
         response.del_cookie("language", path=base or "/", secure=request.secure, httponly=True, samesite="Lax")
     else:

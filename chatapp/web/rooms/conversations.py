@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from aiohttp import web
 
-from chatapp.html import language, views
+from chatapp.html import language, paths, views
 from chatapp.model import collation
 from chatapp.model.messages import Message
 from chatapp.model.numbers import ID_LIMIT
@@ -56,7 +56,7 @@ async def way_to(request: web.Request, place: Place, message_id: int) -> str:
     me, history = sessions.me(request), request.app[keys.messaging].history
     newest, counts = await asyncio.gather(history.page(place.conversation), _counts(request))
     page = await history.opening(place.conversation, newest, me.id, counts.reads.get(place.conversation.key, 0))
-    return f"{place.path}{'?latest=1' if page.newer else ''}#m-{message_id}"
+    return paths.at_message(place.path, message_id, latest=page.newer)
 
 
 async def show(  # noqa: PLR0913 - a page and how it is to be shown

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from chatapp.chat.revisions import Target
 from chatapp.delivery.backlog import Entry
+from chatapp.html import paths
 from chatapp.model.messages import Message
 from chatapp.model.numbers import id_of
 from chatapp.model.people import User
@@ -76,8 +77,8 @@ async def _change(request: web.Request, what: str) -> web.StreamResponse:
     if pages.wants_json(request):
         return web.json_response({"id": entry.message.id, "rev": entry.message.rev})
     if what == "remove":  # this page offers to undo it
-        return pages.redirect(request, f"{place.path}/messages/{message.id}/edit")
-    return pages.redirect(request, f"{place.path}#m-{message.id}")
+        return pages.redirect(request, paths.message(place.path, message.id, "edit"))
+    return pages.redirect(request, paths.at_message(place.path, message.id))
 
 
 async def _revised(request: web.Request, me: User, target: Target, what: str, fields: dict[str, str]) -> Entry:

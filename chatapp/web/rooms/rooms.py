@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from chatapp.html import paths
 from chatapp.model import collation
 from chatapp.model.conversations import Kind
 from chatapp.model.numbers import ID_LIMIT, id_of
@@ -75,15 +76,13 @@ async def message(request: web.Request) -> web.StreamResponse:
     """Send a reader on to where a message stands: its address is the same for everybody who may read it."""
     me, store = sessions.me(request), request.app[keys.store]
     message_id, more = id_of(request.match_info["id"]), request.match_info.get("more")
-    # The fragment leads a browser without scripts to it.
-    end = f"messages/{message_id}/{more}" if more else f"messages/{message_id}#m-{message_id}"
     for found in await store.messages.conversation(message_id):
         if found.kind is Kind.ROOM:
-            return pages.redirect(request, f"/rooms/{found.key}/{end}")
+            return pages.redirect(request, paths.message(paths.room(found.key), message_id, more))
         if found.admits(me.id):
             other = await store.accounts.user(found.other(me.id))
             if other is not None:
-                return pages.redirect(request, f"{places.of_person(me, other).path}/{end}")
+                return pages.redirect(request, paths.message(places.of_person(me, other).path, message_id, more))
     raise NotFound
 
 
