@@ -69,10 +69,10 @@ class Messaging:
         entry = entry or self._retries.known(author.id, draft.key)  # it may have come in while we were looking
         if entry is not None:
             if not entry.message.same_as(draft) or entry.message.conversation != conversation:
-                raise Rejected("key_conflict", N_("Another message was sent with this key."))
+                raise Rejected("key_conflict")
             return entry, True
         if not all(picture.id for picture in draft.pictures):  # taken for a retry, but the message is gone
-            raise Rejected("gone", N_("Please send these pictures again."), retry=True, retry_after=1)
+            raise Rejected("gone")
         self.refuse_when_unable()
         return self._accept(author, conversation, draft, other), False
 
@@ -107,12 +107,11 @@ class Messaging:
     def refuse_when_unable(self) -> None:
         """Raise Rejected while nothing can be accepted."""
         if self.closing:
-            raise Rejected("restarting", N_("The server is restarting."), retry=True, retry_after=2)
+            raise Rejected("restarting")
         if not self._journal.healthy:
-            reason = N_("The server cannot save messages right now; its disk may be full.")
-            raise Rejected("storage", reason, retry=True, retry_after=2)
+            raise Rejected("storage.unable")
         if self._journal.backlog.full:
-            raise Rejected("busy", N_("The server is busy."), retry=True, retry_after=1)
+            raise Rejected("busy")
 
     @property
     def watermark(self) -> int:

@@ -10,7 +10,7 @@ from chatapp.delivery.backlog import Entry
 from chatapp.model.conversations import Conversation
 from chatapp.model.messages import Identity, Message, key_of
 from chatapp.model.people import User
-from chatapp.model.refusals import N_, Rejected
+from chatapp.model.refusals import Rejected
 from chatapp.model.texts import clean
 from chatapp.system import clock
 from chatapp.system.clock import Stamper
@@ -38,7 +38,7 @@ class Revisions:
     async def edit(self, author: User, target: Target, content: object, key: object) -> tuple[Entry, bool]:
         """Give a message another text. Return its entry and whether nothing was left to do. Raise Rejected."""
         if not isinstance(content, str):
-            raise Rejected("content_type", N_("A message must be text."))
+            raise Rejected("content_type")
         current = await self._messaging.history.current(target.conversation, target.message_id)
         text = clean(content, empty_is_fine=bool(current.pictures))
         done = current.content == text and not current.removed
@@ -58,7 +58,7 @@ class Revisions:
         current = await self._messaging.history.current(target.conversation, target.message_id)
         self._forget()
         if current.removed and current.identity not in self._removed:
-            raise Rejected("too_late", N_("It is too late to undo this."))
+            raise Rejected("too_late")
         return self._change(author, target, current, key, not current.removed, removed=False)
 
     def _forget(self) -> None:
@@ -72,13 +72,13 @@ class Revisions:
         checked = key_of(key)
         current = self._messaging.history.latest(seen)
         if current.author_id != author.id:
-            raise Rejected("not_yours", N_("Only the author of a message can change it."))
+            raise Rejected("not_yours")
         if done:
             return self._messaging.settled(current), True
         if current.removed and values.get("removed") is not False:
-            raise Rejected("removed", N_("This message was removed."))
+            raise Rejected("removed")
         if current.rev != target.rev:
-            raise Rejected("changed", N_("This message has changed in the meantime. Please look at it again."))
+            raise Rejected("changed")
         self._messaging.refuse_when_unable()
         revision = replace(current, rev=self._stamper.next(), key=checked, **values)
         return self._messaging.publish(revision, before=current), False

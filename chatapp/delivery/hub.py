@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from chatapp.delivery.audience import Audience, Listener
+from chatapp.model.refusals import Close
 from chatapp.system import clock
 from chatapp.wire import rfc6455
 from chatapp.wire.rfc6455 import CLOSE_GRACE, RESTART
@@ -19,7 +20,7 @@ from chatapp.wire.rfc6455 import CLOSE_GRACE, RESTART
 _SHORT_TICK = 0.001  # seconds: after a tick shorter than this the next one comes at once
 _LONGEST_REST = 0.02  # seconds
 
-SIGNED_OUT, TOO_MANY = 4401, 4408  # close codes of ours: RFC 6455, section 7.4.2, leaves 4000 to 4999 to applications
+SIGNED_OUT, TOO_MANY = Close.SIGNED_OUT, Close.TOO_MANY
 
 
 class Hub:

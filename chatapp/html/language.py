@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from chatapp.model.refusals import N_, Rejected
+from chatapp.model.refusals import N_, OF_ONE, Rejected
 
 LANGUAGES: Final = ("vi", "en")
 NATIVE_NAMES: Final = {"vi": "Tiếng Việt", "en": "English"}  # each in its own words, so that its speakers find it
@@ -89,9 +89,10 @@ def ngettext(one: str, many: str, n: int) -> str:
     return _catalog(current.get()).ngettext(one, many, n)
 
 
-def explain(refusal: Rejected) -> str:
-    """Return the reason of a refusal in the current language, its values filled in."""
-    return gettext(refusal.reason).format(**refusal.values)
+def explain(refusal: Rejected, **more: str) -> str:
+    """Return the reason of a refusal in the current language, its values filled in; ``more`` of them may be given."""
+    why = gettext(refusal.reason).format(**more, **refusal.values)
+    return why if refusal.subject is None else gettext(OF_ONE).format(name=refusal.subject, why=why)
 
 
 @contextmanager

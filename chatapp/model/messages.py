@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from chatapp.model.conversations import Conversation
 from chatapp.model.pictures import Picture
-from chatapp.model.refusals import N_, Rejected
+from chatapp.model.refusals import Rejected
 from chatapp.model.texts import clean
 
 _KEY = re.compile(r"[A-Za-z0-9_-]{16,64}")
@@ -25,7 +25,7 @@ class Draft:
     def parse(cls, content: object, key: object, pictures: tuple[Picture, ...] = ()) -> Draft:
         """Check and trim what came in. Raise Rejected with a sentence for the author."""
         if not isinstance(content, str):
-            raise Rejected("content_type", N_("A message must be text."))
+            raise Rejected("content_type")
         checked = key_of(key)
         return cls(clean(content, empty_is_fine=bool(pictures)), checked, pictures)
 
@@ -33,7 +33,7 @@ class Draft:
 def key_of(key: object) -> str:
     """Return a key that has the right form. Raise Rejected."""
     if not isinstance(key, str) or not _KEY.fullmatch(key):
-        raise Rejected("key", N_("The message key must be 16 to 64 letters, digits, hyphens or underscores."))
+        raise Rejected("key")
     return key
 
 

@@ -6,7 +6,7 @@ import re
 import unicodedata
 
 from chatapp.model.normal import composed
-from chatapp.model.refusals import N_, Rejected
+from chatapp.model.refusals import Rejected
 
 CONTENT_LIMIT = 4_000  # characters of one message; a screenful of prose, small enough to render on every page
 # A letter is at most four characters before NFC puts it together: of more than this too many are left in any case.
@@ -39,18 +39,17 @@ def clean(content: str, *, empty_is_fine: bool = False) -> str:
     if len(text) > _TYPED_LIMIT:
         raise _too_long(len(text))
     if _SURROGATE.search(text):
-        raise Rejected("content_encoding", N_("This text contains an invalid character. Please type it again."))
+        raise Rejected("content_encoding")
     text = _CONTROL.sub("", _LINE_BREAK.sub("\n", text))
     text = composed(text).rstrip()
     if all(unicodedata.category(character) in _UNSEEN or BLANK.match(character) for character in text):
         text = ""
     if not text and not empty_is_fine:
-        raise Rejected("empty", N_("A message cannot be empty."))
+        raise Rejected("empty")
     if len(text) > CONTENT_LIMIT:
         raise _too_long(len(text))
     return text
 
 
 def _too_long(length: int) -> Rejected:
-    reason = N_("A message can have at most {limit} characters; this one has {length}.")
-    return Rejected("too_long", reason, limit=CONTENT_LIMIT, length=length)
+    return Rejected("too_long", limit=CONTENT_LIMIT, length=length)

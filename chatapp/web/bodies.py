@@ -10,13 +10,12 @@ from typing import NamedTuple
 
 from aiohttp import web
 
-from chatapp.model.refusals import N_, Rejected
+from chatapp.model.refusals import Rejected
 from chatapp.web import keys
 from chatapp.web.patience import Patience
 from chatapp.wire.addresses import address_key
 
 READ_BYTES = 2**20  # of one form without files, kept or not; past this it is not read to its end
-BUSY_SECONDS = 5.0
 
 
 class Size(NamedTuple):
@@ -39,8 +38,7 @@ def keep(request: web.Request, count: int) -> None:
     person, address, before = request.get(keys.kept, (person, address, 0))
     request[keys.kept] = person, address, before + count
     if not request.app[keys.limits].forms.keep(person, address, count):
-        reason = N_("The server is busy with other forms. Please try again in a moment.")
-        raise Rejected("busy", reason, retry=True, retry_after=BUSY_SECONDS)
+        raise Rejected("busy.forms")
 
 
 def release(request: web.Request) -> None:

@@ -12,7 +12,7 @@ from chatapp.chat.presence import Presence
 from chatapp.chat.unread import Unread
 from chatapp.html import language
 from chatapp.model.numbers import cursor, number
-from chatapp.model.refusals import N_, NotFound, Rejected
+from chatapp.model.refusals import NotFound, Rejected
 from chatapp.store import Busy, Unwritable
 from chatapp.web import keys, legacy, places, sessions
 from chatapp.web.speaker import Frame, Speaker
@@ -21,8 +21,6 @@ from chatapp.wire.rfc6455 import TRY_AGAIN
 from chatapp.wire.websocket import ABUSE
 
 log = logging.getLogger("chatapp.web")
-
-_HONEST = {"changed", "removed", "too_late", "left"}  # refusals that a well-meaning page runs into when it is late
 
 
 class Connection(Speaker):
@@ -130,10 +128,9 @@ class Connection(Speaker):
             self._refuse(key, refusal)
         except (Busy, Unwritable) as error:
             log.warning("the database did not do what a frame needs: %s", error)
-            reason = N_("The message could not be saved.")
-            self._refuse(key, Rejected("storage", reason, retry=True, retry_after=2))
+            self._refuse(key, Rejected("storage"))
         except NotFound:
-            self._refuse(key, Rejected("not_found", N_("There is no such room or person.")))
+            self._refuse(key, Rejected("not_found"))
 
     async def _do(self, frame: Frame | None) -> None:
         """Do what a frame asks for, when it is its person's turn."""
@@ -142,21 +139,21 @@ class Connection(Speaker):
         if price and not await self._afford(price):
             return
         if frame is None:
-            raise Rejected("not_json", N_("The server did not understand this frame."))
+            raise Rejected("not_json")
         action = _ACTIONS.get(kind)
         if action is None:
-            raise Rejected("unknown_type", N_("The server does not know this type of frame."))
+            raise Rejected("unknown_type")
         await action(self, frame)
 
     async def _received_picture(self, text: bytearray) -> None:
         """Post a picture that came in a text as large as only pictures are."""
         frame, data = await legacy.picture(text)
         if frame.get("type") != "image":
-            raise Rejected("unknown_type", N_("The server does not know this type of frame."))
+            raise Rejected("unknown_type")
         await self.picture(frame, data)
 
     def _refuse(self, key: object, refusal: Rejected) -> None:
-        nonsense = not refusal.retry and refusal.code not in _HONEST
+        nonsense = not (refusal.retry or refusal.row.expected)
         if nonsense and self.app[keys.limits].nonsense.take(self._me.id):
             self.shut(ABUSE, "too many bad frames")
             return

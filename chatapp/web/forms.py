@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from aiohttp import web
 from yarl import query_to_pairs
 
-from chatapp.model.refusals import N_, Rejected
+from chatapp.model.refusals import Rejected
 from chatapp.web import bodies
 from chatapp.web.bodies import Size
 
@@ -55,8 +55,7 @@ def parameters(header: str, at: int) -> dict[str, str]:
 
 def unreadable() -> Rejected:
     """Return the refusal of a body that is no form."""
-    reason = N_("The server could not read this form. Please reload the page and send it again.")
-    return Rejected("form_unreadable", reason)
+    return Rejected("form_unreadable")
 
 
 def kind(request: web.Request) -> Kind:
@@ -70,7 +69,7 @@ async def urlencoded(request: web.Request, size: Size) -> dict[str, str]:
     if not body:
         return {}
     if claimed.name not in ("", URLENCODED):
-        raise Rejected("not_a_form", N_("This address accepts only forms as browsers send them."))
+        raise Rejected("not_a_form")
     if not claimed.name or claimed.charset not in CHARSETS:
         raise unreadable()
     found: dict[str, str] = {}

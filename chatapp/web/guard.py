@@ -20,7 +20,7 @@ from chatapp.model.refusals import NotFound, Rejected
 from chatapp.settings import Settings
 from chatapp.store import Busy, Unwritable
 from chatapp.system import clock, logs
-from chatapp.web import bodies, keys, origins, pages, sessions
+from chatapp.web import bodies, keys, origins, pages, refusals, sessions
 from chatapp.wire.handshake import is_handshake
 
 access = logging.getLogger("chatapp.access")
@@ -32,7 +32,6 @@ _TELLING = ("Allow", "Retry-After", "Sec-WebSocket-Version")  # headers of a ref
 # The same for everybody: no session is read.
 _IMPERSONAL = (f"{paths.STATIC}/", paths.HEALTH, paths.READINESS, paths.FAVICON)
 _CLIENT_LEFT = 499  # nginx's number for a request whose client did not wait for the answer
-_BUSY_SECONDS = 5
 _ZONE_LIMIT = 64  # characters of the name of a time zone
 
 _HEADERS = {
@@ -95,7 +94,7 @@ async def _admit(request: web.Request, storage: sessions.CookieStorage) -> Handl
 
 
 async def _forbid(request: web.Request) -> web.StreamResponse:
-    return pages.refuse(request, 403, code="origin")
+    return refusals.answer(request, Rejected("origin"))
 
 
 def _check_host(request: web.Request) -> None:
@@ -113,14 +112,14 @@ def _answer(request: web.Request, error: Exception) -> web.Response:
     match error:
         case web.HTTPException() if error.status >= HTTPStatus.BAD_REQUEST:
             kept = {name: error.headers[name] for name in _TELLING if name in error.headers}
-            return pages.refuse(request, error.status, headers=kept)
+            return refusals.of_status(request, error.status, kept)
         case NotFound() | HttpProcessingError() | web.RequestPayloadError():  # the last two: a body that falls apart
-            return pages.refuse(request, 404 if isinstance(error, NotFound) else 400)
+            return refusals.of_status(request, 404 if isinstance(error, NotFound) else 400)
         case Rejected():
-            return pages.rejected(request, error)
+            return refusals.answer(request, error)
         case Busy() | Unwritable():
             log.warning("the database did not do what a request needs: %s", error)
-            return pages.refuse(request, 503, code="storage", retry=True, retry_after=_BUSY_SECONDS)
+            return refusals.answer(request, Rejected("storage.database"))
         case ConnectionError() if not request.writer.output_size:
             return web.Response(status=HTTPStatus.BAD_REQUEST)  # the client went in the middle; nobody will read this
         case web.HTTPException() | ConnectionError():  # a way on; or a socket that broke
@@ -128,7 +127,7 @@ def _answer(request: web.Request, error: Exception) -> web.Response:
     log.error("request failed", extra={"request": request[keys.request_id]}, exc_info=error)
     if request.writer.output_size:  # a socket, or half an answer: nothing can be said any more
         raise error
-    return pages.refuse(request, 500)
+    return refusals.of_status(request, 500)
 
 
 @web.middleware
@@ -170,7 +169,7 @@ def login_required(handler: Handler) -> Handler:
 
     @functools.wraps(handler)
     async def guarded(request: web.Request) -> web.StreamResponse:
-        return pages.log_in_first(request) if request[keys.session] is None else await handler(request)
+        return refusals.log_in_first(request) if request[keys.session] is None else await handler(request)
 
     return guarded
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from chatapp.html.views import room_title
 from chatapp.model.pictures import PICTURE_BYTES
-from chatapp.model.refusals import N_, Rejected
+from chatapp.model.refusals import Rejected
 from chatapp.model.rooms import Room
 from chatapp.web.rooms import posting
 from chatapp.wire import jsonframes
@@ -62,7 +62,7 @@ def _picture(text: bytearray) -> tuple[Frame, bytes]:
         if start and end > 0 and start + len(text) - end <= _ENDS:
             frame = jsonframes.parse((text[:start] + text[end:]).decode(errors="replace"))
         if frame is None:
-            raise Rejected("not_json", N_("The server did not understand this frame."))
+            raise Rejected("not_json")
         return frame, _decoded(text, start, end)
     finally:
         text.clear()
@@ -84,7 +84,7 @@ def _decoded(text: bytearray, start: int, end: int) -> bytes:
         if rest:
             raise binascii.Error  # it stops in the middle
     except binascii.Error as error:
-        raise Rejected("damaged", N_("This picture is damaged.")) from error
+        raise Rejected("damaged") from error
     if len(data) > PICTURE_BYTES:
         raise posting.too_big("picture")
     return bytes(data)

@@ -14,9 +14,9 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
-from chatapp.model.refusals import N_, Rejected
+from chatapp.model.refusals import Rejected
 from chatapp.web import bodies, forms
-from chatapp.web.bodies import Size
+from chatapp.web.bodies import SMALL, Size
 from chatapp.web.patience import Patience
 
 PARTS = 30  # of one form, useful or not: pictures, text fields, and the files that other inputs may bring
@@ -88,7 +88,7 @@ class Parts:
             return None
         self._count += 1
         if self._count > PARTS:
-            raise Rejected("too_many_parts", N_("This form has too many parts."))
+            raise Rejected("too_many_parts")
         self._within = True
         return Part.of((await self._head()).decode("utf-8", "replace"))
 
@@ -145,7 +145,7 @@ class Parts:
         self._rest += chunk
 
 
-async def fields(request: web.Request, size: Size) -> dict[str, str]:
+async def fields(request: web.Request, size: Size = SMALL) -> dict[str, str]:
     """Return the text fields of a form of either kind, the first of each name. Raise Rejected if it is none."""
     if forms.kind(request).name != forms.MULTIPART:
         return await forms.urlencoded(request, size)

@@ -14,6 +14,7 @@ from aiohttp_session.cookie_storage import EncryptedCookieStorage
 from cryptography.fernet import Fernet
 
 from chatapp.model.people import Session, User
+from chatapp.model.refusals import Close
 from chatapp.settings import Settings
 from chatapp.store import Busy, Unwritable
 from chatapp.system import clock
@@ -22,7 +23,7 @@ from chatapp.web import keys
 log = logging.getLogger("chatapp.accounts")
 
 NAME = "chatapp"  # of the cookie, over HTTPS after a prefix
-CLOSED = 4401  # the socket close code that sends a page to the log-in
+CLOSED = Close.SIGNED_OUT
 _SID = "sid"
 _COOKIE_LIMIT = 4096  # characters; browsers keep no longer ones (RFC 6265bis, 5.6), ours have about 250
 _SEEN_SECONDS = 3600  # a session's last use is written at most this often

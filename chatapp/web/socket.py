@@ -10,7 +10,7 @@ from chatapp.delivery import hub
 from chatapp.delivery.audience import Listener
 from chatapp.model.numbers import cursor
 from chatapp.model.people import User
-from chatapp.web import keys, legacy, pages, places, sessions
+from chatapp.web import keys, legacy, places, refusals, sessions
 from chatapp.web.connection import Connection
 from chatapp.web.places import Place
 from chatapp.wire import rfc6455
@@ -23,7 +23,7 @@ async def socket(request: web.Request) -> web.StreamResponse:
     """Upgrade a request of a session to a socket, which goes on by itself."""
     session = request[keys.session]
     if session is None:
-        return pages.log_in_first(request)
+        return refusals.log_in_first(request)
     query = dict(request.query)
     place = await _first_place(request, session.user, query)
     settings = request.app[keys.settings]

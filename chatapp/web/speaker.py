@@ -17,7 +17,7 @@ from chatapp.delivery.hub import Hub
 from chatapp.model.messages import Draft
 from chatapp.model.numbers import number
 from chatapp.model.people import User
-from chatapp.model.refusals import N_, Rejected
+from chatapp.model.refusals import Rejected
 from chatapp.web import keys, legacy, places
 from chatapp.web.places import Place
 from chatapp.web.rooms import posting
@@ -91,7 +91,7 @@ class Speaker(WebSocket):
         """Edit or remove a message of one's own, or undo its removal."""
         message_id, rev, key = number(frame.get("id")), number(frame.get("rev")), frame.get("key")
         if message_id is None or rev is None:
-            raise Rejected("not_found", N_("There is no such message."))
+            raise Rejected("not_found.message")
         revisions, target = self.app[keys.revisions], Target(self._here().conversation, message_id, rev)
         posting.take_turn(self, self._me)
         match frame["type"]:
@@ -106,7 +106,7 @@ class Speaker(WebSocket):
 
     def _here(self) -> Place:
         if self._place is None:
-            raise Rejected("nowhere", N_("Join a room first."))
+            raise Rejected("nowhere")
         return self._place
 
     async def _post(self, draft: Draft, place: Place) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import struct
 
+from chatapp.model.refusals import Close
+
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA  # opcodes, section 5.2
 FIN = 0x80  # bit of the first byte: the last frame of its message
 SHORT, _MEDIUM = 126, 65_536  # lengths from which the header grows
@@ -12,7 +14,7 @@ _REASON = 123  # bytes that a close frame holds besides its code
 # Close codes, section 7.4.1, and two of the IANA registry that section 7.4.2 set up: RESTART asks the peer to
 # reconnect soon, TRY_AGAIN later.
 PROTOCOL_ERROR, UNSUPPORTED, NOT_UTF8, TOO_BIG, FAILED = 1002, 1003, 1007, 1009, 1011
-RESTART, TRY_AGAIN = 1012, 1013
+RESTART, TRY_AGAIN = Close.RESTART, Close.TRY_AGAIN
 CLOSE_GRACE = 1.0  # seconds that a peer has to answer a close before its transport is aborted
 _SAYABLE = {1000, 1001, 1002, 1003, *range(1007, 1015), *range(3000, 5000)}  # codes that may stand in a frame
 

@@ -17,6 +17,7 @@ from collections.abc import Coroutine
 
 from aiohttp import web
 
+from chatapp.model.refusals import Close
 from chatapp.system import clock
 from chatapp.wire import rfc6455
 from chatapp.wire.decoder import Larger
@@ -27,7 +28,7 @@ from chatapp.wire.rfc6455 import TRY_AGAIN, Violation
 
 log = logging.getLogger("chatapp.web")
 
-ABUSE = 1008  # close code
+ABUSE = Close.ABUSE
 _PATIENCE = 1.4  # beats of silence: with what a look around takes, a peer is gone within one and a half
 # A message may take so long to come, and longer at this rate: a photo over a bad mobile line. Half of one is memory.
 _COMING_SECONDS, _COMING_RATE = 30.0, 16 * 1024  # seconds, bytes a second

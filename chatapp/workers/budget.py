@@ -6,7 +6,7 @@ megapixels) and 510 MB (a JPEG of 49 megapixels that is very long and comes in s
 
 from __future__ import annotations
 
-from chatapp.model.refusals import N_, Rejected
+from chatapp.model.refusals import Rejected
 from chatapp.workers.headers import Header
 
 PIXELS = 50_000_000  # of a JPEG or PNG: today's phones take 12 to 48 megapixels
@@ -19,8 +19,6 @@ MOVING_PIXELS = {"GIF": 100_000_000, "PNG": 50_000_000, "WEBP": 50_000_000}  # o
 
 MEGA = 10**6
 
-DAMAGED = N_("This picture is damaged or incomplete. Open it on your device and save it again.")
-
 
 def check(header: Header) -> None:
     """Raise Rejected when a picture asks for more than the budget, or lacks its end."""
@@ -29,31 +27,26 @@ def check(header: Header) -> None:
     else:
         _check_still(header)
     if max(header.width, header.height) > EDGE:
-        raise Rejected("picture_edge", N_("A picture can be at most {limit} pixels wide or high."), limit=EDGE)
+        raise Rejected("picture_edge", limit=EDGE)
     if not header.whole:
-        raise Rejected("picture_damaged", DAMAGED)
+        raise Rejected("picture_damaged")
 
 
 def _check_animation(header: Header) -> None:
     if header.frames > FRAMES:
-        reason = N_("An animation can have at most {limit} frames. Make it shorter.")
-        raise Rejected("picture_frames", reason, limit=FRAMES)
+        raise Rejected("picture_frames", limit=FRAMES)
     if header.pixels > MOVING_PIXELS[header.format] or header.pixels > PIXELS * header.frames:
-        reason = N_(
-            "An animation can have at most {limit} megapixels in all of its frames. Make it smaller or shorter."
-        )
-        raise Rejected("picture_pixels", reason, limit=MOVING_PIXELS[header.format] // MEGA)
+        raise Rejected("picture_pixels.moving", limit=MOVING_PIXELS[header.format] // MEGA)
 
 
 def _check_still(header: Header) -> None:
     if header.format in ("JPEG", "PNG"):
-        limit = PIXELS if header.scans == 1 else min(PIXELS, COEFFICIENTS // max(header.components, 1))
-        reason = N_("A picture can have at most {limit} megapixels. Make it smaller.")
+        name, limit = "picture_pixels", PIXELS
+        if header.scans > 1:
+            limit = min(PIXELS, COEFFICIENTS // max(header.components, 1))
     else:
-        limit = COSTLY_PIXELS
-        reason = N_("A WebP or GIF picture can have at most {limit} megapixels. Make it smaller, or save it as JPEG.")
+        name, limit = "picture_pixels.costly", COSTLY_PIXELS
     if header.pixels > limit:
-        raise Rejected("picture_pixels", reason, limit=limit // MEGA)
+        raise Rejected(name, limit=limit // MEGA)
     if header.pixels * header.scans > SCANNED_PIXELS:
-        reason = N_("This JPEG is stored in too many steps. Open it on your device and save it again.")
-        raise Rejected("picture_scans", reason)
+        raise Rejected("picture_scans")

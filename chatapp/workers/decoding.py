@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from chatapp.model.pictures import PICTURE_BYTES
-from chatapp.model.refusals import N_, Rejected
+from chatapp.model.refusals import Rejected
 
 LENGTH = struct.Struct(">I")
 ADOPT = "adopt"  # given to a child that may take more memory, for the pictures of an old database
@@ -45,12 +45,10 @@ class Decoder:
                 done, *answer = await self._exchange(task, data, name)
         except TimeoutError:
             await self._stop()
-            reason = N_("This picture takes too long to process. Make it smaller, or save it as JPEG.")
-            raise Rejected("picture_slow", reason) from None
+            raise Rejected("picture_slow") from None
         except (OSError, EOFError):
             await self._stop()
-            reason = N_("The server could not process this picture. Please try a smaller one.")
-            raise Rejected("picture_failed", reason) from None
+            raise Rejected("picture_failed") from None
         except BaseException:
             await self._stop()  # a cancelled request leaves an answer behind that is not for the next one
             raise
@@ -58,7 +56,7 @@ class Decoder:
         if done == b"done":
             return answer
         refusal = json.loads(answer[0])
-        raise Rejected(refusal["code"], refusal["reason"], **refusal["values"])
+        raise Rejected(refusal["name"], **refusal["values"])
 
     async def close(self) -> None:
         """End the child for good; a picture in its hands and those that come later are refused."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from chatapp.model.normal import normalize
 from chatapp.model.pictures import PICTURE_BYTES
-from chatapp.model.refusals import N_, Rejected
+from chatapp.model.refusals import Rejected
 from chatapp.workers.decoding import ADOPT, Decoder
 from chatapp.workers.turns import Full, Turns
 
@@ -29,7 +29,6 @@ IDLE_SECONDS = 60.0  # before a child without work ends
 CHILDREN = 2  # at most, at 510 MB each with the dearest picture
 WAITING = 32  # pictures in the queue, at most PICTURE_BYTES each
 EACH = 4  # of one person: as many as forms of theirs come in at once
-BUSY_SECONDS = 5.0
 
 _SIGNATURES = re.compile(rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|GIF8[79]a|RIFF....WEBP", re.DOTALL)
 
@@ -92,8 +91,7 @@ class Images:
             async with turns.take(person) as decoder:
                 return await decoder.ask(task, data, name)
         except Full:
-            reason = N_("The server is busy with other pictures. Please try again in a moment.")
-            raise Rejected("busy", reason, retry=True, retry_after=BUSY_SECONDS) from None
+            raise Rejected("busy.pictures") from None
 
 
 def _cores() -> int:
@@ -109,12 +107,11 @@ def _prepared(answer: list[bytes]) -> Prepared:
 def check(data: bytes) -> None:
     """Refuse what needs no decoding to be refused."""
     if not data:
-        raise Rejected("picture_empty", N_("This file is empty."))
+        raise Rejected("picture_empty")
     if len(data) > PICTURE_BYTES:
-        reason = N_("A picture can have at most {limit} MB.")
-        raise Rejected("picture_bytes", reason, limit=PICTURE_BYTES // 2**20)
+        raise Rejected("picture_bytes", limit=PICTURE_BYTES // 2**20)
     if not _SIGNATURES.match(data):
-        raise Rejected("picture_type", N_("This file is not a JPEG, PNG, WebP or GIF picture."))
+        raise Rejected("picture_type")
 
 
 def clean_name(name: str) -> str:

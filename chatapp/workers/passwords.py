@@ -14,16 +14,14 @@ from cryptography.exceptions import InvalidKey
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from chatapp.model import normal
-from chatapp.model.refusals import N_, Rejected
+from chatapp.model.refusals import Rejected
 from chatapp.workers import inherited, wellknown
 
 SHORTEST = 8  # characters
 LONGEST = 256  # characters; a new password
 LONGEST_BYTES = 1_024  # of a password to verify; more is not even hashed (ASVS 5.0, 6.2.9 and 15.2.2)
 THREADS = 2  # each hash takes 19 MiB and 30 ms of a processor
-TOO_LONG = N_("No password here can be that long. Please type it again.")
 WAITING = 32  # hashes in the queue: about half a second of work
-BUSY_SECONDS = 2.0
 
 SALT_BYTES = 16
 HASH_BYTES = 32
@@ -88,8 +86,7 @@ class Passwords:
 
     async def _run(self, work: Callable[[], T]) -> T:
         if self._unfinished >= THREADS + WAITING:
-            reason = N_("Too many people are logging in right now. Please try again in a moment.")
-            raise Rejected("busy", reason, retry=True, retry_after=BUSY_SECONDS)
+            raise Rejected("busy.log_ins")
         self._unfinished += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, work)
@@ -129,13 +126,13 @@ def is_too_long(password: str) -> bool:
 def check_new(password: str) -> None:
     """Raise Rejected unless a password is good enough to be chosen."""
     if len(password) < SHORTEST:
-        raise Rejected("password_short", N_("A password must have at least {limit} characters."), limit=SHORTEST)
+        raise Rejected("password_short", limit=SHORTEST)
     if len(password) > LONGEST:
-        raise Rejected("password_long", N_("A password can have at most {limit} characters."), limit=LONGEST)
+        raise Rejected("password_long", limit=LONGEST)
     if is_too_long(password) or len(_material(password)) > LONGEST_BYTES:
-        raise Rejected("password_long", N_("This password is too long."))
+        raise Rejected("password_long.bytes")
     if wellknown.is_common(password):
-        raise Rejected("password_common", N_("This password is one of the first that anyone would try."))
+        raise Rejected("password_common")
 
 
 def _material(password: str) -> bytes:

@@ -21,7 +21,7 @@ from PIL import Image as Pillow
 from PIL import ImageFile
 from PIL.Image import Image
 
-from chatapp.model.refusals import N_, Rejected
+from chatapp.model.refusals import Rejected
 from chatapp.workers import animations, apngs, budget, gifs, headers, shapes, stills
 from chatapp.workers.animations import Pace
 from chatapp.workers.decoding import ADOPT, LENGTH
@@ -47,7 +47,7 @@ _UNDECODED = {((value, value),) * 3 + ((255, 255),) for value in (0, 127, 128, 1
 def reencode(data: bytes, name: str = DEFAULT_NAME) -> Prepared:
     """Return an upload as a picture written anew. Raise Rejected."""
     check(data)
-    with _honest(budget.DAMAGED):
+    with _refusing("picture_damaged"):
         gif = gifs.parse(data, budget.FRAMES + 1) if data.startswith(b"GIF8") else None
         header = Header("GIF", *gif.size, len(gif.frames), drawn=gif.drawn) if gif else headers.read(data)
         budget.check(header)
@@ -65,7 +65,7 @@ def adopt(data: bytes, name: str = DEFAULT_NAME) -> Prepared:
     digest = hashlib.sha256(data).hexdigest()
     data = headers.mended(data)
     Pillow.MAX_IMAGE_PIXELS = None
-    with _honest():
+    with _refusing():
         try:
             written = _adopted(data)
         except Exception:  # whatever stumbled over the end of a damaged file
@@ -75,7 +75,7 @@ def adopt(data: bytes, name: str = DEFAULT_NAME) -> Prepared:
 
 def verify(data: bytes) -> None:
     """Decode a stored picture to the end of its last frame. Raise Rejected."""
-    with _honest(), Pillow.open(BytesIO(data), formats=_FORMATS) as image:
+    with _refusing(), Pillow.open(BytesIO(data), formats=_FORMATS) as image:
         for number in range(getattr(image, "n_frames", 1)):
             image.seek(number)
             image.load()
@@ -131,21 +131,19 @@ def _prepared(digest: str, name: str, mime: str, kept: bytes, first: Image) -> P
 
 
 @contextmanager
-def _honest(damaged: str = N_("This picture is damaged or incomplete.")) -> Iterator[None]:
+def _refusing(damaged: str = "picture_damaged.stored") -> Iterator[None]:
     """Turn whatever goes wrong with a picture into Rejected."""
     try:
         with warnings.catch_warnings(action="ignore"):
             yield
     except MemoryError:
-        reason = N_("This picture is too large to process. Make it smaller, or save it as JPEG.")
-        raise Rejected("picture_memory", reason) from None
+        raise Rejected("picture_memory") from None
     except Pillow.DecompressionBombError:
-        reason = N_("A picture can have at most {limit} megapixels. Make it smaller.")
-        raise Rejected("picture_pixels", reason, limit=budget.PIXELS // budget.MEGA) from None
+        raise Rejected("picture_pixels", limit=budget.PIXELS // budget.MEGA) from None
     except Rejected:
         raise
     except Exception as error:  # damaged files end in any of a dozen exceptions
-        raise Rejected("picture_damaged", damaged) from error
+        raise Rejected(damaged) from error
 
 
 _TASKS = {b"prepare": reencode, b"adopt": adopt}
@@ -160,7 +158,7 @@ def _serve(source: BinaryIO, target: BinaryIO, seconds: int) -> None:
         try:
             parts = [b"done", *_do(task, data, name)]
         except Rejected as no:
-            parts = [b"refused", json.dumps({"code": no.code, "reason": no.reason, "values": no.values}).encode()]
+            parts = [b"refused", json.dumps({"name": no.row.name, "values": no.values}).encode()]
         target.write(bytes([len(parts)]) + b"".join(LENGTH.pack(len(part)) + part for part in parts))
         target.flush()
 

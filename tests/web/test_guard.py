@@ -19,7 +19,6 @@ from chatapp.model.refusals import NotFound, Rejected
 from chatapp.store import Busy, Unwritable
 from chatapp.web import keys, origins, pages, sessions
 from chatapp.web.assets import static
-from chatapp.web.pages import safe_next
 from people import Person
 
 Client = TestClient[web.Request, web.Application]
@@ -28,7 +27,7 @@ Start = Callable[..., Awaitable[Client]]
 
 LOCAL = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("10.0.0.0/8"))
 SECRET = "SELECT * FROM /home/operator/secret.db"
-CONFLICT = "This was said before."
+TOO_FAST = "You are sending too fast. This goes out in a moment."
 
 
 async def raise_anything(request: web.Request) -> web.StreamResponse:
@@ -36,9 +35,9 @@ async def raise_anything(request: web.Request) -> web.StreamResponse:
     errors: dict[str, Exception] = {
         "crash": RuntimeError(SECRET),
         "gone": NotFound(SECRET),
-        "refused": Rejected("conflict", CONFLICT),
-        "fast": Rejected("rate_limited", CONFLICT, retry=True, retry_after=1.2),
-        "later": Rejected("restarting", CONFLICT, retry=True, retry_after=2),
+        "refused": Rejected("key_conflict"),
+        "fast": Rejected("rate_limited", retry_after=1.2),
+        "later": Rejected("restarting"),
         "busy": Busy(SECRET),
         "full": Unwritable(SECRET),
         "forbidden": web.HTTPForbidden(),
@@ -122,7 +121,7 @@ async def test_a_program_gets_errors_as_json(client: Client) -> None:
     told = await response.json()
     assert told["request"] == response.headers["X-Request-Id"]
     del told["request"]
-    assert told == {"code": "rate_limited", "reason": CONFLICT, "retry": True, "retry_after": 1.2}
+    assert told == {"code": "rate_limited", "reason": TOO_FAST, "retry": True, "retry_after": 1.2}
     for path in ("/raise/crash", "/nowhere"):
         response = await client.get(path, headers=headers)
         assert set(await response.json()) == {"code", "reason", "retry", "retry_after", "request"}
@@ -605,7 +604,7 @@ async def test_everything_works_below_a_path(start: Start) -> None:
     ],
 )
 def test_only_addresses_of_this_site_are_gone_on_to(address: str | None, base: str, safe: str | None) -> None:
-    assert safe_next(address, base) == safe
+    assert safe(address, base) == safe
 
 
 # Who must log in first

@@ -11,13 +11,12 @@ import aiosqlite
 
 from chatapp.model.lookalikes import skeleton
 from chatapp.model.people import Session, User
-from chatapp.model.refusals import N_, Rejected
+from chatapp.model.refusals import Rejected
 from chatapp.store.sqlite.adoption import LOCKED
 from chatapp.store.sqlite.database import Database, Row
 from chatapp.system import clock
 
 _USER = "users.id, users.username, users.role, users.language, users.theme, users.reserved_name IS NOT NULL"
-_LOOKS_TAKEN = N_("This name looks too much like somebody else's. Please choose another one.")
 _DAY = 86_400  # seconds
 
 
@@ -50,14 +49,14 @@ class Accounts:
                     "SELECT coalesce(reserved_name, username), name_key FROM users"
                 ):
                     if key != name_key and skeleton(name) == skeleton(username):
-                        raise Rejected("name_alike", _LOOKS_TAKEN)
+                        raise Rejected("name_alike")
                 cursor = await db.execute(
                     "INSERT INTO users (username, name_key, password, role, created_at) VALUES (?, ?, ?, 'user', ?)",
                     (username, name_key, password, clock.timestamp()),
                 )
                 await db.execute("INSERT INTO read_marks SELECT ?, id, ? FROM rooms", (cursor.lastrowid, read_up_to))
         except sqlite3.IntegrityError as error:
-            raise Rejected("name_taken", N_("This name is taken. Please choose another one.")) from error
+            raise Rejected("name_taken") from error
         assert cursor.lastrowid is not None, "an insert has a row id"
         return User(cursor.lastrowid, username)
 

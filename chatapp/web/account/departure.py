@@ -8,8 +8,8 @@ from aiohttp import web
 
 from chatapp.html import language, paths
 from chatapp.html.language import gettext
-from chatapp.model.refusals import N_, Rejected
-from chatapp.web import keys, pages, sessions
+from chatapp.model.refusals import Rejected
+from chatapp.web import keys, pages, parts, redirects, refusals, sessions
 from chatapp.web.account import proof
 
 log = logging.getLogger("chatapp.accounts")
@@ -24,10 +24,10 @@ async def show(request: web.Request) -> web.StreamResponse:
 
 async def leave(request: web.Request) -> web.StreamResponse:
     """Lock the account for good and log out everywhere at once; what the person wrote is seen to after that."""
-    fields = await pages.form(request)
+    fields = await parts.fields(request)
     messages, password = fields.get("messages", ""), fields.get("current", "")
     if messages not in (_STAY, _GO):
-        raise Rejected("choice", N_("This is not one of the available settings."))
+        raise Rejected("choice")
     if not password:
         return _form(request, messages, {"current": gettext("Please enter your current password.")}, 422)
     try:
@@ -36,10 +36,10 @@ async def leave(request: web.Request) -> web.StreamResponse:
     except Rejected as refusal:
         where = "current" if refusal.code == "password_wrong" else "form"
         errors = {where: language.explain(refusal)}
-        return pages.wait_for(refusal, _form(request, messages, errors, pages.status_of(refusal)))
+        return refusals.with_retry_after(_form(request, messages, errors, refusal.status), refusal)
     log.info("account deleted", extra={"user": sessions.me(request).id, "address": request.remote})
     await sessions.forget(request)
-    return pages.redirect(request, paths.GOODBYE)
+    return redirects.to(request, paths.GOODBYE)
 
 
 async def _begin(request: web.Request, stored: str, *, removing: bool) -> None:

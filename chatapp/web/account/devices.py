@@ -14,7 +14,7 @@ from chatapp.html.language import gettext
 from chatapp.html.render import when
 from chatapp.store.sqlite.accounts import LogIn
 from chatapp.system import clock
-from chatapp.web import keys, pages, sessions
+from chatapp.web import keys, pages, parts, redirects, sessions
 
 log = logging.getLogger("chatapp.accounts")
 
@@ -54,23 +54,23 @@ async def show(request: web.Request) -> web.StreamResponse:
 
 async def end(request: web.Request) -> web.StreamResponse:
     """Log the person out on one of their devices; only those are looked through."""
-    wanted = (await pages.form(request)).get("device", "")
+    wanted = (await parts.fields(request)).get("device", "")
     for log_in in await _log_ins(request):
         if _handle(log_in) == wanted:
             if log_in.session_id == sessions.mine(request).id:
                 await sessions.log_out(request)
-                return pages.redirect(request, paths.HOME)
+                return redirects.to(request, paths.HOME)
             await sessions.end(request, log_in.session_id)
             log.info("logged out remotely", extra={"user": sessions.me(request).id, "address": request.remote})
-            return pages.redirect(request, paths.DEVICE_ENDED)
-    return pages.redirect(request, paths.DEVICES)  # it has ended already
+            return redirects.to(request, paths.DEVICE_ENDED)
+    return redirects.to(request, paths.DEVICES)  # it has ended already
 
 
 async def end_others(request: web.Request) -> web.StreamResponse:
     """Log the person out everywhere but here."""
     await sessions.end_others(request)
     log.info("logged out everywhere else", extra={"user": sessions.me(request).id, "address": request.remote})
-    return pages.redirect(request, paths.DEVICE_ENDED)
+    return redirects.to(request, paths.DEVICE_ENDED)
 
 
 async def _log_ins(request: web.Request) -> list[LogIn]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import shlex
 from collections.abc import Mapping
 
@@ -14,27 +13,21 @@ from chatapp.html.language import gettext
 from chatapp.model import names
 from chatapp.model.conversations import Kind
 from chatapp.model.people import User
-from chatapp.model.refusals import N_, Rejected
+from chatapp.model.refusals import Rejected
 from chatapp.store.sqlite.messages import conversation_of
-from chatapp.web import keys, pages, sessions
-from chatapp.web.account import proof
+from chatapp.web import keys, pages, parts, redirects, refusals, sessions
 from chatapp.wire.addresses import address_key
 from chatapp.workers import inherited, passwords, wellknown
 
 log = logging.getLogger("chatapp.accounts")
 
 _FIRST_ROOM = paths.room("general")
-_WRONG = N_("The name or the password is wrong.")
-_WELL_KNOWN = N_(
-    "This password is one of the first that anyone would try, so it no longer works."
-    " Please ask the administrator to set another one, with: python -m chatapp user passwd {name}"
-)
 
 
 async def home(request: web.Request) -> web.StreamResponse:
     """Show a stranger what this is; bring a user to the conversation they were in last."""
     if session := request[keys.session]:
-        return pages.redirect(request, await _last_path(request, session.user))
+        return redirects.to(request, await _last_path(request, session.user))
     return pages.page(request, "accounts/landing.html", {"logged_out": "logged-out" in request.query})
 
 
@@ -57,7 +50,7 @@ async def register_form(request: web.Request) -> web.StreamResponse:
 
 async def register(request: web.Request) -> web.StreamResponse:
     """Make an account and log its owner in."""
-    fields = await pages.form(request)
+    fields = await parts.fields(request)
     username, password = fields.get("username", "").strip(), fields.get("password", "")  # as at the log-in
     errors: dict[str, str] = {}
     try:
@@ -98,7 +91,7 @@ async def login_form(request: web.Request) -> web.StreamResponse:
 
 async def login(request: web.Request) -> web.StreamResponse:
     """Log in with name and password; one answer, in equal time, for a wrong name and a wrong password."""
-    fields = await pages.form(request)
+    fields = await parts.fields(request)
     username, password = fields.get("username", ""), fields.get("password", "")
     if errors := _unusable(username, password):
         return _form(request, "login", fields, errors)
@@ -113,7 +106,7 @@ async def login(request: web.Request) -> web.StreamResponse:
         return _refused(request, "login", fields, refusal)
     if found is None or not await sessions.log_in(request, *found):
         log.warning("log-in failed", extra={"address": request.remote})
-        return _form(request, "login", fields, {"form": gettext(_WRONG)})
+        return _form(request, "login", fields, {"form": _wrong()})
     request.app[keys.limits].logged_in(name_key, address)
     log.info("logged in", extra={"user": found[0].id, "address": request.remote})
     return _go_on(request, fields)
@@ -126,7 +119,7 @@ def _unusable(username: str, password: str) -> dict[str, str]:
     if not password:
         errors["password"] = gettext("Please enter your password.")
     elif passwords.is_too_long(password):
-        errors |= {"form": gettext(_WRONG), "password": gettext(passwords.TOO_LONG)}
+        errors |= {"form": _wrong(), "password": language.explain(Rejected("password_wrong.too_long"))}
     return errors
 
 
@@ -143,7 +136,7 @@ async def _verified(request: web.Request, username: str, password: str) -> tuple
         return None
     if hasher.inherits(stored) and (inherited.is_marked(stored) or wellknown.opens(user.username, password)):
         log.warning("log-in refused: the password is a well-known one", extra={"user": user.id})
-        raise Rejected("password_well_known", _WELL_KNOWN, name=shlex.quote(user.username))
+        raise Rejected("password_well_known", name=shlex.quote(user.username))
     if hasher.needs_rehash(stored):
         try:
             anew = await hasher.hash(password)
@@ -163,31 +156,33 @@ async def logout(request: web.Request) -> web.StreamResponse:
     await sessions.log_out(request)
     if pages.wants_json(request):
         return web.json_response({"user": user})
-    return pages.redirect(request, paths.LOGGED_OUT)
+    return redirects.to(request, paths.LOGGED_OUT)
 
 
 def _go_on(request: web.Request, fields: Mapping[str, str]) -> web.Response:
     """Go to where the person wanted to go before they were asked to log in."""
-    wanted = pages.safe_next(fields.get("next"), request.app[keys.settings].base_path)
-    return pages.go(request, wanted) if wanted else pages.redirect(request, paths.HOME)
+    wanted = redirects.safe(fields.get("next"), request.app[keys.settings].base_path)
+    return redirects.to_address(request, wanted) if wanted else redirects.to(request, paths.HOME)
 
 
 def _form(
     request: web.Request, name: str, fields: Mapping[str, str], errors: dict[str, str] | None = None, status: int = 422
 ) -> web.Response:
-    wanted = pages.safe_next(fields.get("next"), request.app[keys.settings].base_path)
+    wanted = redirects.safe(fields.get("next"), request.app[keys.settings].base_path)
     context = {"form": {"username": fields.get("username", "")}, "errors": errors or {}, "next": wanted or ""}
     return pages.page(request, f"accounts/{name}.html", context, status if errors else 200)
 
 
 def _later(request: web.Request, name: str, fields: Mapping[str, str], wait: float) -> web.Response:
-    text = gettext(proof.WAIT).format(wait=pages.wait_in_words(wait))
-    response = _form(request, name, fields, {"form": text}, 429)
-    response.headers["Retry-After"] = str(math.ceil(wait))
-    return response
+    refusal = Rejected("rate_limited.tries", retry_after=wait, wait=refusals.wait_in_words(wait))
+    return _refused(request, name, fields, refusal)
+
+
+def _wrong() -> str:
+    return language.explain(Rejected("password_wrong.log_in"))
 
 
 def _refused(request: web.Request, name: str, fields: Mapping[str, str], refusal: Rejected) -> web.Response:
     """Show a refusal above the form: there are too many at once, or the disk is full."""
     errors = {"form": language.explain(refusal)}
-    return pages.wait_for(refusal, _form(request, name, fields, errors, pages.status_of(refusal)))
+    return refusals.with_retry_after(_form(request, name, fields, errors, refusal.status), refusal)

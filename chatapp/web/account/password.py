@@ -9,7 +9,7 @@ from aiohttp import web
 from chatapp.html import language, paths
 from chatapp.html.language import gettext
 from chatapp.model.refusals import Rejected
-from chatapp.web import keys, pages, sessions
+from chatapp.web import keys, pages, parts, redirects, refusals, sessions
 from chatapp.web.account import proof
 from chatapp.workers import passwords
 
@@ -23,7 +23,7 @@ async def show(request: web.Request) -> web.StreamResponse:
 
 async def change(request: web.Request) -> web.StreamResponse:
     """Change the password, and log out everywhere else at once."""
-    fields = await pages.form(request)
+    fields = await parts.fields(request)
     current, new = fields.get("current", ""), fields.get("new", "")
     if errors := _errors(current, new, fields.get("again", "")):
         return _form(request, errors, 422)
@@ -34,9 +34,9 @@ async def change(request: web.Request) -> web.StreamResponse:
             raise proof.overtaken()
     except Rejected as refusal:
         where = "current" if refusal.code == "password_wrong" else "form"
-        return pages.wait_for(refusal, _form(request, {where: language.explain(refusal)}, pages.status_of(refusal)))
+        return refusals.with_retry_after(_form(request, {where: language.explain(refusal)}, refusal.status), refusal)
     log.info("password changed", extra={"user": sessions.me(request).id, "address": request.remote})
-    return pages.redirect(request, paths.PASSWORD_CHANGED)
+    return redirects.to(request, paths.PASSWORD_CHANGED)
 
 
 def _errors(current: str, new: str, again: str) -> dict[str, str]:

@@ -6,8 +6,8 @@ from aiohttp import web
 
 from chatapp.html import paths
 from chatapp.html.language import LANGUAGES
-from chatapp.model.refusals import N_, Rejected
-from chatapp.web import keys, pages
+from chatapp.model.refusals import Rejected
+from chatapp.web import keys, pages, parts, redirects
 from chatapp.web.sessions import me
 
 _AUTO = "auto"
@@ -22,23 +22,23 @@ async def show(request: web.Request) -> web.StreamResponse:
 
 async def save(request: web.Request) -> web.StreamResponse:
     """Keep the settings of a person, the same on all their devices."""
-    fields = await pages.form(request)
+    fields = await parts.fields(request)
     language, theme = _choice(fields, "language", LANGUAGES), _choice(fields, "theme", _THEMES)
     accounts = request.app[keys.store].accounts
     await accounts.set_language(me(request).id, language)
     await accounts.set_theme(me(request).id, theme)
-    return pages.redirect(request, paths.SETTINGS_SAVED)
+    return redirects.to(request, paths.SETTINGS_SAVED)
 
 
 async def switch_language(request: web.Request) -> web.StreamResponse:
     """Speak another language from now on: on this browser, and to a user everywhere."""
-    fields = await pages.form(request)
+    fields = await parts.fields(request)
     language = _choice(fields, "language", LANGUAGES)
     if session := request[keys.session]:
         await request.app[keys.store].accounts.set_language(session.user.id, language)
     base = request.app[keys.settings].base_path
-    wanted = pages.safe_next(fields.get("next"), base)
-    response = pages.go(request, wanted) if wanted else pages.back(request, paths.HOME)
+    wanted = redirects.safe(fields.get("next"), base)
+    response = redirects.to_address(request, wanted) if wanted else redirects.back(request, paths.HOME)
     if language is None:
         response.del_cookie("language", path=base or "/", secure=request.secure, httponly=True, samesite="Lax")
     else:
@@ -51,5 +51,5 @@ async def switch_language(request: web.Request) -> web.StreamResponse:
 def _choice(fields: dict[str, str], name: str, allowed: tuple[str, ...]) -> str | None:
     value = fields.get(name, _AUTO)
     if value not in (_AUTO, *allowed):
-        raise Rejected("choice", N_("This is not one of the available settings."))
+        raise Rejected("choice")
     return None if value == _AUTO else value

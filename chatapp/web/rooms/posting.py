@@ -13,13 +13,12 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from chatapp.html import language
 from chatapp.model.messages import Draft
 from chatapp.model.people import User
 from chatapp.model.pictures import PICTURE_BYTES, PICTURES_LIMIT, Picture
-from chatapp.model.refusals import N_, Rejected
+from chatapp.model.refusals import Rejected
 from chatapp.store import Busy, Unwritable
-from chatapp.web import bodies, forms, keys, pages, places, sessions
+from chatapp.web import bodies, forms, keys, pages, parts, places, redirects, refusals, sessions
 from chatapp.web.parts import Part, Parts
 from chatapp.web.patience import Patience
 from chatapp.web.places import Place
@@ -32,8 +31,6 @@ _DATA_URL = re.compile(
     r"data:(image/[a-z0-9.+-]{1,40}|application/octet-stream|)(;[a-z0-9=.+-]{1,40}){0,3};base64,", re.IGNORECASE
 )
 _FIELDS = ("content", "key", "author")
-_OTHER_PERSON = N_("{name} is logged in here now. Log in with the previous account to send this.")
-_WAIT = N_("You have sent many pictures. Please wait a moment.")
 
 
 @dataclass(slots=True)
@@ -67,53 +64,52 @@ async def _post(request: web.Request, form: Form) -> web.StreamResponse:
         if form.refusal is not None:
             raise form.refusal
         if not await sessions.is_open(request, sessions.mine(request).id):
-            return pages.log_in_first(request)  # ended while a slow upload came in
+            return refusals.log_in_first(request)  # ended while a slow upload came in
         if form.author not in ("", str(me.id)):
-            raise Rejected("other_person", _OTHER_PERSON, name=me.username)
+            raise Rejected("other_person", name=me.username)
         check_reader(place)
         draft = Draft.parse(form.content, form.key or secrets.token_urlsafe(16), tuple(form.pictures))
         take_turn(request, me)
         entry, again = await request.app[keys.messaging].post(me, place.conversation, draft, place.person)
         form.taken = not again
         if not await entry.saved:
-            raise Rejected("storage", N_("The message could not be saved."), retry=True, retry_after=2)
+            raise Rejected("storage")
     except Rejected as refusal:
         return await _refuse(request, place, form, refusal)
     if pages.wants_json(request):
         return web.json_response({"key": draft.key, "id": entry.message.id})
-    return pages.redirect(request, await conversations.way_to(request, place, entry.message.id))
+    return redirects.to(request, await conversations.way_to(request, place, entry.message.id))
 
 
 def check_reader(place: Place) -> None:
     """Raise Rejected where there is nobody any more to read a message."""
     if place.person is not None and place.person.left:
-        raise Rejected("left", N_("This person has left the chat and can no longer receive messages."))
+        raise Rejected("left")
 
 
 def take_turn(asker: keys.Asker, me: User) -> None:
     """Count one message of a person. Raise Rejected when there were too many."""
     wait = asker.app[keys.limits].messages.take(me.id)
     if wait:
-        reason = N_("You are sending too fast. This goes out in a moment.")
-        raise Rejected("rate_limited", reason, retry=True, retry_after=round(wait + 0.05, 2))
+        raise Rejected("rate_limited", retry_after=round(wait + 0.05, 2))
 
 
 async def _refuse(request: web.Request, place: Place, form: Form, refusal: Rejected) -> web.StreamResponse:
     if pages.wants_json(request):
-        return pages.rejected(request, refusal)
+        return refusals.answer(request, refusal)
     return await conversations.open_at_unread(
-        request, place, content=form.content, error=pages.advise(refusal), status=pages.status_of(refusal)
+        request, place, content=form.content, error=refusals.advise(refusal), status=refusal.status
     )
 
 
 async def _read(request: web.Request, me: User, place: Place, form: Form) -> None:
     if forms.kind(request).name != forms.MULTIPART:
-        fields = await pages.form(request, bodies.TEXT)
+        fields = await parts.fields(request, bodies.TEXT)
         form.content, form.key, form.author = (fields.get(name, "") for name in _FIELDS)
         return
     with request.app[keys.limits].bodies.turn(me.id) as free:
         if not free:
-            raise Rejected("rate_limited", _WAIT, retry=True, retry_after=2)
+            raise Rejected("rate_limited.pictures")
         await _read_parts(request, me, place, form)
 
 
@@ -144,17 +140,15 @@ async def _take(  # noqa: PLR0913 - a part, and what becomes of it
 
 def _named(refusal: Rejected, name: str) -> Rejected:
     """Return a refusal that says which of several pictures it means."""
-    if "name" in refusal.values or not refusal.code.startswith("picture_"):
-        return refusal
-    values = {"name": name, "why": language.explain(refusal)}
-    return Rejected(refusal.code, N_("“{name}”: {why}"), retry=refusal.retry, retry_after=refusal.retry_after, **values)
+    named = "name" in refusal.values or not refusal.code.startswith("picture_")
+    return refusal if named else refusal.about(name)
 
 
 async def _picture(  # noqa: PLR0913 - one picture and where it belongs
     request: web.Request, me: User, place: Place, form: Form, data: bytes | None, name: str
 ) -> Picture:
     if len(form.pictures) >= PICTURES_LIMIT:
-        raise Rejected("too_many_pictures", N_("A message can have at most {limit} pictures."), limit=PICTURES_LIMIT)
+        raise Rejected("too_many_pictures", limit=PICTURES_LIMIT)
     if data is None:
         raise too_big(name)
     if form.key and await request.app[keys.messaging].knows(me.id, form.key):
@@ -167,36 +161,33 @@ async def keep_picture(asker: keys.Asker, me: User, place: Place, data: bytes, n
     """Check, re-encode and store a picture that its person may now post. Raise Rejected."""
     wait = asker.app[keys.limits].uploads.take(me.id)
     if wait:
-        raise Rejected("rate_limited", _WAIT, retry=True, retry_after=round(wait + 0.5, 1))
+        raise Rejected("rate_limited.pictures", retry_after=round(wait + 0.5, 1))
     asker.app[keys.messaging].refuse_when_unable()  # a picture whose message is refused would stay behind
     _check_room(asker)
     prepared = await asker.app[keys.images].prepare(data, name, me.id)
     if asker.app[keys.limits].upload_bytes.take(me.id, len(prepared.data) + len(prepared.thumb)):
-        reason = N_("You have reached the limit of {limit} MB of pictures a day. Try again tomorrow.")
-        raise Rejected("upload_quota", reason, limit=asker.app[keys.settings].upload_megabytes)
+        raise Rejected("upload_quota", limit=asker.app[keys.settings].upload_megabytes)
     try:
         return await asker.app[keys.store].pictures.add(me.id, place.conversation, prepared)
     except (Busy, Unwritable) as error:
-        reason = N_("The message could not be saved.")
-        raise Rejected("storage", reason, retry=True, retry_after=2) from error
+        raise Rejected("storage") from error
 
 
 def _check_room(asker: keys.Asker) -> None:
     """Keep the last of the disk for messages. Raise Rejected when a picture would take from it."""
     settings = asker.app[keys.settings]
     if shutil.disk_usage(settings.database.parent).free < settings.free_megabytes * 2**20:
-        reason = N_("The server's disk is almost full, so it accepts no pictures. Please tell the administrator.")
-        raise Rejected("disk_full", reason)
+        raise Rejected("disk_full")
 
 
 def decoded(content: object) -> bytes:
     """Return the bytes of a picture in a frame of the original program's client. Raise Rejected."""
     if not isinstance(content, str) or not _DATA_URL.match(content):
-        raise Rejected("content_type", N_("A picture must be a data: URL with base64."))
+        raise Rejected("content_type.picture")
     try:
         data = base64.b64decode(content.partition(",")[2], validate=True)
     except (binascii.Error, ValueError) as error:
-        raise Rejected("damaged", N_("This picture is damaged.")) from error
+        raise Rejected("damaged") from error
     if len(data) > PICTURE_BYTES:
         raise too_big("picture")
     return data
@@ -204,5 +195,4 @@ def decoded(content: object) -> bytes:
 
 def too_big(name: str) -> Rejected:
     """Return the refusal of a picture with too many bytes."""
-    reason = N_("“{name}” is larger than {limit} MB.")
-    return Rejected("picture_too_big", reason, name=name, limit=PICTURE_BYTES // 2**20)
+    return Rejected("picture_too_big", name=name, limit=PICTURE_BYTES // 2**20)

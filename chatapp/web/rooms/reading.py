@@ -5,14 +5,14 @@ from __future__ import annotations
 from aiohttp import web
 
 from chatapp.model.numbers import id_of
-from chatapp.web import keys, pages, places, sessions
+from chatapp.web import keys, parts, places, redirects, sessions
 
 
 async def mark(request: web.Request) -> web.StreamResponse:
     """Mark a conversation as read up to the message of the posted ``id``, and go on behind it."""
     me = sessions.me(request)
     place = await places.find(request, me, request.match_info)
-    fields = await pages.form(request)
+    fields = await parts.fields(request)
     message_id = min(id_of(fields.get("id", "")), request.app[keys.messaging].newest)
     request.app[keys.unread].mark(me.id, place.conversation.key, message_id)
-    return pages.redirect(request, place.path)
+    return redirects.to(request, place.path)

@@ -12,8 +12,8 @@ from chatapp.html import paths
 from chatapp.model.messages import Message
 from chatapp.model.numbers import id_of
 from chatapp.model.people import User
-from chatapp.model.refusals import N_, NotFound, Rejected
-from chatapp.web import bodies, keys, pages, places, sessions
+from chatapp.model.refusals import NotFound, Rejected
+from chatapp.web import bodies, keys, pages, parts, places, redirects, refusals, sessions
 from chatapp.web.places import Place
 from chatapp.web.rooms import posting
 
@@ -25,7 +25,7 @@ async def form(request: web.Request) -> web.StreamResponse:
         raise NotFound
     if pages.wants_json(request):
         if message.removed:
-            return pages.rejected(request, Rejected("removed", N_("This message was removed.")))
+            return refusals.answer(request, Rejected("removed"))
         return web.json_response({"content": message.content, "rev": message.rev})
     return _form(request, place, message)
 
@@ -62,23 +62,23 @@ async def _found(request: web.Request) -> tuple[User, Place, Message]:
 
 async def _change(request: web.Request, what: str) -> web.StreamResponse:
     me, place, message = await _found(request)
-    fields = await pages.form(request, bodies.TEXT)
+    fields = await parts.fields(request, bodies.TEXT)
     target = Target(place.conversation, message.id, id_of(fields.get("rev", str(message.rev))))
     try:
         posting.take_turn(request, me)
         entry = await _revised(request, me, target, what, fields)
         if not await entry.saved:
-            raise Rejected("storage", N_("The message could not be saved."), retry=True, retry_after=2)
+            raise Rejected("storage")
     except Rejected as refusal:
         if pages.wants_json(request) or message.author_id != me.id:
-            return pages.rejected(request, refusal)
+            return refusals.answer(request, refusal)
         content = fields.get("content", "" if message.removed else message.content)
-        return _form(request, place, message, content, pages.advise(refusal), pages.status_of(refusal))
+        return _form(request, place, message, content, refusals.advise(refusal), refusal.status)
     if pages.wants_json(request):
         return web.json_response({"id": entry.message.id, "rev": entry.message.rev})
     if what == "remove":  # this page offers to undo it
-        return pages.redirect(request, paths.message(place.path, message.id, "edit"))
-    return pages.redirect(request, paths.at_message(place.path, message.id))
+        return redirects.to(request, paths.message(place.path, message.id, "edit"))
+    return redirects.to(request, paths.at_message(place.path, message.id))
 
 
 async def _revised(request: web.Request, me: User, target: Target, what: str, fields: dict[str, str]) -> Entry:

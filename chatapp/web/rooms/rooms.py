@@ -9,7 +9,7 @@ from chatapp.model import collation
 from chatapp.model.conversations import Kind
 from chatapp.model.numbers import ID_LIMIT, id_of
 from chatapp.model.refusals import NotFound
-from chatapp.web import keys, pages, places, sessions
+from chatapp.web import keys, pages, places, redirects, sessions
 from chatapp.web.rooms import conversations
 
 _QUERY_LIMIT = 100  # characters to find somebody by; names are shorter
@@ -78,11 +78,11 @@ async def message(request: web.Request) -> web.StreamResponse:
     message_id, more = id_of(request.match_info["id"]), request.match_info.get("more")
     for found in await store.messages.conversation(message_id):
         if found.kind is Kind.ROOM:
-            return pages.redirect(request, paths.message(paths.room(found.key), message_id, more))
+            return redirects.to(request, paths.message(paths.room(found.key), message_id, more))
         if found.admits(me.id):
             other = await store.accounts.user(found.other(me.id))
             if other is not None:
-                return pages.redirect(request, paths.message(places.of_person(me, other).path, message_id, more))
+                return redirects.to(request, paths.message(places.of_person(me, other).path, message_id, more))
     raise NotFound
 
 

@@ -101,9 +101,7 @@ def test_sentences_are_said_in_the_current_language() -> None:
 
 
 def test_the_reason_of_a_refusal_is_translated_and_filled_in() -> None:
-    refusal = Rejected(
-        "too_long", "A message can have at most {limit} characters; this one has {length}.", limit=4, length=5
-    )
+    refusal = Rejected("too_long", limit=4, length=5)
     assert language.explain(refusal) == "A message can have at most 4 characters; this one has 5."
     with language.spoken("vi"):
         assert language.explain(refusal) == "Tin nhắn chỉ được dài tối đa 4 ký tự; tin này có 5."

@@ -172,5 +172,5 @@ def test_the_same_words_and_pictures_in_the_same_order_are_a_retry() -> None:
 
 
 def test_a_refusal_says_whether_and_when_to_come_back() -> None:
-    no = Rejected("busy", "The server is busy.", retry=True, retry_after=1.5)
+    no = Rejected("busy", retry_after=1.5)
     assert (str(no), no.code, no.retry, no.retry_after) == ("The server is busy.", "busy", True, 1.5)

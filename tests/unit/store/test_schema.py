@@ -51,7 +51,7 @@ class Prepared:
 async def prepare(data: bytes, name: str) -> Prepared:
     """Take every whole picture as it is: re-encoding is tested elsewhere."""
     if not data.startswith((b"\x89PNG", b"\xff\xd8\xff")) or len(data) < 60:
-        raise Rejected("damaged", "This picture is damaged.")
+        raise Rejected("damaged")
     return Prepared(name, data, sha256(data).hexdigest())
 
 
@@ -395,7 +395,7 @@ async def test_a_picture_of_raw_bytes_or_upper_case_address_is_read(old: Path) -
 
 async def test_when_no_picture_can_be_read_at_all_none_is_declared_unreadable(old: Path) -> None:
     async def broken(data: bytes, name: str) -> Prepared:
-        raise Rejected("picture_failed", "The server could not process this picture.")
+        raise Rejected("picture_failed")
 
     assert "cannot read any" in await refusal(old, broken)
     assert len(ask(old, "SELECT * FROM messages WHERE msg_type = 'image'")) == 3
