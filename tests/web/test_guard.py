@@ -19,6 +19,7 @@ from chatapp.model.refusals import NotFound, Rejected
 from chatapp.store import Busy, Unwritable
 from chatapp.web import keys, origins, pages, sessions
 from chatapp.web.assets import static
+from chatapp.web.redirects import safe
 from people import Person
 
 Client = TestClient[web.Request, web.Application]
@@ -569,7 +570,7 @@ async def test_everything_works_below_a_path(start: Start) -> None:
 
 
 @pytest.mark.parametrize(
-    ("address", "base", "safe"),
+    ("address", "base", "expected"),
     [
         ("/", "", "/"),
         ("/rooms/tech", "", "/rooms/tech"),
@@ -603,8 +604,8 @@ async def test_everything_works_below_a_path(start: Start) -> None:
         ("/" + "x" * 2000, "", None),
     ],
 )
-def test_only_addresses_of_this_site_are_gone_on_to(address: str | None, base: str, safe: str | None) -> None:
-    assert safe(address, base) == safe
+def test_only_addresses_of_this_site_are_gone_on_to(address: str | None, base: str, expected: str | None) -> None:
+    assert safe(address, base) == expected
 
 
 # Who must log in first
