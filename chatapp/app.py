@@ -13,7 +13,7 @@ from functools import partial
 import aiohttp_jinja2
 from aiohttp import web
 
-from chatapp.chat import limits
+from chatapp.chat import chores, limits
 from chatapp.chat.leaving import Leaving
 from chatapp.chat.messaging import Messaging
 from chatapp.chat.presence import Presence
@@ -24,7 +24,7 @@ from chatapp.delivery.journal import Journal
 from chatapp.html import render
 from chatapp.html.render import Render
 from chatapp.settings import Settings
-from chatapp.store import Busy, Store, Unwritable
+from chatapp.store import Store
 from chatapp.system import resources
 from chatapp.system.clock import Stamper
 from chatapp.system.lock import DatabaseLock
@@ -38,8 +38,6 @@ from chatapp.workers.images import Images
 log = logging.getLogger("chatapp")
 
 _FLUSH_PATIENCE = 3.0  # seconds at the stop for what is not saved yet; then it is retracted
-_LOOK_PAUSE = 0.5  # seconds between two looks at what others do to the database: log-ins end within a second
-_SWEEP_PAUSE = 50.0  # seconds between two looks for what nobody needs any more; numbers are reserved for 60 at least
 
 
 def create_app(settings: Settings) -> web.Application:
@@ -92,7 +90,7 @@ async def _delivery(app: web.Application, cookies: sessions.CookieStorage) -> As
     # Those of the database open cookies in any case: who moves the key elsewhere wants nobody logged out.
     cookies.unlock([*settings.secret_keys, *facts.cookie_keys])
     stamper = app[keys.stamper] = Stamper(facts.ceiling)
-    await _reserve(store, stamper)
+    await chores.reserve_numbers(store, stamper)
     journal = app[keys.journal] = Journal(
         store.messages.save,
         stamper,
@@ -113,7 +111,14 @@ async def _delivery(app: web.Application, cookies: sessions.CookieStorage) -> As
 
 
 async def _background(app: web.Application) -> AsyncIterator[None]:
-    loops = (_beat(app), _sweep(app), _watch(app), app[keys.sockets].watch(), app[keys.leaving].run())
+    store = app[keys.store]
+    loops = (
+        _beat(app),
+        app[keys.sockets].watch(),
+        app[keys.leaving].run(),
+        chores.clean_up(store, app[keys.stamper], app[keys.settings]),
+        chores.watch(store, app[keys.journal], partial(sessions.close_ended, app)),
+    )
     async with AsyncExitStack() as running:
         for loop in loops:
             await running.enter_async_context(_running(app, loop))
@@ -145,42 +150,6 @@ async def _beat(app: web.Application) -> None:
     while True:
         await asyncio.sleep(app[keys.settings].beat_seconds)
         app[keys.hub].publish_everywhere(jsonframes.encode("beat"))
-
-
-async def _reserve(store: Store, stamper: Stamper) -> None:
-    """Let numbers follow the clock for a while, also while nobody writes."""
-    ceiling = stamper.reserve()
-    await store.meta.reserve(ceiling)
-    stamper.reserved(ceiling)
-
-
-async def _sweep(app: web.Application) -> None:
-    settings, store = app[keys.settings], app[keys.store]
-    while True:
-        try:
-            await _reserve(store, app[keys.stamper])
-            await store.pictures.sweep()
-            await store.messages.erase_removed()
-            await store.accounts.sweep_sessions(idle_days=settings.session_idle_days, days=settings.session_days)
-        except (Busy, Unwritable) as error:
-            log.warning("sweeping has to wait: %s", error)
-        await asyncio.sleep(_SWEEP_PAUSE)
-
-
-async def _watch(app: web.Application) -> None:
-    """Follow what is done to the database from outside: commands change it, and hands may move it."""
-    changed = False
-    while True:
-        await asyncio.sleep(_LOOK_PAUSE)
-        try:
-            changed = await app[keys.store].changed_by_others() or changed
-            if changed:
-                await sessions.close_ended(app)
-                changed = False
-        except Busy:
-            pass
-        except Unwritable as error:
-            app[keys.journal].suspend(error)
 
 
 async def _say_goodbye(app: web.Application) -> None:

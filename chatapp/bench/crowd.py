@@ -22,6 +22,7 @@ from chatapp.bench.wire import Wire
 PEOPLE = 50  # who open the sockets, several tabs each
 SPEAKERS = 8  # sockets that talk; the others listen
 
+_TARGET = "/ws?room=general&join=1"
 _HANDSHAKES = 32  # under way at once
 _PATIENCE = 30.0  # seconds for so many sockets to become ready
 _DRAIN = 5.0  # seconds after the last message; what has not arrived then is lost
@@ -105,9 +106,9 @@ class Crowd:
             return "; ".join(cookies)
 
     async def _open(self, cookie: str) -> None:
-        url = urlsplit(f"{self._origin}/ws?room=general&join=1")
+        url = urlsplit(self._origin)
         _, wire = await asyncio.get_running_loop().create_connection(
-            lambda: Wire(url, cookie, self._hear, self._lost), str(url.hostname), url.port or 80
+            lambda: Wire(self._origin, _TARGET, cookie, self._hear, self._lost), str(url.hostname), url.port or 80
         )
         self._wires.append(wire)
 

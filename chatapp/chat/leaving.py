@@ -6,6 +6,7 @@ import asyncio
 import logging
 from dataclasses import replace
 
+from chatapp.chat.chores import Chore
 from chatapp.chat.messaging import Messaging
 from chatapp.delivery.backlog import Entry
 from chatapp.delivery.journal import Journal
@@ -38,6 +39,7 @@ class Leaving:
         self._stamper = stamper
         self._pause = pause
         self._wake = asyncio.Event()
+        self._chore = Chore("account deletion", self._see_off_all)
 
     def begin(self) -> None:
         """Look for somebody who has just left."""
@@ -48,13 +50,17 @@ class Leaving:
         while True:
             self._wake.clear()
             try:
-                for departure in await self._store.departures.under_way():
-                    await self._see_off(departure)
+                if await self._chore.turn():
+                    await self._chore.do()
             except (Busy, Unwritable, Rejected) as error:  # the disk is full, or the queue: this can wait
                 log.info("seeing somebody off has to wait: %s", error)
                 await asyncio.sleep(self._pause)
                 continue
             await self._wake.wait()
+
+    async def _see_off_all(self) -> None:
+        for departure in await self._store.departures.under_way():
+            await self._see_off(departure)
 
     async def _see_off(self, departure: Departure) -> None:
         await self._pass(departure)

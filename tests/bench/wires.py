@@ -15,8 +15,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from frames import CLOSE, PING, PONG, TEXT, pack, unpack
 from server import Server
+
+from chatapp.bench.frames import CLOSE, PING, PONG, TEXT, handshake, pack, unpack
 
 MARK = b"mark-"  # in the text of a message, before its number of nine digits
 _CHUNK = 262_144  # bytes read at once
@@ -66,17 +67,7 @@ class Wires:
         opened = time.perf_counter()
         sock = socket.create_connection((self._server.host, self._server.port), 10)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        lines = (
-            f"GET /ws?room={room}&{query} HTTP/1.1",
-            f"Host: {self._server.origin.removeprefix('http://')}",
-            f"Origin: {self._server.origin}",
-            f"Cookie: {cookie}",
-            "Connection: Upgrade",
-            "Upgrade: websocket",
-            "Sec-WebSocket-Version: 13",
-            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-        )
-        sock.sendall("\r\n".join((*lines, "", "")).encode())
+        sock.sendall(handshake(self._server.origin, f"/ws?room={room}&{query}", cookie))
         sock.setblocking(False)
         wire = self._open[sock.fileno()] = Wire(sock, room, opened)
         self._poll.register(sock.fileno(), select.EPOLLIN)

@@ -1,4 +1,4 @@
-"""Send as many frames as a server takes, and more: ``python tests/fault/flooder.py PORT COOKIE KIND SOCKETS SECONDS``.
+"""Send as many frames as a server takes, and more: ``python -m fault.flooder PORT COOKIE KIND SOCKETS SECONDS``.
 
 A process of its own, as it would be on a machine of its own. It reads what it is answered, and comes back when it is
 cut. At the end it prints how many bytes were taken, how many connections it made and with which codes they ended.
@@ -10,48 +10,28 @@ import json
 import random
 import selectors
 import socket
-import struct
 import sys
 import time
 from collections import Counter
 from contextlib import suppress
 
-_FIN, _TEXT, _CONTINUATION, _PING, _PONG = 0x80, 0x1, 0x0, 0x9, 0xA
+from rawsocket import CONTINUATION, FIN, PING, PONG, TEXT, handshake, masked, said
+
 _BLOB = 128 * 1024  # bytes of frames that are always ready to be sent
-_HANDSHAKE = (
-    "GET /ws?{query} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nOrigin: http://127.0.0.1:{port}\r\n"
-    "Cookie: {cookie}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-)
-
-
-def _frame(first: int, payload: bytes = b"") -> bytes:
-    size = len(payload)
-    if size < 126:
-        length = struct.pack("!B", 0x80 | size)
-    else:
-        length = struct.pack("!BH", 0xFE, size) if size < 65_536 else struct.pack("!BQ", 0xFF, size)
-    return bytes([first]) + length + bytes(4) + payload
-
-
-def _say(kind: str, **fields: object) -> bytes:
-    return _frame(_FIN | _TEXT, json.dumps({"type": kind, **fields}).encode())
-
-
 _ROOMS = ("general", "tech", "game")
 KINDS = {
-    "beat": [_say("beat")],
-    "read": [_say("read", id=number) for number in range(1, 200)],
-    "typing": [_say("typing")],
-    "ping": [_frame(_FIN | _PING)],
-    "pong": [_frame(_FIN | _PONG)],
-    "empty fragments": [_frame(_CONTINUATION)],
-    "join": [_say("join", room=room, since=0, epoch="x") for room in _ROOMS],
-    "unknown type": [_say("shout")],
-    "invalid JSON": [_frame(_FIN | _TEXT, b"nonsense")],
-    "long text": [_frame(_FIN | _TEXT, b'{"type":"beat","x":[' + b"1," * 30_000 + b"1]}")],
+    "beat": [said("beat")],
+    "read": [said("read", id=number) for number in range(1, 200)],
+    "typing": [said("typing")],
+    "ping": [masked(FIN | PING)],
+    "pong": [masked(FIN | PONG)],
+    "empty fragments": [masked(CONTINUATION)],
+    "join": [said("join", room=room, since=0, epoch="x") for room in _ROOMS],
+    "unknown type": [said("shout")],
+    "invalid JSON": [masked(FIN | TEXT, b"nonsense")],
+    "long text": [masked(FIN | TEXT, b'{"type":"beat","x":[' + b"1," * 30_000 + b"1]}")],
 }
-FIRST = {"empty fragments": _frame(_TEXT)}
+FIRST = {"empty fragments": masked(TEXT)}
 
 # As large as only the original program's client may send them, in a picture.
 _LARGE = 13 * 2**20
@@ -70,8 +50,8 @@ class Flood:
         how, _, large = kind.partition(" ")
         is_large = large in LARGE
         query = "" if is_large else "room=general&epoch=x"
-        self._hello = _HANDSHAKE.format(port=port, cookie=cookie, query=query).encode()
-        frames = [_frame(_FIN | _TEXT, LARGE[large])] if is_large else KINDS[kind]
+        self._hello = handshake(f"http://127.0.0.1:{port}", f"/ws?{query}", cookie)
+        frames = [masked(FIN | TEXT, LARGE[large])] if is_large else KINDS[kind]
         size = sum(map(len, frames))
         self._blob = memoryview(b"".join(frames) * (_BLOB // size + 1))
         self._first = FIRST.get(kind, b"")

@@ -21,7 +21,7 @@ SECONDS = amount("FLOOD_SECONDS", 2)
 LATE = amount("FLOOD_LATE_MS", 300)  # 100 is the aim, and without any bound it is thousands
 SLOW = 3.0  # times as late as without a flood: on a machine that has other things to do, where that is more
 TRIES = 4
-FLOODER = Path(__file__).with_name("flooder.py")
+TESTS = Path(__file__).parents[1]
 
 
 async def tries(gather: Any, server: Server) -> AsyncIterator[Page]:
@@ -34,7 +34,9 @@ async def tries(gather: Any, server: Server) -> AsyncIterator[Page]:
 async def flood(server: Server, page: Page, kind: str, sockets: int) -> dict[str, Any]:
     """Let another process flood the server with the cookie of a person. Return what it did."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, str(FLOODER), str(server.port), page.cookie, kind, str(sockets), str(SECONDS)),
+        *(sys.executable, "-m", "fault.flooder"),
+        *(str(server.port), page.cookie, kind, str(sockets), str(SECONDS)),
+        cwd=TESTS,
         stdout=asyncio.subprocess.PIPE,
     )
     answer, _ = await process.communicate()

@@ -11,8 +11,8 @@ import pytest
 
 from fault import fuzz
 from fault.figures import amount
-from fault.wire import BINARY, CLOSE, FIN, PING, RSV1, TEXT, Wire, upgraded
-from wire import masked
+from fault.wire import Wire, upgraded
+from rawsocket import BINARY, CLOSE, FIN, PING, RSV1, TEXT, masked
 
 FRAMES = amount("FRAMES", 2000)
 HOSTILE = 20  # people: each is shut out for a minute after as many bad frames

@@ -16,7 +16,8 @@ from fault.flooder import LARGE
 from fault.page import Page
 from fault.server import Server
 from fault.test_floods import LATE, SECONDS, SLOW, TRIES, flood, late, tries
-from fault.wire import CLOSE, FIN, TEXT, Wire, upgraded
+from fault.wire import Wire, upgraded
+from rawsocket import CLOSE, FIN, TEXT
 
 SOCKETS = 19
 GROWTH = 80.0  # MB by which the server may grow; 19 sockets with as many texts of 13 MB would be 247

@@ -11,7 +11,7 @@ import pytest
 
 from chatapp.model.people import User
 from chatapp.store import Store
-from messaging import Chat
+from pipeline import Chat
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import asyncio
 import json
 import re
 import socket
-import struct
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
@@ -22,6 +21,7 @@ from entrances import COOKIES, FILES, FORMS, FRAMES, HEADERS, HOSTILE, QUERIES, 
 from fault.server import Server
 from line import FORM
 from people import PASSWORD
+from rawsocket import FIN, TEXT, masked
 from stalling import Watch
 
 ALLOWED = 0.1  # seconds
@@ -305,16 +305,10 @@ async def test_no_address_and_no_header_holds_the_server(
 
 def frame(payload: bytes) -> bytes:
     """Return a text frame under a mask of zeros."""
-    size = len(payload)
-    return (
-        b"\x81"
-        + (struct.pack("!BH", 254, size) if size < 2**16 else struct.pack("!BQ", 255, size))
-        + bytes(4)
-        + payload
-    )
+    return masked(FIN | TEXT, payload)
 
 
-BEAT = b"\x81\x8f" + bytes(4) + b'{"type":"beat"}'
+BEAT = frame(b'{"type":"beat"}')
 
 
 class Talk:

@@ -18,11 +18,9 @@ from typing import Any
 import pytest
 
 from chatapp.wire import rfc6455
-from chatapp.wire.rfc6455 import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT
 from chatapp.wire.websocket import WebSocket
-from wire import masked
+from rawsocket import BINARY, CLOSE, CONTINUATION, FIN, PING, PONG, RSV1, TEXT, Client, masked
 
-FIN, RSV1, RSV2, RSV3 = 0x80, 0x40, 0x20, 0x10
 LIMIT = 2**16  # bytes of a message
 MASK = b"\x37\xfa\x21\x3d"  # of the examples in section 5.7
 BYE = masked(FIN | CLOSE, (1000).to_bytes(2, "big"), MASK)
@@ -55,13 +53,12 @@ class Echo(WebSocket):
         pass
 
 
-class Line:
+class Line(Client):
     """Both ends of a connection: a client's bytes, and the server that gets them."""
 
     def __init__(self, echo: Echo, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        super().__init__(reader, writer)
         self.echo = echo
-        self.reader = reader
-        self.writer = writer
 
     async def send(self, data: bytes, chop: int = 0) -> None:
         if chop:
@@ -71,17 +68,6 @@ class Line:
         else:
             self.writer.write(data)
             await self.writer.drain()
-
-    async def frame(self) -> Sent:
-        first, length = await self.reader.readexactly(2)
-        assert not length & 0x80, "a server masks nothing (section 5.1)"
-        if length == 126:
-            length = int.from_bytes(await self.reader.readexactly(2), "big")
-        elif length == 127:
-            length = int.from_bytes(await self.reader.readexactly(8), "big")
-        assert first & FIN
-        assert not first & (RSV1 | RSV2 | RSV3)
-        return first & 0xF, await self.reader.readexactly(length)
 
     async def heard(self) -> list[Sent]:
         """Return the frames up to a close frame, of which only the code."""

@@ -18,10 +18,9 @@ from chatapp.web import connection, keys
 from chatapp.wire.buffers import LARGE, PERSON_BYTES, Buffers
 from ear import Ear
 from people import Person
-from wire import masked
+from rawsocket import FIN, PING, TEXT, masked
 
 OURS = "/ws?room=general&epoch=x"
-FIN, TEXT, PING = 0x80, 0x1, 0x9
 BEAT = '{"type":"beat"}'
 
 

@@ -15,44 +15,11 @@ from aiohttp.streams import EofStream
 from yarl import URL
 
 from chatapp.web import keys
+from ear import Ear
 from people import Person
 from pictures import picture
 
 OURS = "/ws?room=general&since=0&epoch=x"
-
-
-class Ear:
-    """Listen at a socket: frames are kept until they are asked for."""
-
-    def __init__(self, socket: Any) -> None:
-        self.socket = socket
-        self.heard: list[str] = []
-
-    async def until(self, wanted: Any) -> Any:
-        """Return the first frame, heard or to come, that ``wanted`` accepts: a type, a text or a function."""
-        n = 0
-        async with asyncio.timeout(10):
-            while True:
-                while n < len(self.heard):
-                    frame, n = self.heard[n], n + 1
-                    if _fits(frame, wanted):
-                        return json.loads(frame) if frame.startswith("{") else frame
-                message = await self.socket.receive()
-                if message.type is not WSMsgType.TEXT:
-                    return message
-                self.heard.append(message.data)
-
-    async def say(self, kind: str, **fields: Any) -> None:
-        await self.socket.send_str(json.dumps({"type": kind, **fields}))
-
-    def count(self, text: str) -> int:
-        return sum(text in frame for frame in self.heard)
-
-
-def _fits(frame: str, wanted: Any) -> bool:
-    if callable(wanted):
-        return bool(wanted(frame))
-    return f'"type":"{wanted}"' in frame if frame.startswith("{") else wanted in frame
 
 
 async def test_a_stranger_gets_401_before_any_upgrade(client) -> None:
@@ -84,13 +51,13 @@ async def test_two_people_talk(meet) -> None:
         await a.until("ready")
         await b.until("ready")
         await a.say("message", content="Chào **Bình**", key="key-of-an-0000001")
-        sent = await a.until("sent")
+        sent = await a.control("sent")
         assert sent["key"] == "key-of-an-0000001"
         fragment = await b.until("Chào")
         assert "<strong>Bình</strong>" in fragment
         assert f'data-mid="{sent["id"]}"' in fragment
-        assert (await a.until("saved"))["keys"] == ["key-of-an-0000001"]
-        mark = await a.until(lambda frame: '"saved","upto"' in frame)
+        assert (await a.control("saved"))["keys"] == ["key-of-an-0000001"]
+        mark = json.loads(await a.until(lambda frame: '"saved","upto"' in frame))
         assert mark["upto"] >= sent["id"]
         await b.until("saved")
         assert b.count("key-of-an-0000001") == 0
@@ -154,7 +121,7 @@ async def test_the_original_clients_frames_work(meet) -> None:
         assert 'width="640"' in fragment
         large = base64.b64encode(picture("BMP", (600, 500))).decode()  # 900 KB: larger than a page may send
         await one.send_str(json.dumps({"type": "image", "content": f"data:image/bmp;base64,{large}"}))
-        refused = await a.until("refused")
+        refused = await a.control("refused")
         assert "JPEG" in refused["reason"]
 
 
@@ -174,7 +141,7 @@ async def test_frames_of_relatives_of_the_original_program_work(meet) -> None:
         a.heard.clear()
         await one.send_str('{"type":"private_message","to":"bình","message":"to you alone"}')
         fragment = await b.until("to you alone")
-        sent = await a.until("sent")
+        sent = await a.control("sent")
         assert f'data-mid="{sent["id"]}"' in fragment
         await a.until(lambda frame: '"saved","keys"' in frame and sent["key"] in frame)
         await one.send_str('{"type":"switch_room","room":"Tech"}')
@@ -215,7 +182,7 @@ async def test_a_relatives_frame_that_cannot_be_is_refused_with_a_sentence(meet,
         ear = Ear(socket)
         await ear.until("ready")
         await socket.send_str(text)
-        refused = await ear.until("refused")
+        refused = await ear.control("refused")
         assert refused["code"] == code
         assert refused["reason"]
         await ear.say("message", message="still in general")
@@ -253,7 +220,7 @@ async def test_a_bad_frame_is_refused_with_a_sentence_and_the_socket_stays_open(
         ear = Ear(socket)
         await ear.until("ready")
         await socket.send_str(text)
-        refused = await ear.until("refused")
+        refused = await ear.control("refused")
         assert refused["code"] == code
         assert refused["reason"]
         await ear.say("message", content="still here", key="key-0000000000001")
@@ -279,7 +246,7 @@ async def test_an_oversize_frame_closes_with_1009(meet) -> None:
         ear = Ear(socket)
         await ear.until("ready")
         await socket.send_str("x" * 70_000)
-        await ear.until(lambda frame: False)
+        await ear.closed()
         assert socket.close_code == 1009
 
 
@@ -289,7 +256,7 @@ async def test_a_binary_frame_closes_with_1003(meet) -> None:
         ear = Ear(socket)
         await ear.until("ready")
         await socket.send_bytes(b"x")
-        await ear.until(lambda frame: False)
+        await ear.closed()
         assert socket.close_code == 1003
 
 
@@ -300,7 +267,7 @@ async def test_a_flood_of_nonsense_is_closed_with_1008(meet) -> None:
         await ear.until("ready")
         for _ in range(30):
             await socket.send_str("nonsense")
-        await ear.until(lambda frame: False)
+        await ear.closed()
         assert socket.close_code == 1008
 
 
@@ -311,7 +278,7 @@ async def test_logging_out_closes_the_sockets_of_that_session_only(meet) -> None
         await a.until("ready")
         await b.until("ready")
         await an.log_out()
-        await a.until(lambda frame: False)
+        await a.closed()
         assert one.close_code == 4401
         await b.say("beat")
         await b.until("beat")
@@ -325,7 +292,7 @@ async def test_one_socket_too_many_is_closed_with_4408_and_the_others_stay(start
             await Ear(one).until("ready")
             await Ear(two).until("ready")
             async with an.socket(OURS) as three:
-                await Ear(three).until(lambda frame: False)
+                await Ear(three).closed()
                 assert three.close_code == 4408
             assert not one.closed
 
@@ -358,7 +325,7 @@ async def test_reading_is_remembered_and_told_to_the_other_device(meet) -> None:
         for ear in (a, b, c):
             await ear.until("ready")
         await a.say("message", content="x", key="key-0000000000001")
-        message = (await a.until("sent"))["id"]
+        message = (await a.control("sent"))["id"]
         await c.until("unread:#side")
         await b.until("saved")
         await b.say("read", id=message)
@@ -393,7 +360,7 @@ async def test_stopping_says_1012_after_saving(client, meet) -> None:
         await ear.say("message", content="x", key="key-0000000000001")
         await ear.until("sent")
         stopping = asyncio.create_task(client.server.close())
-        await ear.until(lambda frame: False)
+        await ear.closed()
         await stopping
         assert socket.close_code == 1012
         assert ear.count('"saved"') >= 1
@@ -414,7 +381,7 @@ async def test_a_closed_socket_gets_one_close_frame(meet) -> None:
         ear = Ear(socket)
         await ear.until("ready")
         await an.log_out()
-        last = await ear.until(lambda frame: False)
+        last = await ear.closed()
         assert (last.type, last.data) == (WSMsgType.CLOSE, 4401)
         await socket._writer.close(4401)  # the answer; a second frame of the server would be read as a fault
         with pytest.raises(EofStream):
@@ -430,10 +397,10 @@ async def test_a_cursor_that_is_no_number_gets_the_list_anew_and_never_part_of_a
     epoch = client.app[keys.messaging].resume.epoch
     for since in JUNK:
         async with an.socket(f"/ws?{urlencode({'room': 'general', 'since': since, 'epoch': epoch})}") as socket:
-            assert (await Ear(socket).until("hello"))["recovered"] is False, since
+            assert (await Ear(socket).control("hello"))["recovered"] is False, since
     async with an.socket(f"/ws?room=general&since=0&epoch={epoch}") as socket:
         ear = Ear(socket)
-        assert (await ear.until("hello"))["recovered"] is True
+        assert (await ear.control("hello"))["recovered"] is True
         await ear.until(lambda frame: "missed" in frame)
 
 
@@ -447,7 +414,7 @@ async def test_a_cursor_that_is_no_number_gets_the_list_anew_after_a_switch_too(
         for since in [*JUNK, None, True, 5.0, [], {}, -1, 2**63]:
             ear.heard.clear()
             await ear.say("join", room="tech", since=since, epoch=epoch)
-            assert (await ear.until("hello"))["recovered"] is False, since
+            assert (await ear.control("hello"))["recovered"] is False, since
             await ear.until(lambda frame: '"ready"' in frame)
 
 
@@ -455,4 +422,4 @@ async def test_a_cursor_that_is_no_number_gets_the_list_anew_after_a_switch_too(
 async def test_a_socket_finds_whom_an_address_names_whatever_signs_the_name_has(meet, name: str) -> None:
     an, other = await meet("An"), await meet(name)
     async with an.socket(URL.build(path="/ws", query={"direct": other.name, "epoch": "x"})) as socket:
-        assert (await Ear(socket).until("hello"))["conversation"].startswith("@")
+        assert (await Ear(socket).control("hello"))["conversation"].startswith("@")

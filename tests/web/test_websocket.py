@@ -8,7 +8,6 @@ import json
 import re
 import socket
 import ssl
-import struct
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from types import SimpleNamespace
@@ -26,15 +25,11 @@ from chatapp.web import keys
 from conftest import Client, Server
 from people import PASSWORD, Person
 from pictures import picture
-from wire import masked
+from rawsocket import CLOSE, FIN, PING, PONG, masked, said
+from rawsocket import Client as Line
 
-FIN, TEXT, CLOSE, PING, PONG = 0x80, 0x1, 0x8, 0x9, 0xA
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="  # RFC 6455, section 1.3
-
-
-def said(kind: str, **fields: Any) -> bytes:
-    return masked(FIN | TEXT, json.dumps({"type": kind, **fields}).encode())
 
 
 def handshake(person: Person, **changes: str) -> bytes:
@@ -49,35 +44,6 @@ def handshake(person: Person, **changes: str) -> bytes:
     } | {name.replace("_", "-"): value for name, value in changes.items()}
     lines = ["GET /ws?room=general&since=0&epoch=x HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items())]
     return "\r\n".join([*lines, "", ""]).encode()
-
-
-class Line:
-    """A connection made by hand."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader, self.writer = reader, writer
-
-    async def head(self) -> str:
-        return (await self.reader.readuntil(b"\r\n\r\n")).decode()
-
-    async def frame(self) -> tuple[int, bytes]:
-        first, length = await self.reader.readexactly(2)
-        if length == 126:
-            [length] = struct.unpack("!H", await self.reader.readexactly(2))
-        elif length == 127:
-            [length] = struct.unpack("!Q", await self.reader.readexactly(8))
-        return first & 0xF, await self.reader.readexactly(length)
-
-    async def until(self, wanted: Callable[[int, bytes], bool]) -> bytes:
-        async with asyncio.timeout(10):
-            while True:
-                opcode, payload = await self.frame()
-                if wanted(opcode, payload):
-                    return payload
-
-    async def told(self, kind: str) -> dict[str, Any]:
-        answer = await self.until(lambda opcode, payload: opcode == TEXT and b'{"type":"%b"' % kind.encode() in payload)
-        return dict(json.loads(answer))
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -143,7 +142,7 @@ def test_a_wire_reads_frames_of_every_length_however_they_are_cut(pieces: Callab
     stream += b"\x89\x02hi" + b"\x88\x02\x03\xf4"
     heard: list[bytes] = []
     gone: list[str] = []
-    line, wire = Line(), Wire(urlsplit("http://[::1]:9/ws?a=b"), "c=d", lambda _, text: heard.append(text), gone.append)
+    line, wire = Line(), Wire("http://[::1]:9", "/ws?a=b", "c=d", lambda _, text: heard.append(text), gone.append)
     wire.connection_made(cast("Any", line))
     for piece in pieces(stream):
         wire.data_received(piece)
@@ -157,7 +156,7 @@ def test_a_wire_reads_frames_of_every_length_however_they_are_cut(pieces: Callab
 
 def test_a_wire_that_is_not_let_in_says_why() -> None:
     gone: list[str] = []
-    wire = Wire(urlsplit("http://[::1]:9/ws"), "", lambda *_: None, gone.append)
+    wire = Wire("http://[::1]:9", "/ws", "", lambda *_: None, gone.append)
     wire.connection_made(cast("Any", Line()))
     wire.data_received(b"HTTP/1.1 403 Forbidden\r\n\r\nno")
     assert gone == ["The server answered a new connection with HTTP/1.1 403 Forbidden."]

@@ -11,7 +11,7 @@ import pytest
 
 from chatapp.chat.leaving import _BATCH, Leaving
 from chatapp.model.conversations import Conversation
-from messaging import GENERAL, Chat
+from pipeline import GENERAL, Chat
 
 
 @pytest.fixture

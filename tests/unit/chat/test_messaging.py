@@ -12,7 +12,7 @@ from chatapp.model.conversations import Conversation
 from chatapp.model.messages import Draft
 from chatapp.model.refusals import Rejected
 from chatapp.system import clock
-from messaging import GENERAL, Page
+from pipeline import GENERAL, Page
 
 
 async def test_everybody_sees_a_message_before_it_is_saved_and_its_author_learns_both(chat, an, binh) -> None:

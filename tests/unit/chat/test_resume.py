@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from messaging import GENERAL, Page
+from pipeline import GENERAL, Page
 from wire import Wire
 
 

@@ -15,7 +15,7 @@ from chatapp.model.messages import Draft
 from chatapp.model.refusals import NotFound, Rejected
 from chatapp.store import Unwritable
 from chatapp.system import clock
-from messaging import GENERAL, Chat
+from pipeline import GENERAL, Chat
 
 KEY = "a-key-for-a-change"
 

@@ -11,7 +11,8 @@ from chatapp.delivery.audience import Listener
 from chatapp.delivery.hub import Hub
 from chatapp.system import clock
 from chatapp.wire.rfc6455 import frame
-from wire import Wire, frames
+from rawsocket import frames
+from wire import Wire
 
 
 def listen(to: Hub, room: str | None = "general", user: int = 1, session: str = "s") -> tuple[Listener, Wire]:

@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 from chatapp.wire import rfc6455
 from chatapp.wire.decoder import Decoder
 from chatapp.wire.rfc6455 import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Violation
-from wire import masked
+from rawsocket import FIN, masked
 
-FIN = 0x80
 MASK = b"\x11\x22\x33\x44"
 
 
