@@ -11,9 +11,9 @@ from chatapp.delivery.backlog import Entry
 from chatapp.delivery.journal import Journal
 from chatapp.model.conversations import Conversation
 from chatapp.model.messages import Message
+from chatapp.model.people import Departure
 from chatapp.model.refusals import Rejected
 from chatapp.store import Busy, Store, Unwritable
-from chatapp.store.sqlite.departures import Departure
 from chatapp.system.clock import Stamper
 
 log = logging.getLogger("chatapp.leaving")

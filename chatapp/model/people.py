@@ -23,3 +23,22 @@ class Session:
 
     id: str
     user: User
+
+
+@dataclass(frozen=True, slots=True)
+class LogIn:
+    """A log-in of a user that has not ended. Times are seconds since 1970."""
+
+    session_id: str
+    user_agent: str
+    created_at: int
+    seen_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """Somebody who has left, and for whom something is still to be done."""
+
+    user_id: int
+    removing: bool  # their messages go too
+    stamp: int  # revisions with larger numbers were made after they left

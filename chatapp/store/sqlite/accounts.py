@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import aiosqlite
 
 from chatapp.model.lookalikes import skeleton
-from chatapp.model.people import Session, User
+from chatapp.model.people import LogIn, Session, User
 from chatapp.model.refusals import N_, Rejected
 from chatapp.store.sqlite.adoption import LOCKED
 from chatapp.store.sqlite.database import Database, Row
@@ -23,16 +22,6 @@ _DAY = 86_400  # seconds
 
 def _user(row: Row) -> User:
     return User(row[0], row[1], row[2] or "user", row[3], row[4], bool(row[5]))
-
-
-@dataclass(frozen=True, slots=True)
-class LogIn:
-    """A log-in of a user that has not ended. Times are seconds since 1970."""
-
-    session_id: str
-    user_agent: str
-    created_at: int
-    seen_at: int
 
 
 class Accounts:

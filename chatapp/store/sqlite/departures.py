@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from chatapp.model.conversations import Conversation, Kind
+from chatapp.model.people import Departure
 from chatapp.store.sqlite.adoption import LOCKED
 from chatapp.store.sqlite.database import Database
-from chatapp.store.sqlite.messages import conversation_of
 
 _BATCH = 200  # rows of one transaction: a few milliseconds
-
-
-@dataclass(frozen=True, slots=True)
-class Departure:
-    """Somebody who has left, and for whom something is still to be done."""
-
-    user_id: int
-    removing: bool  # their messages go too
-    stamp: int  # revisions with larger numbers were made after they left
 
 
 class Departures:
@@ -56,7 +46,7 @@ class Departures:
         rows = await self._database.rows(
             "SELECT id FROM rooms UNION ALL SELECT conversation FROM directs WHERE user_id = ?", (user_id,)
         )
-        return [conversation_of(row[0]) for row in rows]
+        return [Conversation.from_key(row[0]) for row in rows]
 
     async def anonymise(self, conversation: Conversation, user_id: int) -> None:
         """Take somebody's name off what they wrote in a conversation, and off what was written to them."""

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from chatapp.model.marks import COUNT_LIMIT, Counts
 from chatapp.model.people import User
 from chatapp.store.sqlite.database import Database
-
-COUNT_LIMIT = 1000  # counts are exact below this and shown as "999+" from it on
-
 
 # One statement, so that all of it is one committed state. The first row is about the person, one for each conversation
 # follows; the sort is of one person's conversations, all of which are asked for.
@@ -30,17 +27,6 @@ FROM directs d JOIN users u ON u.id = d.other_id
 LEFT JOIN read_marks m ON m.user_id = :user AND m.conversation = d.conversation
 WHERE d.user_id = :user
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """What one person has not read, exact for every id up to ``watermark``, and where they talk."""
-
-    unread: dict[str, int]  # by conversation key
-    reads: dict[str, int]  # the read marks they were counted from
-    watermark: int
-    directs: list[tuple[str, User]]  # direct conversations by key with the other user, latest first
-    last: str | None  # key of the conversation that they were in last
 
 
 class Marks:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 from chatapp.model.conversations import Conversation, Kind
-from chatapp.model.messages import Message
+from chatapp.model.messages import Message, Page, Undo
 from chatapp.model.numbers import ID_LIMIT
 from chatapp.model.pictures import Picture
 from chatapp.model.rooms import Room
@@ -18,8 +17,6 @@ from chatapp.store.sqlite.database import Database, Row
 from chatapp.system import clock
 
 _TAKE_BACK_SECONDS = 60  # a removal can be taken back for ten seconds; this leaves room for a slow network
-# What to undo: a message id, and the revision to put back; without one the message is deleted.
-Undo = tuple[int, Message | None]
 
 
 def _select(table: str, place: str, author: str) -> str:
@@ -42,16 +39,6 @@ _FIRST_UNREAD = {
 }
 # With messages, or without any, the watermark of the state that they were seen in.
 _PAGE = "SELECT value, {others}, page.* FROM meta LEFT JOIN ({found}) AS page WHERE meta.name = 'watermark'"
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A piece of a conversation in id order, seen in one committed state whose watermark it carries."""
-
-    messages: list[Message]
-    older: bool  # there are messages before the first one
-    newer: bool  # there are messages after the last one
-    watermark: int
 
 
 class Messages:
@@ -153,7 +140,7 @@ class Messages:
             " AND k.key = json_extract(asked.value, '$[1]')",
             (json.dumps([*keys]),),
         )
-        return {(row[0], row[1]): (conversation_of(row[2]), row[3]) for row in rows}
+        return {(row[0], row[1]): (Conversation.from_key(row[2]), row[3]) for row in rows}
 
     async def message(self, conversation: Conversation, message_id: int) -> Message | None:
         """Return one message of a conversation."""
@@ -199,15 +186,7 @@ class Messages:
             " UNION ALL SELECT conversation FROM private_messages WHERE id = ? AND conversation IS NOT NULL",
             (message_id, message_id),
         )
-        return [conversation_of(row[0]) for row in rows]
-
-
-def conversation_of(key: str) -> Conversation:
-    """Return the conversation that a key names."""
-    if key.startswith("@"):
-        low, high = key[1:].split("-")
-        return Conversation.direct(int(low), int(high))
-    return Conversation(key)
+        return [Conversation.from_key(row[0]) for row in rows]
 
 
 def _source(conversation: Conversation) -> tuple[str, str]:

@@ -13,10 +13,9 @@ from aiohttp import web
 from chatapp.html import language
 from chatapp.html.language import gettext
 from chatapp.model import names
-from chatapp.model.conversations import Kind
+from chatapp.model.conversations import Conversation, Kind
 from chatapp.model.people import User
 from chatapp.model.refusals import N_, Rejected
-from chatapp.store.sqlite.messages import conversation_of
 from chatapp.web import keys, pages, sessions
 from chatapp.web.account import proof
 from chatapp.wire.addresses import address_key
@@ -44,7 +43,7 @@ async def _last_path(request: web.Request, user: User) -> str:
     key = await accounts.last_conversation(user.id)
     if not key:
         return _FIRST_ROOM
-    conversation = conversation_of(key)
+    conversation = Conversation.from_key(key)
     if conversation.kind is Kind.ROOM:
         return f"/rooms/{quote(conversation.key, safe='')}"
     other = await accounts.user(conversation.other(user.id))

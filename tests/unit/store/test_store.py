@@ -12,12 +12,12 @@ import pytest
 
 from chatapp.model import names
 from chatapp.model.conversations import Conversation
+from chatapp.model.marks import COUNT_LIMIT
 from chatapp.model.messages import Message
 from chatapp.model.people import User
 from chatapp.model.pictures import Picture
 from chatapp.model.refusals import Rejected
 from chatapp.store import Busy, Store, Unwritable
-from chatapp.store.sqlite.marks import COUNT_LIMIT
 from chatapp.system import clock
 
 TECH, GAME = Conversation("tech"), Conversation("game")
