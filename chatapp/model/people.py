@@ -27,7 +27,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class LogIn:
-    """A log-in of a user that has not ended. Times are seconds since 1970."""
+    """A session as its owner sees it in the list of devices. Times are seconds since 1970."""
 
     session_id: str
     user_agent: str
@@ -36,9 +36,9 @@ class LogIn:
 
 
 @dataclass(frozen=True, slots=True)
-class Departure:
-    """Somebody who has left, and for whom something is still to be done."""
+class Deletion:
+    """The deletion of an account that is not complete: its owner's name is still on some messages."""
 
     user_id: int
-    removing: bool  # their messages go too
-    stamp: int  # revisions with larger numbers were made after they left
+    removing: bool  # their messages are deleted, too
+    stamp: int  # every revision with a larger number was made after the account was locked

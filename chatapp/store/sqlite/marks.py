@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from chatapp.model.marks import COUNT_LIMIT, Counts
 from chatapp.model.people import User
+from chatapp.store import contract
 from chatapp.store.sqlite.database import Database
 
 # One statement, so that all of it is one committed state. The first row is about the person, one for each conversation
@@ -29,14 +30,13 @@ WHERE d.user_id = :user
 """
 
 
-class Marks:
+class Marks(contract.Marks):
     """Keep a read mark for each person and conversation; it never moves back."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def move(self, marks: Iterable[tuple[int, str, int]]) -> None:
-        """Move marks (user id, conversation key, message id) forward, all in one transaction."""
         async with self._database.transaction() as db:
             await db.executemany(
                 "INSERT INTO read_marks VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET message_id = excluded.message_id"
@@ -45,7 +45,6 @@ class Marks:
             )
 
     async def counts(self, user_id: int) -> Counts:
-        """Count what a person has not read, conversation by conversation."""
         person, *found = await self._database.rows(_COUNTS, {"user": user_id, "limit": COUNT_LIMIT})
         directs = sorted((row for row in found if row[3] is not None), key=lambda row: row[3], reverse=True)
         return Counts(

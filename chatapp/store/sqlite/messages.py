@@ -8,10 +8,11 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 
 from chatapp.model.conversations import Conversation, Kind
-from chatapp.model.messages import Message, Page, Undo
+from chatapp.model.messages import Identity, Message, Page, Undo
 from chatapp.model.numbers import ID_LIMIT
 from chatapp.model.pictures import Picture
 from chatapp.model.rooms import Room
+from chatapp.store import contract
 from chatapp.store.sqlite import saving
 from chatapp.store.sqlite.database import Database, Row
 from chatapp.system import clock
@@ -41,7 +42,7 @@ _FIRST_UNREAD = {
 _PAGE = "SELECT value, {others}, page.* FROM meta LEFT JOIN ({found}) AS page WHERE meta.name = 'watermark'"
 
 
-class Messages:
+class Messages(contract.Messages):
     """Keep what was said."""
 
     def __init__(self, database: Database) -> None:
@@ -49,17 +50,12 @@ class Messages:
         self._rooms: list[Room] | None = None
 
     async def rooms(self) -> list[Room]:
-        """Return every room in its place."""
         if self._rooms is None:  # every page and every socket asks, and only a migration makes rooms
             rows = await self._database.rows("SELECT id, name FROM rooms ORDER BY position, id")
             self._rooms = [Room(row[0], row[1]) for row in rows]
         return self._rooms
 
     async def save(self, batch: Sequence[Message], *, watermark: int, ceiling: int, undo: Sequence[Undo] = ()) -> None:
-        """Commit a batch in order, all or nothing, after undoing what an earlier commit may have left behind.
-
-        Raise Busy, Unwritable, or the database's own error when a row itself cannot be written.
-        """
         facts = [(watermark, "watermark"), (ceiling, "ceiling")]
 
         def write(db: sqlite3.Connection) -> None:
@@ -84,7 +80,6 @@ class Messages:
         after: int | None = None,
         limit: int = 50,
     ) -> Page:
-        """Return the newest messages, or those before or after an id."""
         select, place = _source(conversation)
         if after is not None:
             edge, wanted, others = after, "id > ? ORDER BY id", "id <= ?"
@@ -101,9 +96,8 @@ class Messages:
         return Page(messages[-limit:], older=more, newer=beyond, watermark=rows[0][0])
 
     async def around(
-        self, conversation: Conversation, message_id: int, *, limit: int = 20, before: int | None = None
+        self, conversation: Conversation, message_id: int, *, before: int | None = None, limit: int = 20
     ) -> Page | None:
-        """Return a message with those around it, ``limit`` to each side; None if it is not in the conversation."""
         before = limit if before is None else before
         select, place = _source(conversation)
         found = (
@@ -121,19 +115,16 @@ class Messages:
         return Page(messages[start:end], start > 0, len(messages) > end, rows[0][0])
 
     async def first_unread(self, conversation: Conversation, reader_id: int, read: int) -> int | None:
-        """Return the id of the first message of others above a read mark."""
         _, place = _source(conversation)
         row = await self._database.row(_FIRST_UNREAD[conversation.kind is Kind.ROOM], (place, read, reader_id))
         return row[0] if row else None
 
     async def changes(self, conversation: Conversation, since: int, limit: int) -> list[Message]:
-        """Return what changed after a cursor, in id order, one more than ``limit`` when there is more."""
         select, place = _source(conversation)
         rows = await self._database.rows(f"{select} AND rev > ? ORDER BY rev LIMIT ?", (place, since, limit + 1))
         return sorted((_message(conversation, row) for row in rows), key=lambda message: message.id)
 
-    async def posted(self, keys: Iterable[tuple[int, str]]) -> dict[tuple[int, str], tuple[Conversation, int]]:
-        """Return where the messages are that authors posted under keys: those of an author id and a key that exist."""
+    async def posted(self, keys: Iterable[tuple[int, str]]) -> dict[tuple[int, str], Identity]:
         rows = await self._database.rows(
             "SELECT k.author_id, k.key, k.conversation, k.message_id FROM json_each(?) AS asked"
             " JOIN message_keys AS k ON k.author_id = json_extract(asked.value, '$[0]')"
@@ -143,7 +134,6 @@ class Messages:
         return {(row[0], row[1]): (Conversation.from_key(row[2]), row[3]) for row in rows}
 
     async def message(self, conversation: Conversation, message_id: int) -> Message | None:
-        """Return one message of a conversation."""
         select, place = _source(conversation)
         row = await self._database.row(f"{select} AND id = ?", (place, message_id))
         return _message(conversation, row) if row else None
@@ -151,7 +141,6 @@ class Messages:
     async def authored(
         self, conversation: Conversation, author_id: int, *, after: int = 0, limit: int = 50
     ) -> list[Message]:
-        """Return the next messages of an author after an id."""
         select, place = _source(conversation)
         author = "author_id" if conversation.kind is Kind.ROOM else "sender_id"
         rows = await self._database.rows(
@@ -160,7 +149,6 @@ class Messages:
         return [_message(conversation, row) for row in rows]
 
     async def versions(self, message: Message) -> list[tuple[str, str]]:
-        """Return what a message said before and since when (ISO 8601), oldest first."""
         return [
             (row[0], row[1])
             for row in await self._database.rows(
@@ -171,22 +159,12 @@ class Messages:
         ]
 
     async def erase_removed(self) -> None:
-        """Erase for good what was removed so long ago that nobody can take it back any more."""
         before = clock.unix_time() - _TAKE_BACK_SECONDS
         if await self._database.row("SELECT 1 FROM removals WHERE removed_at < ? LIMIT 1", (before,)):
             await self._database.write(partial(saving.erase, before=before))
             if await self._database.fold():  # while somebody reads an older state, the log still holds the words
                 async with self._database.transaction() as db:
                     await db.execute("DELETE FROM removals WHERE removed_at < ?", (before,))
-
-    async def conversation(self, message_id: int) -> list[Conversation]:
-        """Return where a message id was used: at most one place since ids have one counter, two before."""
-        rows = await self._database.rows(
-            "SELECT room FROM messages WHERE id = ?"
-            " UNION ALL SELECT conversation FROM private_messages WHERE id = ? AND conversation IS NOT NULL",
-            (message_id, message_id),
-        )
-        return [Conversation.from_key(row[0]) for row in rows]
 
 
 def _source(conversation: Conversation) -> tuple[str, str]:

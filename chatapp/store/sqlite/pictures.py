@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from chatapp.model.conversations import Conversation
 from chatapp.model.pictures import Picture, Prepared, StoredPicture
+from chatapp.store import contract
 from chatapp.store.sqlite.database import Database
 from chatapp.store.sqlite.picture_rows import insert_picture
 from chatapp.system import clock
@@ -14,14 +15,13 @@ from chatapp.system import clock
 _ORPHAN_SECONDS = 3600  # a message claims its pictures within seconds; a retry may take minutes
 
 
-class Pictures:
+class Pictures(contract.Pictures):
     """Keep pictures and their thumbnails."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def add(self, owner_id: int, conversation: Conversation, picture: Prepared) -> Picture:
-        """Store a picture that no message shows yet. Raise Busy or Unwritable."""
         picture_id = secrets.token_urlsafe(16)  # 128 bits: an id cannot be guessed
         async with self._database.transaction() as db:
             await insert_picture(db, picture_id, picture, owner_id, conversation.key)
@@ -36,12 +36,10 @@ class Pictures:
         )
 
     async def discard(self, ids: Iterable[str]) -> None:
-        """Forget pictures that no message took; those that one shows stay. Raise Busy or Unwritable."""
         async with self._database.transaction() as db:
             await db.executemany("DELETE FROM pictures WHERE id = ? AND message_id IS NULL", [(one,) for one in ids])
 
     async def read(self, picture_id: str, *, thumbnail: bool) -> StoredPicture | None:
-        """Return one size of a picture; None if there is no such picture."""
         size = "thumbnail" if thumbnail else "full"
         row = await self._database.row(
             "SELECT conversation, name, CASE ? WHEN 'full' THEN mime ELSE thumb_mime END, bytes FROM pictures"
@@ -51,7 +49,6 @@ class Pictures:
         return StoredPicture(Conversation.from_key(row[0]), row[1], row[2], row[3]) if row else None
 
     async def sweep(self) -> None:
-        """Forget pictures whose message was never posted."""
         async with self._database.transaction() as db:
             await db.execute(
                 "DELETE FROM pictures WHERE message_id IS NULL AND created_at < ?",

@@ -77,7 +77,7 @@ async def message(request: web.Request) -> web.StreamResponse:
     message_id, more = id_of(request.match_info["id"]), request.match_info.get("more")
     # The fragment leads a browser without scripts to it.
     end = f"messages/{message_id}/{more}" if more else f"messages/{message_id}#m-{message_id}"
-    for found in await store.messages.conversation(message_id):
+    for found in await store.conversations.of_message(message_id):
         if found.kind is Kind.ROOM:
             return pages.redirect(request, f"/rooms/{found.key}/{end}")
         if found.admits(me.id):
