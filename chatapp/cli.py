@@ -22,8 +22,7 @@ from chatapp.app import create_app
 from chatapp.operate import adoption
 from chatapp.operate.banner import banner, lan_address, names
 from chatapp.settings import Settings
-from chatapp.store import Busy, Unwritable
-from chatapp.store.sqlite.opening import cannot_open
+from chatapp.store import Busy, Unwritable, why_unusable
 from chatapp.system import descriptors, logs
 from chatapp.system.startup import CannotStart
 from chatapp.web import keys
@@ -86,7 +85,7 @@ async def serve(settings: Settings) -> int:
         try:
             await runner.setup()
         except (Busy, Unwritable) as error:  # the file could be read; the first thing written to it failed
-            raise CannotStart(cannot_open(settings.database, error.__cause__ or error)) from error
+            raise CannotStart(why_unusable(settings.database, error)) from error
         except OSError as error:
             raise CannotStart(f"Cannot start: {error}.") from error
         _calm_collector()

@@ -7,10 +7,9 @@ from dataclasses import replace
 
 from chatapp.delivery.journal import Journal
 from chatapp.model.conversations import Conversation
-from chatapp.model.messages import Message
+from chatapp.model.messages import Message, Page
 from chatapp.model.refusals import NotFound
 from chatapp.store import Store
-from chatapp.store.sqlite.messages import Page
 
 UNREAD_LIMIT = 200  # unread messages on one page: more than most find after a night, and 25 KB on the wire
 _READ_BEFORE = 10  # messages above the first unread one: enough to know again what was talked about

@@ -12,9 +12,9 @@ from chatapp.delivery.backlog import Entry
 from chatapp.delivery.journal import Journal
 from chatapp.model.conversations import Conversation
 from chatapp.model.messages import Message
+from chatapp.model.people import Deletion
 from chatapp.model.refusals import Rejected
 from chatapp.store import Busy, Store, Unwritable
-from chatapp.store.sqlite.departures import Departure
 from chatapp.system.clock import Stamper
 
 log = logging.getLogger("chatapp.leaving")
@@ -59,36 +59,36 @@ class Leaving:
             await self._wake.wait()
 
     async def _see_off_all(self) -> None:
-        for departure in await self._store.departures.under_way():
+        for departure in await self._store.deletions.under_way():
             await self._see_off(departure)
 
-    async def _see_off(self, departure: Departure) -> None:
+    async def _see_off(self, departure: Deletion) -> None:
         await self._pass(departure)
         found = True
         while found:  # what they were sending when they left may have come in behind a pass
             await asyncio.sleep(self._pause)
             found = await self._pass(departure)
-        await self._store.departures.end(departure.user_id)
+        await self._store.deletions.end(departure.user_id)
 
-    async def _pass(self, departure: Departure) -> bool:
+    async def _pass(self, departure: Deletion) -> bool:
         """Go through all of somebody's messages once. Return whether something was left to do."""
         found = any(entry.message.author_id == departure.user_id for entry in self._journal.backlog.pending)
-        for conversation in await self._store.departures.conversations(departure.user_id):
-            await self._store.departures.anonymise(conversation, departure.user_id)
+        for conversation in await self._store.conversations.of_user(departure.user_id):
+            await self._store.deletions.anonymise(conversation, departure.user_id)
             found = await self._pass_through(conversation, departure) or found
         return found
 
-    async def _pass_through(self, conversation: Conversation, departure: Departure) -> bool:
+    async def _pass_through(self, conversation: Conversation, departure: Deletion) -> bool:
         found, after = False, 0
         while batch := await self._store.messages.authored(conversation, departure.user_id, after=after, limit=_BATCH):
             entries = [entry for message in batch if (entry := self._revise(message, departure)) is not None]
             saved = [entry.message.id for entry in entries if await entry.saved]
             if departure.removing and saved:
-                await self._store.departures.erase(conversation, saved)
+                await self._store.deletions.erase(conversation, saved)
             found, after = found or bool(entries), batch[-1].id
         return found
 
-    def _revise(self, message: Message, departure: Departure) -> Entry | None:
+    def _revise(self, message: Message, departure: Deletion) -> Entry | None:
         """Publish a message without its author's name; return None where that has been done."""
         current = self._messaging.history.latest(message)
         # What came in while the account was being locked is younger than the stamp, and open pages show its name.

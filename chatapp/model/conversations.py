@@ -27,6 +27,14 @@ class Conversation:
         low, high = min(one, other), max(one, other)
         return cls(f"@{low}-{high}", Kind.DIRECT, (low, high))
 
+    @classmethod
+    def from_key(cls, key: str) -> Conversation:
+        """Return the conversation with a key that the store returned."""
+        if key.startswith("@"):
+            low, high = key[1:].split("-")
+            return cls.direct(int(low), int(high))
+        return cls(key)
+
     def other(self, user_id: int) -> int:
         """Return the id of the other user of a direct conversation."""
         low, high = self.members

@@ -72,3 +72,17 @@ class Message:
             return True  # what it said when it was posted is not here any more; the key alone has to do
         mine = [picture.digest for picture in self.pictures]
         return self.content == draft.content and mine == [picture.digest for picture in draft.pictures]
+
+
+# What to undo: a message id, and the revision to put back; without one the message is deleted.
+Undo = tuple[int, Message | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A piece of a conversation in id order, seen in one committed state whose watermark it carries."""
+
+    messages: list[Message]
+    older: bool  # there are messages before the first one
+    newer: bool  # there are messages after the last one
+    watermark: int

@@ -23,3 +23,22 @@ class Session:
 
     id: str
     user: User
+
+
+@dataclass(frozen=True, slots=True)
+class LogIn:
+    """A session as its owner sees it in the list of devices. Times are seconds since 1970."""
+
+    session_id: str
+    user_agent: str
+    created_at: int
+    seen_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """The deletion of an account that is not complete: its owner's name is still on some messages."""
+
+    user_id: int
+    removing: bool  # their messages are deleted, too
+    stamp: int  # every revision with a larger number was made after the account was locked

@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from chatapp.model.conversations import Conversation
+
 PICTURES_LIMIT = 10  # pictures of one message
 PICTURE_BYTES = 10 * 2**20  # bytes of one picture as uploaded
 TALLEST_IN_LOG = 448  # CSS pixels of a picture: most of a phone's screen, so that what was said around it is seen too
@@ -71,3 +73,13 @@ class Prepared(Protocol):
 
 
 Prepare = Callable[[bytes, str], Awaitable[Prepared]]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPicture:
+    """One size of a picture, ready to be served to those who may read its conversation."""
+
+    conversation: Conversation
+    name: str
+    mime: str
+    data: bytes

@@ -1,47 +1,31 @@
-"""Every SQL statement, split by noun; records in, records out."""
+"""Where the chat is kept. Callers see the contract; only this module knows which database keeps it."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Protocol
 
 from chatapp.model.pictures import Prepare
-from chatapp.store.sqlite.accounts import Accounts
-from chatapp.store.sqlite.database import Busy, Database, Unwritable
-from chatapp.store.sqlite.departures import Departures
-from chatapp.store.sqlite.marks import Marks
-from chatapp.store.sqlite.messages import Messages
-from chatapp.store.sqlite.meta import Meta
-from chatapp.store.sqlite.pictures import Pictures
+from chatapp.store import contract
+from chatapp.store.contract import Busy, Unwritable
+from chatapp.store.sqlite import opening
+from chatapp.store.sqlite.store import SqliteStore
 
-__all__ = ["Busy", "Store", "Unwritable"]
+__all__ = ["Busy", "Store", "Unwritable", "why_unusable"]
 
 
-class Store:
-    """The chat's memory. Reads see what is committed; a write that returns is on disk."""
+class Store(contract.Store, Protocol):
+    """The chat's memory, as the contract promises it."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self.adopted = database.adopted  # what the start says of a file of another program, None for one of ours
-        self.meta = Meta(database)
-        self.accounts = Accounts(database)
-        self.messages = Messages(database)
-        self.pictures = Pictures(database)
-        self.marks = Marks(database)
-        self.departures = Departures(database)
+    @staticmethod
+    async def open(place: Path, prepare: Prepare) -> Store:
+        """Open or create the database at a place and bring it up to date.
 
-    @classmethod
-    async def open(cls, path: Path, prepare: Prepare) -> Store:
-        """Open or create the file and bring it up to date. Raise CannotStart with a sentence for the operator."""
-        return cls(await Database.open(path, prepare))
+        ``prepare`` re-encodes pictures found in an old one. Raise CannotStart with a sentence for the operator.
+        """
+        return await SqliteStore.open(place, prepare)
 
-    async def close(self) -> None:
-        """Close every connection; the file is then complete without its write-ahead log."""
-        await self._database.close()
 
-    async def changed_by_others(self) -> bool:
-        """Tell whether another program has written since the last time this was asked. Raise Busy or Unwritable."""
-        return await self._database.changed_by_others()
-
-    async def probe(self) -> None:
-        """Write and commit something harmless. Raise Busy or Unwritable."""
-        await self.meta.probe()
+def why_unusable(place: Path, error: Busy | Unwritable) -> str:
+    """Return a sentence for the operator: why the database at a place cannot be used, and what to do."""
+    return opening.cannot_open(place, error.__cause__ or error)

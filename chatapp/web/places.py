@@ -12,10 +12,10 @@ from chatapp.html import paths
 from chatapp.html.views import Link, Side, person_title, room_title
 from chatapp.model import names
 from chatapp.model.conversations import Conversation
+from chatapp.model.marks import Counts
 from chatapp.model.people import User
 from chatapp.model.refusals import NotFound
 from chatapp.model.rooms import Room
-from chatapp.store.sqlite.marks import Counts
 from chatapp.web import keys
 
 

@@ -49,6 +49,10 @@ LIBRARIES = {
 GUARDED_STANDARD = {"sqlite3", "time"}
 
 SQL_HERE = "store.sqlite.*"
+# Everybody else works with any store that keeps the contract.
+SQLITE_HERE = "store store.sqlite.* operate.*"
+# What the operator's commands, which work on the file beside a server, may use of it.
+SQLITE_FOR_COMMANDS = "store.sqlite.credentials store.sqlite.keyring store.sqlite.strays store.sqlite.upkeep"
 CLOCK_HERE = "system.clock"
 NORMALIZATION_HERE = "model.normal"
 ADDRESSES_HERE = "html.paths web.routes web.assets.*"  # the last of files, which are their own
@@ -205,6 +209,18 @@ def test_a_library_is_imported_only_where_it_belongs(module: str) -> None:
 def test_sql_is_written_only_in_the_schema_and_the_store(module: str) -> None:
     found = [node.value for node in texts(modules()[module]) if SQL.match(str(node.value))]
     assert not found or named(module, SQL_HERE), f"chatapp.{module} holds SQL: {found}"
+
+
+def test_only_the_store_and_the_commands_know_that_it_is_sqlite(module: str) -> None:
+    found = {other for other in own_imports(module) if named(other, "store.sqlite.*")}
+    assert not found or named(module, SQLITE_HERE), f"chatapp.{module} imports {found}; ask chatapp.store."
+    if named(module, "operate.*"):
+        assert all(named(other, SQLITE_FOR_COMMANDS) for other in found), f"chatapp.{module} imports {found}."
+
+
+def test_the_contract_knows_no_database(module: str) -> None:
+    if named(module, "store.contract store.contract.*"):
+        assert {other for other in own_imports(module) if not named(other, "model.* store.contract.*")} == set()
 
 
 def test_only_the_clock_reads_the_time(module: str) -> None:

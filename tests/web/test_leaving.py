@@ -73,7 +73,7 @@ async def hears(socket: ClientWebSocketResponse, *wanted: str) -> str:
 async def seen_off(client: Client) -> None:
     """Wait until nothing is left to do for those who have left."""
     async with asyncio.timeout(10):
-        while await client.app[keys.store].departures.under_way():
+        while await client.app[keys.store].deletions.under_way():
             await asyncio.sleep(0.02)
 
 
@@ -317,7 +317,7 @@ async def test_a_name_of_the_old_program_goes_from_old_messages_too(start: Start
     [[name, user_id]] = await ask("SELECT username, id FROM users WHERE id = 1")
     assert f"'{name}'" in await dump(client)
     [[stored]] = await ask("SELECT password FROM users WHERE id = 1")
-    assert await client.app[keys.store].departures.begin(1, password=stored, stamp=1 << 50, removing=False)
+    assert await client.app[keys.store].deletions.begin(1, password=stored, stamp=1 << 50, removing=False)
     client.app[keys.leaving].begin()
     await seen_off(client)
     assert await ask("SELECT id FROM messages WHERE sender = ?", (name,)) == []

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import aiosqlite
 
 from chatapp.model.lookalikes import skeleton
-from chatapp.model.people import Session, User
+from chatapp.model.people import LogIn, Session, User
 from chatapp.model.refusals import Rejected
+from chatapp.store import contract
 from chatapp.store.sqlite.adoption import LOCKED
 from chatapp.store.sqlite.database import Database, Row
 from chatapp.system import clock
@@ -24,24 +24,13 @@ def _user(row: Row) -> User:
     return User(row[0], row[1], row[2] or "user", row[3], row[4], bool(row[5]))
 
 
-@dataclass(frozen=True, slots=True)
-class LogIn:
-    """A log-in of a user that has not ended. Times are seconds since 1970."""
-
-    session_id: str
-    user_agent: str
-    created_at: int
-    seen_at: int
-
-
-class Accounts:
+class Accounts(contract.Accounts):
     """Keep who may log in, and who is logged in where."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def create(self, username: str, name_key: str, password: str, *, read_up_to: int = 0) -> User:
-        """Add a user who has read every room up to a message id. Raise Rejected if the name is taken, or looks so."""
         try:
             async with self._database.transaction() as db:
                 # Every name, but registrations are few and limited; a skeleton kept in a column would grow old.
@@ -61,7 +50,6 @@ class Accounts:
         return User(cursor.lastrowid, username)
 
     async def credentials(self, username: str, name_key: str) -> tuple[User, str] | None:
-        """Return a user, found by the exact name or else by its key, and the stored password."""
         row = await self._database.row(
             f"SELECT {_USER}, password FROM users WHERE (username = ? OR name_key = ?) AND password <> ?"  # noqa: S608
             " ORDER BY username = ? DESC LIMIT 1",
@@ -70,17 +58,14 @@ class Accounts:
         return (_user(row), row[6]) if row else None
 
     async def password(self, user_id: int) -> str | None:
-        """Return the stored password of somebody with an account."""
         row = await self._database.row("SELECT password FROM users WHERE id = ? AND password <> ?", (user_id, LOCKED))
         return row[0] if row else None
 
     async def user(self, user_id: int) -> User | None:
-        """Return a user, also one who never had an account of their own."""
         row = await self._database.row(f"SELECT {_USER} FROM users WHERE id = ?", (user_id,))  # noqa: S608
         return _user(row) if row else None
 
     async def named(self, username: str, name_key: str) -> User | None:
-        """Return the user of that name, also one who never had an account of their own."""
         row = await self._database.row(
             f"SELECT {_USER} FROM users WHERE username = ? OR name_key = ? ORDER BY username = ? DESC LIMIT 1",  # noqa: S608
             (username, name_key, username),
@@ -88,7 +73,6 @@ class Accounts:
         return _user(row) if row else None
 
     async def people(self) -> list[User]:
-        """Return everybody with an account, by name."""
         rows = await self._database.rows(
             f"SELECT {_USER} FROM users WHERE password <> ? ORDER BY name_key",  # noqa: S608
             (LOCKED,),
@@ -96,15 +80,10 @@ class Accounts:
         return [_user(row) for row in rows]
 
     async def set_password(self, user_id: int, password: str, *, before: str) -> bool:
-        """Replace the stored password if it is still the one that was verified. Return whether it was."""
         async with self._database.transaction() as db:
             return await _replace(db, user_id, password, before)
 
     async def change_password(self, user_id: int, password: str, *, before: str, session: tuple[str, str]) -> bool:
-        """Replace the stored password if it is still the one that was verified, and end all sessions but one.
-
-        ``session`` is the id that the one to be kept has, and the id that it gets. Return whether all this was done.
-        """
         kept, renewed = session
         async with self._database.transaction() as db:
             if not await _replace(db, user_id, password, before):
@@ -114,19 +93,15 @@ class Accounts:
         return True
 
     async def set_language(self, user_id: int, language: str | None) -> None:
-        """Remember the language; None follows the browser."""
         await self._set(user_id, "language", language)
 
     async def set_theme(self, user_id: int, theme: str | None) -> None:
-        """Remember the theme; None follows the system."""
         await self._set(user_id, "theme", theme)
 
     async def set_last_conversation(self, user_id: int, conversation: str) -> None:
-        """Remember where the user was, for the next log-in."""
         await self._set(user_id, "last_conversation", conversation)
 
     async def last_conversation(self, user_id: int) -> str | None:
-        """Return the key of the conversation the user was in last."""
         row = await self._database.row("SELECT last_conversation FROM users WHERE id = ?", (user_id,))
         return row[0] if row else None
 
@@ -135,7 +110,6 @@ class Accounts:
             await db.execute(f"UPDATE users SET {column} = ? WHERE id = ?", (value, user_id))  # noqa: S608
 
     async def open_session(self, session_id: str, user_id: int, user_agent: str, password: str) -> bool:
-        """Remember a log-in, if the stored password is still the one that was verified. Return whether it was."""
         now = clock.unix_time()
         async with self._database.transaction() as db:
             cursor = await db.execute(
@@ -145,7 +119,6 @@ class Accounts:
         return cursor.rowcount == 1
 
     async def session(self, session_id: str, *, idle_days: float, days: float) -> tuple[Session, int] | None:
-        """Return a live session and when (seconds since 1970) it was last seen; None if unknown or too old."""
         now = clock.unix_time()
         row = await self._database.row(
             f"SELECT {_USER}, sessions.seen_at FROM sessions JOIN users ON users.id = sessions.user_id"  # noqa: S608
@@ -155,7 +128,6 @@ class Accounts:
         return (Session(session_id, _user(row)), row[6]) if row else None
 
     async def still_open(self, session_ids: Iterable[str]) -> set[str]:
-        """Return which of some sessions have not been ended."""
         asked = json.dumps(list(session_ids))  # one value, as SQLite takes only so many
         rows = await self._database.rows(
             "SELECT id FROM sessions WHERE id IN (SELECT value FROM json_each(?) asked)", (asked,)
@@ -163,7 +135,6 @@ class Accounts:
         return {row[0] for row in rows}
 
     async def log_ins(self, user_id: int, *, idle_days: float, days: float) -> list[LogIn]:
-        """Return where a user is logged in, the place that was seen last first."""
         now = clock.unix_time()
         rows = await self._database.rows(
             "SELECT id, user_agent, created_at, seen_at FROM sessions"
@@ -173,22 +144,18 @@ class Accounts:
         return sorted((LogIn(*row) for row in rows), key=lambda log_in: log_in.seen_at, reverse=True)
 
     async def touch_session(self, session_id: str) -> None:
-        """Note that the session was used now."""
         async with self._database.transaction() as db:
             await db.execute("UPDATE sessions SET seen_at = ? WHERE id = ?", (clock.unix_time(), session_id))
 
     async def close_session(self, session_id: str) -> None:
-        """End a session for good."""
         async with self._database.transaction() as db:
             await db.execute("DELETE FROM sessions WHERE id = ?", (session_id,))
 
     async def close_other_sessions(self, user_id: int, session_id: str) -> None:
-        """End all sessions of a user but one."""
         async with self._database.transaction() as db:
             await db.execute("DELETE FROM sessions WHERE user_id = ? AND id <> ?", (user_id, session_id))
 
     async def sweep_sessions(self, *, idle_days: float, days: float) -> None:
-        """Forget sessions that are too old to be accepted."""
         now = clock.unix_time()
         async with self._database.transaction() as db:
             await db.execute("DELETE FROM sessions WHERE seen_at <= ?", (now - idle_days * _DAY,))

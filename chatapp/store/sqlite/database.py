@@ -15,6 +15,7 @@ import aiosqlite
 
 from chatapp.model.adoption import Report
 from chatapp.model.pictures import Prepare
+from chatapp.store.contract import Busy, Unwritable
 from chatapp.store.sqlite import adopting, opening
 from chatapp.store.sqlite.place import Place
 from chatapp.system.startup import CannotStart
@@ -25,14 +26,6 @@ T = TypeVar("T")
 
 # Waiting is done by the journal, which keeps accepting messages meanwhile; SQLite itself waits only this long.
 _BUSY_MS = 250
-
-
-class Busy(Exception):  # noqa: N818 - a state that passes by itself
-    """Somebody else holds the database's lock."""
-
-
-class Unwritable(Exception):  # noqa: N818 - a state that passes when the operator makes room
-    """The disk is full, read-only or failing: nothing can be written now."""
 
 
 # https://www.sqlite.org/rescode.html: the codes after which the same rows can be written later.

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from chatapp.model.marks import COUNT_LIMIT, Counts
 from chatapp.model.people import User
+from chatapp.store import contract
 from chatapp.store.sqlite.database import Database
-
-COUNT_LIMIT = 1000  # counts are exact below this and shown as "999+" from it on
-
 
 # One statement, so that all of it is one committed state. The first row is about the person, one for each conversation
 # follows; the sort is of one person's conversations, all of which are asked for.
@@ -32,25 +30,13 @@ WHERE d.user_id = :user
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """What one person has not read, exact for every id up to ``watermark``, and where they talk."""
-
-    unread: dict[str, int]  # by conversation key
-    reads: dict[str, int]  # the read marks they were counted from
-    watermark: int
-    directs: list[tuple[str, User]]  # direct conversations by key with the other user, latest first
-    last: str | None  # key of the conversation that they were in last
-
-
-class Marks:
+class Marks(contract.Marks):
     """Keep a read mark for each person and conversation; it never moves back."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def move(self, marks: Iterable[tuple[int, str, int]]) -> None:
-        """Move marks (user id, conversation key, message id) forward, all in one transaction."""
         async with self._database.transaction() as db:
             await db.executemany(
                 "INSERT INTO read_marks VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET message_id = excluded.message_id"
@@ -59,7 +45,6 @@ class Marks:
             )
 
     async def counts(self, user_id: int) -> Counts:
-        """Count what a person has not read, conversation by conversation."""
         person, *found = await self._database.rows(_COUNTS, {"user": user_id, "limit": COUNT_LIMIT})
         directs = sorted((row for row in found if row[3] is not None), key=lambda row: row[3], reverse=True)
         return Counts(

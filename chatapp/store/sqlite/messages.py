@@ -5,21 +5,19 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 from chatapp.model.conversations import Conversation, Kind
-from chatapp.model.messages import Message
+from chatapp.model.messages import Identity, Message, Page, Undo
 from chatapp.model.numbers import ID_LIMIT
 from chatapp.model.pictures import Picture
 from chatapp.model.rooms import Room
+from chatapp.store import contract
 from chatapp.store.sqlite import saving
 from chatapp.store.sqlite.database import Database, Row
 from chatapp.system import clock
 
 _TAKE_BACK_SECONDS = 60  # a removal can be taken back for ten seconds; this leaves room for a slow network
-# What to undo: a message id, and the revision to put back; without one the message is deleted.
-Undo = tuple[int, Message | None]
 
 
 def _select(table: str, place: str, author: str) -> str:
@@ -44,17 +42,7 @@ _FIRST_UNREAD = {
 _PAGE = "SELECT value, {others}, page.* FROM meta LEFT JOIN ({found}) AS page WHERE meta.name = 'watermark'"
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A piece of a conversation in id order, seen in one committed state whose watermark it carries."""
-
-    messages: list[Message]
-    older: bool  # there are messages before the first one
-    newer: bool  # there are messages after the last one
-    watermark: int
-
-
-class Messages:
+class Messages(contract.Messages):
     """Keep what was said."""
 
     def __init__(self, database: Database) -> None:
@@ -62,17 +50,12 @@ class Messages:
         self._rooms: list[Room] | None = None
 
     async def rooms(self) -> list[Room]:
-        """Return every room in its place."""
         if self._rooms is None:  # every page and every socket asks, and only a migration makes rooms
             rows = await self._database.rows("SELECT id, name FROM rooms ORDER BY position, id")
             self._rooms = [Room(row[0], row[1]) for row in rows]
         return self._rooms
 
     async def save(self, batch: Sequence[Message], *, watermark: int, ceiling: int, undo: Sequence[Undo] = ()) -> None:
-        """Commit a batch in order, all or nothing, after undoing what an earlier commit may have left behind.
-
-        Raise Busy, Unwritable, or the database's own error when a row itself cannot be written.
-        """
         facts = [(watermark, "watermark"), (ceiling, "ceiling")]
 
         def write(db: sqlite3.Connection) -> None:
@@ -97,7 +80,6 @@ class Messages:
         after: int | None = None,
         limit: int = 50,
     ) -> Page:
-        """Return the newest messages, or those before or after an id."""
         select, place = _source(conversation)
         if after is not None:
             edge, wanted, others = after, "id > ? ORDER BY id", "id <= ?"
@@ -114,9 +96,8 @@ class Messages:
         return Page(messages[-limit:], older=more, newer=beyond, watermark=rows[0][0])
 
     async def around(
-        self, conversation: Conversation, message_id: int, *, limit: int = 20, before: int | None = None
+        self, conversation: Conversation, message_id: int, *, before: int | None = None, limit: int = 20
     ) -> Page | None:
-        """Return a message with those around it, ``limit`` to each side; None if it is not in the conversation."""
         before = limit if before is None else before
         select, place = _source(conversation)
         found = (
@@ -134,29 +115,25 @@ class Messages:
         return Page(messages[start:end], start > 0, len(messages) > end, rows[0][0])
 
     async def first_unread(self, conversation: Conversation, reader_id: int, read: int) -> int | None:
-        """Return the id of the first message of others above a read mark."""
         _, place = _source(conversation)
         row = await self._database.row(_FIRST_UNREAD[conversation.kind is Kind.ROOM], (place, read, reader_id))
         return row[0] if row else None
 
     async def changes(self, conversation: Conversation, since: int, limit: int) -> list[Message]:
-        """Return what changed after a cursor, in id order, one more than ``limit`` when there is more."""
         select, place = _source(conversation)
         rows = await self._database.rows(f"{select} AND rev > ? ORDER BY rev LIMIT ?", (place, since, limit + 1))
         return sorted((_message(conversation, row) for row in rows), key=lambda message: message.id)
 
-    async def posted(self, keys: Iterable[tuple[int, str]]) -> dict[tuple[int, str], tuple[Conversation, int]]:
-        """Return where the messages are that authors posted under keys: those of an author id and a key that exist."""
+    async def posted(self, keys: Iterable[tuple[int, str]]) -> dict[tuple[int, str], Identity]:
         rows = await self._database.rows(
             "SELECT k.author_id, k.key, k.conversation, k.message_id FROM json_each(?) AS asked"
             " JOIN message_keys AS k ON k.author_id = json_extract(asked.value, '$[0]')"
             " AND k.key = json_extract(asked.value, '$[1]')",
             (json.dumps([*keys]),),
         )
-        return {(row[0], row[1]): (conversation_of(row[2]), row[3]) for row in rows}
+        return {(row[0], row[1]): (Conversation.from_key(row[2]), row[3]) for row in rows}
 
     async def message(self, conversation: Conversation, message_id: int) -> Message | None:
-        """Return one message of a conversation."""
         select, place = _source(conversation)
         row = await self._database.row(f"{select} AND id = ?", (place, message_id))
         return _message(conversation, row) if row else None
@@ -164,7 +141,6 @@ class Messages:
     async def authored(
         self, conversation: Conversation, author_id: int, *, after: int = 0, limit: int = 50
     ) -> list[Message]:
-        """Return the next messages of an author after an id."""
         select, place = _source(conversation)
         author = "author_id" if conversation.kind is Kind.ROOM else "sender_id"
         rows = await self._database.rows(
@@ -173,7 +149,6 @@ class Messages:
         return [_message(conversation, row) for row in rows]
 
     async def versions(self, message: Message) -> list[tuple[str, str]]:
-        """Return what a message said before and since when (ISO 8601), oldest first."""
         return [
             (row[0], row[1])
             for row in await self._database.rows(
@@ -184,30 +159,12 @@ class Messages:
         ]
 
     async def erase_removed(self) -> None:
-        """Erase for good what was removed so long ago that nobody can take it back any more."""
         before = clock.unix_time() - _TAKE_BACK_SECONDS
         if await self._database.row("SELECT 1 FROM removals WHERE removed_at < ? LIMIT 1", (before,)):
             await self._database.write(partial(saving.erase, before=before))
             if await self._database.fold():  # while somebody reads an older state, the log still holds the words
                 async with self._database.transaction() as db:
                     await db.execute("DELETE FROM removals WHERE removed_at < ?", (before,))
-
-    async def conversation(self, message_id: int) -> list[Conversation]:
-        """Return where a message id was used: at most one place since ids have one counter, two before."""
-        rows = await self._database.rows(
-            "SELECT room FROM messages WHERE id = ?"
-            " UNION ALL SELECT conversation FROM private_messages WHERE id = ? AND conversation IS NOT NULL",
-            (message_id, message_id),
-        )
-        return [conversation_of(row[0]) for row in rows]
-
-
-def conversation_of(key: str) -> Conversation:
-    """Return the conversation that a key names."""
-    if key.startswith("@"):
-        low, high = key[1:].split("-")
-        return Conversation.direct(int(low), int(high))
-    return Conversation(key)
 
 
 def _source(conversation: Conversation) -> tuple[str, str]:

@@ -2,39 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from chatapp.model.facts import Facts
+from chatapp.store import contract
 from chatapp.store.sqlite.database import Database
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What is read once at start."""
-
-    epoch: str  # changes when the database is created or restored
-    cookie_keys: tuple[bytes, ...]  # the newest first, which writes cookies; all read them
-    watermark: int  # every number at or below it is on disk or was retracted
-    ceiling: int  # no number above it was ever handed out
-
-
-class Meta:
+class Meta(contract.Meta):
     """Keep the database's few facts."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def facts(self) -> Facts:
-        """Return the facts as committed."""
         values = {row[0]: row[1] for row in await self._database.rows("SELECT name, value FROM meta")}
         cookie_keys = tuple(key.encode() for key in values["cookie_key"].split())
         return Facts(values["epoch"], cookie_keys, values["watermark"], values["ceiling"])
 
     async def reserve(self, ceiling: int) -> None:
-        """Make durable that numbers up to ``ceiling`` may have been handed out. It never moves back."""
         async with self._database.transaction() as db:
             await db.execute("UPDATE meta SET value = max(value, ?) WHERE name = 'ceiling'", (ceiling,))
-
-    async def probe(self) -> None:
-        """Write and commit something harmless. Raise Busy or Unwritable."""
-        async with self._database.transaction() as db:
-            await db.execute("INSERT OR REPLACE INTO meta VALUES ('probe', hex(randomblob(8)))")

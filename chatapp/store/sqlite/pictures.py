@@ -4,36 +4,24 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from chatapp.model.conversations import Conversation
-from chatapp.model.pictures import Picture, Prepared
+from chatapp.model.pictures import Picture, Prepared, StoredPicture
+from chatapp.store import contract
 from chatapp.store.sqlite.database import Database
-from chatapp.store.sqlite.messages import conversation_of
 from chatapp.store.sqlite.picture_rows import insert_picture
 from chatapp.system import clock
 
 _ORPHAN_SECONDS = 3600  # a message claims its pictures within seconds; a retry may take minutes
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """One size of a picture, ready to be served to those who may read its conversation."""
-
-    conversation: Conversation
-    name: str
-    mime: str
-    data: bytes
-
-
-class Pictures:
+class Pictures(contract.Pictures):
     """Keep pictures and their thumbnails."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def add(self, owner_id: int, conversation: Conversation, picture: Prepared) -> Picture:
-        """Store a picture that no message shows yet. Raise Busy or Unwritable."""
         picture_id = secrets.token_urlsafe(16)  # 128 bits: an id cannot be guessed
         async with self._database.transaction() as db:
             await insert_picture(db, picture_id, picture, owner_id, conversation.key)
@@ -48,22 +36,19 @@ class Pictures:
         )
 
     async def discard(self, ids: Iterable[str]) -> None:
-        """Forget pictures that no message took; those that one shows stay. Raise Busy or Unwritable."""
         async with self._database.transaction() as db:
             await db.executemany("DELETE FROM pictures WHERE id = ? AND message_id IS NULL", [(one,) for one in ids])
 
-    async def read(self, picture_id: str, *, thumbnail: bool) -> Stored | None:
-        """Return one size of a picture; None if there is no such picture."""
+    async def read(self, picture_id: str, *, thumbnail: bool) -> StoredPicture | None:
         size = "thumbnail" if thumbnail else "full"
         row = await self._database.row(
             "SELECT conversation, name, CASE ? WHEN 'full' THEN mime ELSE thumb_mime END, bytes FROM pictures"
             " JOIN picture_bytes ON picture_id = id WHERE id = ? AND size = ?",
             (size, picture_id, size),
         )
-        return Stored(conversation_of(row[0]), row[1], row[2], row[3]) if row else None
+        return StoredPicture(Conversation.from_key(row[0]), row[1], row[2], row[3]) if row else None
 
     async def sweep(self) -> None:
-        """Forget pictures whose message was never posted."""
         async with self._database.transaction() as db:
             await db.execute(
                 "DELETE FROM pictures WHERE message_id IS NULL AND created_at < ?",

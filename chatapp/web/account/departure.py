@@ -44,8 +44,8 @@ async def leave(request: web.Request) -> web.StreamResponse:
 
 async def _begin(request: web.Request, stored: str, *, removing: bool) -> None:
     me, stamp = sessions.me(request), request.app[keys.stamper].next()
-    departures = request.app[keys.store].departures
-    if not await departures.begin(me.id, password=stored, stamp=stamp, removing=removing):
+    deletions = request.app[keys.store].deletions
+    if not await deletions.begin(me.id, password=stored, stamp=stamp, removing=removing):
         raise proof.overtaken()
     request.app[keys.hub].close_user(me.id, code=sessions.CLOSED)
     request.app[keys.presence].departed(me.id)

@@ -12,7 +12,7 @@ from aiohttp import web
 from chatapp.html import devices, language, paths
 from chatapp.html.language import gettext
 from chatapp.html.render import when
-from chatapp.store.sqlite.accounts import LogIn
+from chatapp.model.people import LogIn
 from chatapp.system import clock
 from chatapp.web import keys, pages, parts, redirects, sessions
 

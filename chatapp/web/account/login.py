@@ -11,10 +11,9 @@ from aiohttp import web
 from chatapp.html import language, paths
 from chatapp.html.language import gettext
 from chatapp.model import names
-from chatapp.model.conversations import Kind
+from chatapp.model.conversations import Conversation, Kind
 from chatapp.model.people import User
 from chatapp.model.refusals import Rejected
-from chatapp.store.sqlite.messages import conversation_of
 from chatapp.web import keys, pages, parts, redirects, refusals, sessions
 from chatapp.wire.addresses import address_key
 from chatapp.workers import inherited, passwords, wellknown
@@ -36,7 +35,7 @@ async def _last_path(request: web.Request, user: User) -> str:
     key = await accounts.last_conversation(user.id)
     if not key:
         return _FIRST_ROOM
-    conversation = conversation_of(key)
+    conversation = Conversation.from_key(key)
     if conversation.kind is Kind.ROOM:
         return paths.room(conversation.key)
     other = await accounts.user(conversation.other(user.id))

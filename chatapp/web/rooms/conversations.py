@@ -13,12 +13,11 @@ from aiohttp import web
 
 from chatapp.html import language, paths, views
 from chatapp.model import collation
-from chatapp.model.messages import Message
+from chatapp.model.marks import Counts
+from chatapp.model.messages import Message, Page
 from chatapp.model.numbers import ID_LIMIT
 from chatapp.model.people import User
 from chatapp.store import Busy, Unwritable
-from chatapp.store.sqlite.marks import Counts
-from chatapp.store.sqlite.messages import Page
 from chatapp.web import keys, pages, places, sessions
 from chatapp.web.places import Place
 

@@ -76,7 +76,7 @@ async def message(request: web.Request) -> web.StreamResponse:
     """Send a reader on to where a message stands: its address is the same for everybody who may read it."""
     me, store = sessions.me(request), request.app[keys.store]
     message_id, more = id_of(request.match_info["id"]), request.match_info.get("more")
-    for found in await store.messages.conversation(message_id):
+    for found in await store.conversations.of_message(message_id):
         if found.kind is Kind.ROOM:
             return redirects.to(request, paths.message(paths.room(found.key), message_id, more))
         if found.admits(me.id):

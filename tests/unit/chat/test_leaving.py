@@ -26,7 +26,7 @@ async def leaving(chat: Chat) -> AsyncIterator[Leaving]:
 
 async def begin(chat: Chat, leaving: Leaving, user_id: int, *, removing: bool) -> None:
     stamp = chat.stamper.next()
-    assert await chat.store.departures.begin(user_id, password="x", stamp=stamp, removing=removing)
+    assert await chat.store.deletions.begin(user_id, password="x", stamp=stamp, removing=removing)
     leaving.begin()
 
 
@@ -38,7 +38,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 async def seen_off(chat: Chat) -> None:
     async with asyncio.timeout(10):
-        while await chat.store.departures.under_way():
+        while await chat.store.deletions.under_way():
             await asyncio.sleep(0.005)
 
 
@@ -65,7 +65,7 @@ async def test_what_was_still_waiting_to_be_saved_loses_its_name_too(chat, an, b
     late = await chat.say(an, "my last word")
     await begin(chat, leaving, an.id, removing=False)
     await asyncio.sleep(0.1)  # several passes
-    assert await chat.store.departures.under_way()
+    assert await chat.store.deletions.under_way()
     chat.gate.set()
     await seen_off(chat)
     assert late.saved.result()
@@ -120,9 +120,9 @@ async def test_a_message_of_somebody_else_under_the_same_old_number_stays(chat, 
 async def test_others_save_while_much_is_cleared_for_one_who_left(chat, an, monkeypatch, step) -> None:
     for number in range(8):
         await (await chat.say(an, f"mine {number}")).saved
-    monkeypatch.setattr("chatapp.store.sqlite.departures._BATCH", 2)
-    departures, writes = chat.store.departures, 0
-    task = asyncio.create_task(departures.end(an.id) if step == "end" else departures.anonymise(GENERAL, an.id))
+    monkeypatch.setattr("chatapp.store.sqlite.account_deletion._BATCH", 2)
+    deletions, writes = chat.store.deletions, 0
+    task = asyncio.create_task(deletions.end(an.id) if step == "end" else deletions.anonymise(GENERAL, an.id))
     while not task.done():
         await chat.store.probe()
         writes += 1
@@ -132,8 +132,8 @@ async def test_others_save_while_much_is_cleared_for_one_who_left(chat, an, monk
 
 
 async def test_a_password_that_was_changed_meanwhile_deletes_nothing(chat, an) -> None:
-    assert not await chat.store.departures.begin(an.id, password="another", stamp=1, removing=True)
-    assert await chat.store.departures.under_way() == []
+    assert not await chat.store.deletions.begin(an.id, password="another", stamp=1, removing=True)
+    assert await chat.store.deletions.under_way() == []
     assert (await chat.store.accounts.user(an.id)).username == "An"
 
 
@@ -143,7 +143,7 @@ async def test_what_was_said_while_the_account_was_being_locked_loses_its_name_o
     reader = await chat.page(binh)
     stamp = chat.stamper.next()
     late = await chat.say(an, "on the doorstep")
-    assert await chat.store.departures.begin(an.id, password="x", stamp=stamp, removing=False)
+    assert await chat.store.deletions.begin(an.id, password="x", stamp=stamp, removing=False)
     leaving.begin()
     await seen_off(chat)
     shown = [text for text in reader.fragments if f'id="m-{late.message.id}"' in text]

@@ -622,7 +622,8 @@ ALLOWED = {
     "Accounts.credentials": {SORT},  # of two rows: by name and by key
     "Accounts.named": {SORT},
     "Messages.rooms": {SORT},
-    "Departures.erase": {"SCAN unreadable_pictures"},  # grows only when an old database is upgraded
+    "Conversations.all_rooms": {SORT},
+    "AccountDeletion.erase": {"SCAN unreadable_pictures"},  # grows only when an old database is upgraded
     "Messages.erase_removed": {"SCAN unreadable_pictures"},
 }
 
@@ -648,7 +649,7 @@ def calls(store: Store, picture: Prepared) -> dict[str, list[Callable[[], Awaita
         await store.messages.save(changed + removed, watermark=15, ceiling=99)
         await store.messages.save([], watermark=15, ceiling=99, undo=[(row.id, row) for row in batch])
 
-    accounts, messages, marks, departures = store.accounts, store.messages, store.marks, store.departures
+    accounts, messages, marks, deletions = store.accounts, store.messages, store.marks, store.deletions
     return {
         "Accounts.create": [lambda: accounts.create("An", "an", "x"), lambda: accounts.create("Bình", "bình", "x")],
         "Messages.save": [save],
@@ -666,7 +667,9 @@ def calls(store: Store, picture: Prepared) -> dict[str, list[Callable[[], Awaita
         "Messages.changes": [lambda: messages.changes(one, 1, 500), lambda: messages.changes(talk, 1, 500)],
         "Messages.posted": [lambda: messages.posted([(1, "key-000000000010"), (2, "key-000000000011")])],
         "Messages.message": [lambda: messages.message(one, 10), lambda: messages.message(talk, 11)],
-        "Messages.conversation": [lambda: messages.conversation(10)],
+        "Conversations.of_message": [lambda: store.conversations.of_message(10)],
+        "Conversations.of_user": [lambda: store.conversations.of_user(2)],
+        "Conversations.all_rooms": [store.conversations.all_rooms],
         "Messages.authored": [lambda: messages.authored(one, 1), lambda: messages.authored(talk, 1)],
         "Messages.versions": [lambda: messages.versions(message(10, one))],
         "Messages.erase_removed": [erase_removed],
@@ -691,12 +694,11 @@ def calls(store: Store, picture: Prepared) -> dict[str, list[Callable[[], Awaita
         "Accounts.close_other_sessions": [lambda: accounts.close_other_sessions(1, "s")],
         "Accounts.log_ins": [lambda: accounts.log_ins(1, idle_days=1, days=1)],
         "Accounts.sweep_sessions": [lambda: accounts.sweep_sessions(idle_days=1, days=1)],
-        "Departures.begin": [lambda: departures.begin(2, password="x", stamp=20, removing=True)],
-        "Departures.under_way": [departures.under_way],
-        "Departures.conversations": [lambda: departures.conversations(2)],
-        "Departures.anonymise": [lambda: departures.anonymise(one, 2), lambda: departures.anonymise(talk, 2)],
-        "Departures.erase": [lambda: departures.erase(one, [10]), lambda: departures.erase(talk, [11])],
-        "Departures.end": [lambda: departures.end(2)],
+        "AccountDeletion.begin": [lambda: deletions.begin(2, password="x", stamp=20, removing=True)],
+        "AccountDeletion.under_way": [deletions.under_way],
+        "AccountDeletion.anonymise": [lambda: deletions.anonymise(one, 2), lambda: deletions.anonymise(talk, 2)],
+        "AccountDeletion.erase": [lambda: deletions.erase(one, [10]), lambda: deletions.erase(talk, [11])],
+        "AccountDeletion.end": [lambda: deletions.end(2)],
         "Marks.move": [lambda: marks.move([(1, "tech", 5)])],
         "Marks.counts": [lambda: marks.counts(1)],
         "Pictures.add": [lambda: store.pictures.add(1, one, picture)],
@@ -705,7 +707,7 @@ def calls(store: Store, picture: Prepared) -> dict[str, list[Callable[[], Awaita
         "Pictures.discard": [lambda: store.pictures.discard(["x"])],
         "Meta.facts": [store.meta.facts],
         "Meta.reserve": [lambda: store.meta.reserve(5)],
-        "Meta.probe": [store.meta.probe],
+        "SqliteStore.probe": [store.probe],
     }
 
 
@@ -733,7 +735,15 @@ async def test_no_statement_of_the_store_goes_through_a_table_that_grows(path: P
         await connection.set_trace_callback(seen.append)
     data = old_chat.picture((1, 2, 3))
     table = calls(store, Prepared("cat.png", data, "d"))
-    parts = [store.accounts, store.messages, store.marks, store.pictures, store.meta, store.departures]
+    parts = [
+        store.accounts,
+        store.messages,
+        store.marks,
+        store.pictures,
+        store.meta,
+        store.deletions,
+        store.conversations,
+    ]
     assert public_methods(parts) == set(table)
     found: dict[str, set[str]] = {}
     with closing(sqlite3.connect(path)) as planner:

@@ -12,12 +12,12 @@ import pytest
 
 from chatapp.model import names
 from chatapp.model.conversations import Conversation
+from chatapp.model.marks import COUNT_LIMIT
 from chatapp.model.messages import Message
 from chatapp.model.people import User
 from chatapp.model.pictures import Picture
 from chatapp.model.refusals import Rejected
 from chatapp.store import Busy, Store, Unwritable
-from chatapp.store.sqlite.marks import COUNT_LIMIT
 from chatapp.system import clock
 
 TECH, GAME = Conversation("tech"), Conversation("game")
@@ -223,7 +223,7 @@ async def test_a_saved_message_is_read_as_it_was_written(store: Store, an: User,
     assert await shown(store, where) == unkeyed(message)
     assert await store.messages.message(where, FIRST) == unkeyed(message)[0]
     assert await keyed(store, an.id, message.key) == message
-    assert await store.messages.conversation(FIRST) == [where]
+    assert await store.conversations.of_message(FIRST) == [where]
 
 
 async def test_messages_stand_in_the_order_of_their_ids_in_their_own_conversations(
@@ -244,7 +244,7 @@ async def test_a_message_is_not_found_in_another_conversation(store: Store, an: 
     for where, number in ((GAME, FIRST), (talk, FIRST), (TECH, FIRST + 1), (Conversation.direct(1, 99), FIRST + 1)):
         assert await store.messages.message(where, number) is None
         assert await store.messages.around(where, number) is None
-    assert await store.messages.conversation(FIRST + 2) == []
+    assert await store.conversations.of_message(FIRST + 2) == []
 
 
 IDS = [FIRST + 10 * n for n in range(7)]

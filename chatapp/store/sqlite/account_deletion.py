@@ -3,37 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from chatapp.model.conversations import Conversation, Kind
+from chatapp.model.people import Deletion
+from chatapp.store import contract
 from chatapp.store.sqlite.adoption import LOCKED
 from chatapp.store.sqlite.database import Database
-from chatapp.store.sqlite.messages import conversation_of
 
 _BATCH = 200  # rows of one transaction: a few milliseconds
 
 
-@dataclass(frozen=True, slots=True)
-class Departure:
-    """Somebody who has left, and for whom something is still to be done."""
-
-    user_id: int
-    removing: bool  # their messages go too
-    stamp: int  # revisions with larger numbers were made after they left
-
-
-class Departures:
+class AccountDeletion(contract.AccountDeletion):
     """Keep who has left, until nothing shows their name any more."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def begin(self, user_id: int, *, password: str, stamp: int, removing: bool) -> bool:
-        """Lock an account for good, if its stored password is still the one that was verified. Return whether it was.
-
-        Its sessions end. Its name is kept, so that nobody can take it, and shown nowhere. What takes its place is an
-        address: it begins with a space, as no name does.
-        """
         async with self._database.transaction() as db:
             cursor = await db.execute(
                 "UPDATE users SET reserved_name = username, username = ' ' || id, password = ?, role = 'user',"
@@ -46,20 +32,11 @@ class Departures:
             await db.execute("INSERT INTO departures VALUES (?, ?, ?)", (user_id, "go" if removing else "stay", stamp))
         return True
 
-    async def under_way(self) -> list[Departure]:
-        """Return those for whom something is still to be done."""
+    async def under_way(self) -> list[Deletion]:
         rows = await self._database.rows("SELECT user_id, messages = 'go', stamp FROM departures")
-        return [Departure(row[0], bool(row[1]), row[2]) for row in rows]
-
-    async def conversations(self, user_id: int) -> list[Conversation]:
-        """Return where somebody may have written."""
-        rows = await self._database.rows(
-            "SELECT id FROM rooms UNION ALL SELECT conversation FROM directs WHERE user_id = ?", (user_id,)
-        )
-        return [conversation_of(row[0]) for row in rows]
+        return [Deletion(row[0], bool(row[1]), row[2]) for row in rows]
 
     async def anonymise(self, conversation: Conversation, user_id: int) -> None:
-        """Take somebody's name off what they wrote in a conversation, and off what was written to them."""
         if conversation.kind is Kind.ROOM:
             await self._blank("messages", "room", ("sender", "author_id"), (conversation.key, user_id))
             return
@@ -80,7 +57,6 @@ class Departures:
             after = rows[-1][0]
 
     async def erase(self, conversation: Conversation, message_ids: Iterable[int]) -> None:
-        """Erase at once what removed messages said and showed: nobody is left who could take them back."""
         table, place = ("messages", "room") if conversation.kind is Kind.ROOM else ("private_messages", "conversation")
         rows = [(conversation.key, message_id) for message_id in message_ids]
         async with self._database.transaction() as db:
@@ -93,7 +69,6 @@ class Departures:
                 await db.executemany(f"DELETE FROM {gone} WHERE conversation = ? AND message_id = ?", rows)  # noqa: S608
 
     async def end(self, user_id: int) -> None:
-        """Forget what was kept for somebody alone, and that there was something to do for them."""
         keys = "SELECT author_id, key FROM message_keys WHERE author_id = ? LIMIT ?"
         while rows := await self._database.rows(keys, (user_id, _BATCH)):
             async with self._database.transaction() as db:
