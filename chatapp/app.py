@@ -19,10 +19,12 @@ from chatapp.chat.messaging import Messaging
 from chatapp.chat.presence import Presence
 from chatapp.chat.revisions import Revisions
 from chatapp.chat.unread import Unread
+from chatapp.delivery.envelope import Format
 from chatapp.delivery.hub import Hub
 from chatapp.delivery.journal import Journal
 from chatapp.html import render
-from chatapp.html.render import Render
+from chatapp.html.frames import Frames
+from chatapp.model.events import Beat
 from chatapp.settings import Settings
 from chatapp.store import Store
 from chatapp.system import resources
@@ -30,7 +32,6 @@ from chatapp.system.clock import Stamper
 from chatapp.system.lock import DatabaseLock
 from chatapp.web import guard, health, keys, routes, sessions
 from chatapp.web.assets import static
-from chatapp.wire import jsonframes
 from chatapp.wire.sockets import Sockets
 from chatapp.workers import passwords
 from chatapp.workers.images import Images
@@ -48,10 +49,10 @@ def create_app(settings: Settings) -> web.Application:
     app[keys.limits] = limits.Limits(settings)
     app[keys.failed] = asyncio.Event()
     app[static.key] = static.Static(resources.folder("static"), settings.base_path)
-    app[keys.hub] = Hub(buffer_limit=settings.write_buffer)
     app[keys.sockets] = Sockets(settings.beat_seconds)
     env = aiohttp_jinja2.setup(app, **render.options(resources.folder("templates")))
     render.configure(env, base_path=settings.base_path, server_name=settings.name, static=app[static.key].url)
+    app[keys.hub] = Hub({Format.HTML: Frames(env)}, buffer_limit=settings.write_buffer)
     app.add_routes(routes.table(settings.base_path))
     if settings.base_path:
         app.router.add_get("/", _to_base)
@@ -99,10 +100,9 @@ async def _delivery(app: web.Application, cookies: sessions.CookieStorage) -> As
         rows_limit=settings.queue_messages,
         bytes_limit=settings.queue_bytes,
     )
-    frames = Render(aiohttp_jinja2.get_env(app))
-    app[keys.presence] = Presence(hub, frames)
-    app[keys.unread] = Unread(store, journal, hub, frames)
-    app[keys.messaging] = Messaging(store, stamper, frames, hub, journal, app[keys.unread], epoch=facts.epoch)
+    app[keys.presence] = Presence(hub)
+    app[keys.unread] = Unread(store, journal, hub)
+    app[keys.messaging] = Messaging(store, stamper, hub, journal, app[keys.unread], epoch=facts.epoch)
     app[keys.revisions] = Revisions(app[keys.messaging], stamper)
     app[keys.leaving] = Leaving(store, app[keys.messaging], journal, stamper)
     app[health.key] = health.Readiness(store.probe, lambda: journal.healthy and not journal.backlog.full)
@@ -149,7 +149,7 @@ async def _beat(app: web.Application) -> None:
     """Let every page hear something often enough to know that its connection lives."""
     while True:
         await asyncio.sleep(app[keys.settings].beat_seconds)
-        app[keys.hub].publish_everywhere(jsonframes.encode("beat"))
+        app[keys.hub].publish_everywhere(Beat())
 
 
 async def _say_goodbye(app: web.Application) -> None:

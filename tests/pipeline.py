@@ -8,10 +8,11 @@ import json
 from chatapp.chat.messaging import Messaging
 from chatapp.chat.unread import Unread
 from chatapp.delivery.audience import Listener
+from chatapp.delivery.envelope import Format
 from chatapp.delivery.hub import Hub
 from chatapp.delivery.journal import Journal
 from chatapp.html import render
-from chatapp.html.render import Render
+from chatapp.html.frames import Frames
 from chatapp.model.conversations import Conversation
 from chatapp.model.messages import Draft, Message
 from chatapp.model.people import User
@@ -29,16 +30,15 @@ class Chat:
     def __init__(self, store: Store, epoch: str, floor: int) -> None:
         env = render.environment(resources.folder("templates"))
         render.configure(env, base_path="", server_name="test", static=lambda path: path)
-        frames = Render(env)
         self.store = store
-        self.hub = Hub()
+        self.hub = Hub({Format.HTML: Frames(env)})
         self.stamper = Stamper(floor)
         self.gate = asyncio.Event()  # closed: nothing is saved
         self.gate.set()
         self.broken = False
         self.journal = Journal(self._save, self.stamper)
-        unread = Unread(store, self.journal, self.hub, frames)
-        self.messaging = Messaging(store, self.stamper, frames, self.hub, self.journal, unread, epoch=epoch)
+        unread = Unread(store, self.journal, self.hub)
+        self.messaging = Messaging(store, self.stamper, self.hub, self.journal, unread, epoch=epoch)
 
     async def _save(self, batch, **options) -> None:
         await self.gate.wait()
@@ -80,8 +80,8 @@ class Page:
         await asyncio.sleep(0)
 
     async def catch_up(self, room: Conversation | None, since: int | None, epoch: str | None) -> None:
-        await self.chat.messaging.resume.catch_up(
-            self.listener, room, since, self.chat.messaging.resume.epoch if epoch is None else epoch, self.send
+        await self.chat.messaging.resume.bring(
+            [self.listener], room, since, self.chat.messaging.resume.epoch if epoch is None else epoch, self.send
         )
 
     @property

@@ -1,4 +1,4 @@
-"""The path of a message: accepted, stamped, rendered once, published, written."""
+"""The path of a message: accepted, stamped, published, written."""
 
 from __future__ import annotations
 
@@ -13,19 +13,16 @@ from chatapp.chat.unread import Unread
 from chatapp.delivery.backlog import Entry
 from chatapp.delivery.hub import Hub
 from chatapp.delivery.journal import Journal
-from chatapp.html import language
-from chatapp.html.render import Render
 from chatapp.model.conversations import Conversation
+from chatapp.model.events import Covered, Failed, Posted, Restored, Revised, Saved, Sent, StorageHealth, Withdrawn
 from chatapp.model.messages import Draft, Identity, Message
 from chatapp.model.people import User
-from chatapp.model.refusals import N_, Rejected
+from chatapp.model.refusals import Rejected
 from chatapp.store import Store
 from chatapp.system import clock
 from chatapp.system.pace import Pace
-from chatapp.wire import jsonframes, rfc6455
 
 _SAVED_PACE = 0.25  # seconds between two saved marks for those who are not the author
-_GIVEN_UP = N_("This message could not be saved and was withdrawn. It will be sent again.")
 
 
 class Messaging:
@@ -35,7 +32,6 @@ class Messaging:
         self,
         store: Store,
         stamper: clock.Stamper,
-        render: Render,
         hub: Hub,
         journal: Journal,
         unread: Unread,
@@ -44,7 +40,6 @@ class Messaging:
     ) -> None:
         self._store = store
         self._stamper = stamper
-        self._render = render
         self._hub = hub
         self._journal = journal
         self._unread = unread
@@ -52,7 +47,7 @@ class Messaging:
         self._retries = Retries(store)
         self._mark_saved = Pace(_SAVED_PACE, self._publish_saved)
         self._chores: set[asyncio.Task[None]] = set()
-        self.resume = Resume(self.history, journal, hub, render, epoch=epoch)
+        self.resume = Resume(self.history, journal, hub, epoch=epoch)
         self.closing = False
         journal.on_saved, journal.on_lost, journal.on_health = self._saved, self._lost, self._health
 
@@ -77,7 +72,7 @@ class Messaging:
         return self._accept(author, conversation, draft, other), False
 
     def _accept(self, author: User, conversation: Conversation, draft: Draft, other: User | None) -> Entry:
-        """Stamp, render once, publish, append: without an await, so that all of them see one order."""
+        """Stamp, publish, append: without an await, so that all of them see one order."""
         number = self._stamper.next()
         message = Message(
             id=number,
@@ -97,12 +92,10 @@ class Messaging:
 
     def publish(self, message: Message, before: Message | None = None) -> Entry:
         """Show a stamped message, or a change of one, to its audience, and queue it to be saved."""
-        frame = rfc6455.frame(self._render.messages([message]))
-        facts = {"rev": message.rev} if message.is_change else {}  # what the next change of it is made of
-        sent = jsonframes.encode("sent", key=message.key, id=message.id, **facts)
+        sent = Sent(message.key, message.id, message.rev if message.is_change else None)
         self._hub.tell(self._hub.of_user(message.author_id), sent)
-        self._hub.publish(message.conversation.key, frame)
-        return self._journal.append(message, language.current.get(), before)
+        self._hub.publish(message.conversation.key, Revised(message) if message.is_change else Posted(message))
+        return self._journal.append(message, before)
 
     def refuse_when_unable(self) -> None:
         """Raise Rejected while nothing can be accepted."""
@@ -145,12 +138,12 @@ class Messaging:
         for author_id, mine in keys.items():
             # Without a watermark, which would stand before the frames of this tick that it covers: a page that loses
             # its connection in between would never ask for them. It comes with the room's frames, in their order.
-            self._hub.tell(self._hub.of_user(author_id), jsonframes.encode("saved", keys=mine))
+            self._hub.tell(self._hub.of_user(author_id), Saved(mine))
         for conversation in {entry.message.conversation.key for entry in entries}:
             self._mark_saved(conversation)
 
     def _publish_saved(self, conversation: Hashable) -> None:
-        self._hub.publish(str(conversation), jsonframes.encode("saved", upto=self._journal.watermark))
+        self._hub.publish(str(conversation), Covered(str(conversation), self._journal.watermark))
 
     def _lost(self, entries: Sequence[Entry]) -> None:
         """Take back what everybody has seen and nobody will find on the disk."""
@@ -163,14 +156,9 @@ class Messaging:
                 if entry.before is None:
                     gone.setdefault(message.conversation.key, []).append(message.id)
             entry.before = standing[message.identity]
-            with language.spoken(entry.language):
-                reason = language.gettext(_GIVEN_UP)
-            facts = {"key": message.key, "id": message.id, "change": message.is_change}
-            self._hub.tell(
-                self._hub.of_user(message.author_id), jsonframes.encode("failed", **facts, reason=reason, retry=True)
-            )
+            self._hub.tell(self._hub.of_user(message.author_id), Failed(message))
         for conversation, ids in gone.items():
-            self._hub.publish(conversation, rfc6455.frame(self._render.removed(ids)))
+            self._hub.publish(conversation, Withdrawn(conversation, ids))
         self._do(self._unread.tell_everybody())
 
     def _put_back(self, entry: Entry) -> Message | None:
@@ -179,13 +167,13 @@ class Messaging:
             self._retries.forget(entry)
             return None
         before = replace(entry.before, rev=self._stamper.next())  # pages must take it for newer than what they show
-        self._hub.publish(before.conversation.key, rfc6455.frame(self._render.messages([before])))
+        self._hub.publish(before.conversation.key, Restored(before))
         return before
 
     def _health(self, healthy: bool) -> None:
-        self._hub.publish_everywhere(jsonframes.encode("storage", healthy=healthy))
+        self._hub.publish_everywhere(StorageHealth(healthy))
         if healthy:  # what was put back is on the disk too
-            self._hub.publish_everywhere(jsonframes.encode("saved", upto=self._journal.watermark))
+            self._hub.publish_everywhere(Covered(None, self._journal.watermark))
 
     def _do(self, chore: Awaitable[None]) -> None:
         task = asyncio.ensure_future(chore)
@@ -196,7 +184,7 @@ class Messaging:
         """Return what becomes of a revision that stands already: its pending entry, or one that is saved."""
         saved: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         saved.set_result(True)
-        return self._journal.backlog.entry(message) or Entry(message, saved, language=language.current.get())
+        return self._journal.backlog.entry(message) or Entry(message, saved)
 
     async def close(self, patience: float) -> None:
         """Accept nothing more and flush; after ``patience`` seconds retract what is not saved."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Hashable
 
 from chatapp.delivery.audience import Listener
+from chatapp.delivery.envelope import Envelope
 from chatapp.delivery.hub import Hub
-from chatapp.html.render import Render
+from chatapp.model.events import Departed, Newcomers, Online, PresenceChanged, Typing
 from chatapp.model.people import User
 from chatapp.system import clock
 from chatapp.system.pace import Pace
-from chatapp.wire import rfc6455
 
 _PACE = 1.0  # seconds between two lists of comings and goings
 _TYPISTS = 10_000  # people whose last note is remembered: a bound on memory, not a rule
@@ -20,11 +20,10 @@ _TYPING = 2.0  # seconds between two notes that one person is typing; pages send
 class Presence:
     """Tell everybody who came and left, and a conversation who is typing."""
 
-    def __init__(self, hub: Hub, render: Render) -> None:
+    def __init__(self, hub: Hub) -> None:
         self._hub = hub
-        self._render = render
         self._shown: set[int] = set()  # who everybody was last told is here
-        self._greeting: bytes | None = None  # of them
+        self._greeting: Envelope | None = None  # of them
         self._typed: dict[tuple[int, str], float] = {}
         self._newcomers: list[User] = []
         self.changed = Pace(_PACE, self._publish)
@@ -35,13 +34,13 @@ class Presence:
         """Return the ids of everybody who has a connection."""
         return self._hub.users()
 
-    def greeting(self) -> bytes:
-        """Return the frame that tells a new connection who is here, but for the last comings and goings.
+    def greeting(self) -> Envelope:
+        """Return what tells a new connection who is here, but for the last comings and goings.
 
-        Those follow for everybody. So the list is written once for a thousand people who come at the same moment.
+        Those follow for everybody. So the list is encoded once for a thousand people who come at the same moment.
         """
         if self._greeting is None:
-            self._greeting = rfc6455.frame(self._render.presence(online=sorted(self._shown)))
+            self._greeting = self._hub.envelope(Online(sorted(self._shown)))
         return self._greeting
 
     def registered(self, user: User) -> None:
@@ -51,11 +50,11 @@ class Presence:
 
     def _publish_newcomers(self, _: Hashable) -> None:
         users, self._newcomers = self._newcomers, []
-        self._hub.publish_everywhere(rfc6455.frame(self._render.newcomers(users)))
+        self._hub.publish_everywhere(Newcomers(users))
 
     def departed(self, user_id: int) -> None:
         """Tell everybody that somebody has left for good: their lists still show the name."""
-        self._hub.publish_everywhere(rfc6455.frame(self._render.departed(user_id)))
+        self._hub.publish_everywhere(Departed(user_id))
 
     def typing(self, listener: Listener, user: User) -> None:
         """Tell the listener's conversation that its person is typing, now and then."""
@@ -67,12 +66,12 @@ class Presence:
         if len(self._typed) > _TYPISTS:
             self._typed.clear()
         self._typed[key] = now
-        self._hub.publish(listener.conversation, rfc6455.frame(self._render.typing(user)), fleeting=True)
+        self._hub.publish(listener.conversation, Typing(user), droppable=True)
 
     def _publish(self, _: Hashable) -> None:
         online = self.online
         came, left = sorted(online - self._shown), sorted(self._shown - online)
         if came or left:
             self._shown, self._greeting = online, None
-            # Not fleeting: who missed one would take somebody for present, or absent, for as long as they stay.
-            self._hub.publish_everywhere(rfc6455.frame(self._render.presence(came=came, left=left)))
+            # Not droppable: who missed one would take somebody for present, or absent, for as long as they stay.
+            self._hub.publish_everywhere(PresenceChanged(came, left))

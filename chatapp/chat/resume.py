@@ -10,32 +10,29 @@ from functools import lru_cache
 
 from chatapp.chat.history import History
 from chatapp.delivery.audience import Listener
+from chatapp.delivery.envelope import Envelope
 from chatapp.delivery.hub import Hub
 from chatapp.delivery.journal import Journal
-from chatapp.html.render import Render
+from chatapp.model import events
 from chatapp.model.conversations import Conversation
 from chatapp.model.messages import Message
 from chatapp.model.numbers import ID_LIMIT
-from chatapp.model.pictures import PICTURE_BYTES, PICTURES_LIMIT
-from chatapp.model.texts import CONTENT_LIMIT
-from chatapp.wire import jsonframes, rfc6455
 
 _LIMIT = 500  # messages that a page catches up with; with more it is quicker to fetch the list again
 _CHUNK = 100  # messages of one frame
 _KEPT_SECONDS = 1.0  # how long an answer serves others: after a restart everybody asks for the same within a second
 _END = ID_LIMIT  # a cursor after which there is nothing
-_LIMITS = {"content": CONTENT_LIMIT, "pictures": PICTURES_LIMIT, "picture_bytes": PICTURE_BYTES}
 
 
 @dataclass(frozen=True, slots=True)
 class Missed:
-    """What a page missed, as frames, and for whom else that is the answer."""
+    """What a page missed, in parts, and for whom else that is the answer."""
 
     since: int  # everybody whose cursor is from here on
     before: int  # and below this missed the same
     state: int  # of the journal when the question was asked: the answer brings all that was accepted by then
-    parts: tuple[bytes, ...] | None  # None: too much of it
-    pending: tuple[bytes, ...]  # what was accepted by then and may have been on its way to the database
+    parts: tuple[Envelope, ...] | None  # None: too much of it
+    pending: tuple[Envelope, ...]  # what was accepted by then and may have been on its way to the database
 
     def serves(self, since: int, state: int) -> bool:
         """Tell whether this is what a page missed that came in some state of the journal."""
@@ -49,42 +46,43 @@ _NOTHING = Missed(_END, _END, 0, (), ())  # where no conversation is shown
 class Resume:
     """Bring connections up to date. Pages that missed the same get one answer: it is looked up and rendered once."""
 
-    def __init__(self, history: History, journal: Journal, hub: Hub, render: Render, *, epoch: str) -> None:
+    def __init__(self, history: History, journal: Journal, hub: Hub, *, epoch: str) -> None:
         self._history = history
         self._journal = journal
         self._hub = hub
-        self._render = render
         self._asking = asyncio.Lock()
         self._answers: list[tuple[Conversation, Missed]] = []  # of the last moment
         self.boot = secrets.token_urlsafe(6)  # tells pages that the server was restarted
         self._hello = lru_cache(maxsize=256)(self._greeting)  # the same for all who come to a room
         self.epoch = epoch  # of the database: cursors of another one mean nothing here
 
-    async def catch_up(
+    async def bring(
         self,
-        listener: Listener,
+        listeners: Sequence[Listener],
         conversation: Conversation | None,
         since: int | None,
         epoch: str | None,
         send: Callable[[bytes], Awaitable[None]],
     ) -> None:
-        """Bring a connection from its cursor to now, and let it go on live: the only way to connect.
+        """Bring connections from their cursor to now, and let them go on live: the only way to connect.
 
-        ``send`` writes a frame and waits for the connection to take it. All of what was missed, or nothing of it
-        (``recovered`` false): never part of a gap.
+        ``send`` writes a frame and waits for the connections, which are of one format, to take it. All of what was
+        missed, or nothing of it (``recovered`` false): never part of a gap.
         """
         key = conversation.key if conversation else None
-        self._hub.join(listener, key)  # from here on its live frames gather
+        for listener in listeners:
+            self._hub.join(listener, key)  # from here on its live frames are held back
         missed = await self._missed(conversation, since, epoch) if conversation else _NOTHING
-        head = self._hello(key, missed.parts is not None, self._journal.healthy)
+        head: tuple[Envelope, ...] = (self._hello(key, missed.parts is not None, self._journal.healthy),)
         for part in (*(missed.parts or ()), *missed.pending):
-            await send(head + part)
-            head = b""
-        ready = jsonframes.encode("ready", conversation=key, upto=self._journal.watermark)
-        self._hub.go_live(listener, head, ready)
+            await send(self._hub.encoded(listeners[0], *head, part))
+            head = ()
+        ready = self._hub.envelope(events.Ready(key, self._journal.watermark))
+        for listener in listeners:
+            self._hub.go_live(listener, head, [ready])
 
     async def _missed(self, conversation: Conversation, since: int | None, epoch: str | None) -> Missed:
-        state = self._journal.state  # of now: what is accepted while we wait is gathered
+        state = self._journal.state  # of now: what is accepted while we wait is held back
         if since is None:
             return await self._answer(conversation, _END, state)  # a page without a list, or the original program's
         if epoch != self.epoch or since > self._journal.newest:
@@ -108,7 +106,7 @@ class Resume:
         ]
         rows = [] if since == _END else await self._history.missed(conversation, since, _LIMIT)
         # A message may be saved between the copy of the pending ones and the query, or after it: what is in
-        # neither the rows nor the gathered frames is in the copy.
+        # neither the rows nor the frames held back is in the copy.
         seen = {message.id: message.rev for message in rows or ()}
         rest = [message for message in pending if message.rev > seen.get(message.id, 0)]
         return Missed(
@@ -119,10 +117,9 @@ class Resume:
             pending=self._frames(rest),
         )
 
-    def _frames(self, messages: Sequence[Message]) -> tuple[bytes, ...]:
+    def _frames(self, messages: Sequence[Message]) -> tuple[Envelope, ...]:
         chunks = (messages[start : start + _CHUNK] for start in range(0, len(messages), _CHUNK))
-        return tuple(rfc6455.frame(self._render.messages(chunk)) for chunk in chunks)
+        return tuple(self._hub.envelope(events.Missed(chunk)) for chunk in chunks)
 
-    def _greeting(self, conversation: str | None, recovered: bool, healthy: bool) -> bytes:
-        facts = {"conversation": conversation, "recovered": recovered, "healthy": healthy}
-        return jsonframes.encode("hello", **facts, epoch=self.epoch, boot=self.boot, limits=_LIMITS)
+    def _greeting(self, conversation: str | None, recovered: bool, healthy: bool) -> Envelope:
+        return self._hub.envelope(events.Hello(conversation, recovered, healthy, self.epoch, self.boot))

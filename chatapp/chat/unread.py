@@ -9,15 +9,13 @@ from collections.abc import Coroutine, Hashable, Iterable, Sequence
 from chatapp.delivery.audience import Listener
 from chatapp.delivery.hub import Hub
 from chatapp.delivery.journal import Journal
-from chatapp.html import paths
-from chatapp.html.render import Render
-from chatapp.html.views import Link
 from chatapp.model.conversations import Conversation, Kind
+from chatapp.model.events import News
+from chatapp.model.events import Unread as Counted
 from chatapp.model.messages import Message
 from chatapp.model.people import User
 from chatapp.store import Busy, Store, Unwritable
 from chatapp.system.pace import Pace
-from chatapp.wire import jsonframes, rfc6455
 
 _PACE = 0.25  # seconds between two pieces of news: of all rooms, or of one direct conversation
 _STORE_PACE = 0.5  # seconds between two transactions that store read marks
@@ -28,11 +26,10 @@ log = logging.getLogger("chatapp.unread")
 class Unread:
     """Keep the counts in everybody's list right."""
 
-    def __init__(self, store: Store, journal: Journal, hub: Hub, render: Render) -> None:
+    def __init__(self, store: Store, journal: Journal, hub: Hub) -> None:
         self._store = store
         self._journal = journal
         self._hub = hub
-        self._render = render
         self._news: dict[Conversation, list[Message]] = {}
         self._announce = Pace(_PACE, self._publish)
         self._read: dict[int, dict[str, int]] = {}  # marks that moved and are not stored yet, by person
@@ -57,24 +54,17 @@ class Unread:
             self._tell_those_elsewhere(conversation, self._news.pop(conversation))
 
     def _tell_those_elsewhere(self, conversation: Conversation, news: Sequence[Message]) -> None:
-        pairs = [(message.id, message.author_id) for message in news]
         if conversation.kind is Kind.ROOM:
-            self._hub.publish_elsewhere(conversation.key, rfc6455.frame(self._render.unread(conversation.key, pairs)))
+            self._hub.publish_elsewhere(conversation.key, News(conversation.key, news))
             return
         for person in set(conversation.members):
             elsewhere = [
                 listener for listener in self._hub.of_user(person) if listener.conversation != conversation.key
             ]
             if elsewhere:
-                link = self._link(conversation, person)
-                self._hub.tell(elsewhere, rfc6455.frame(self._render.unread(conversation.key, pairs, link)))
-
-    def _link(self, conversation: Conversation, reader: int) -> Link | None:
-        other = self._names.get(conversation.other(reader))
-        if other is None:
-            return None
-        online = other.id in self._hub.users()
-        return Link(conversation.key, paths.direct(other.username), other.username, user=other, online=online)
+                other = self._names.get(conversation.other(person))
+                online = other is not None and other.id in self._hub.users()
+                self._hub.tell(elsewhere, News(conversation.key, news, other, online))
 
     def read(self, listener: Listener, message_id: int) -> None:
         """Note that a listener's person has seen its conversation up to a message; stored within a second."""
@@ -124,8 +114,8 @@ class Unread:
         if user_id in self._read or self._turn.locked():  # it may be theirs that is being stored
             await self._store_marks()
 
-    async def counts(self, user_id: int) -> bytes:
-        """Return the control frame with a person's exact counts, messages included that are not on disk yet."""
+    async def counts(self, user_id: int) -> Counted:
+        """Return a person's exact counts, messages included that are not on disk yet."""
         await self.settle(user_id)
         counts = await self._store.marks.counts(user_id)
         unread = dict(counts.unread)
@@ -136,7 +126,7 @@ class Unread:
             counted = message.author_id != user_id and message.conversation.admits(user_id)
             if counted and message.id > counts.reads.get(key, 0):
                 unread[key] = unread.get(key, 0) + 1
-        return jsonframes.encode("unread", counts=unread, reads=counts.reads, upto=self._journal.passed())
+        return Counted(unread, counts.reads, self._journal.passed())
 
     async def tell(self, user_id: int) -> None:
         """Send a person's exact counts to all of their connections."""

@@ -26,7 +26,6 @@ class Entry:
     message: Message
     saved: asyncio.Future[bool]
     appended: float = 0.0  # monotonic seconds
-    language: str = "en"  # of the author, in case they must be told that it was given up
     before: Message | None = None
 
     @property

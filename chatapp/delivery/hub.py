@@ -1,17 +1,22 @@
-"""Who listens where. Publishing never waits: one write per connection and tick, or the connection goes.
+"""Who listens where. Publishing never waits: one write per connection and tick, or the connection is dropped.
 
-A tick is what arrives in one turn of the event loop. What the kernel asks for a write is most of what a delivery
-costs, so after a tick that took long the next one waits as long as that took: what arrives meanwhile shares its writes.
-Where little is said a tick takes no time, and nothing waits.
+A tick is what arrives in one turn of the event loop. The system call of a write is most of what a delivery costs, so
+after a tick with long writes the next one waits as long as those took: what arrives meanwhile shares its writes. Where
+little is said a tick takes no time, and nothing waits.
+
+The hub is handed events. An event is encoded at the end of its tick, once for each format, and only if there is a
+listener of that format.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from chatapp.delivery.audience import Audience, Listener
+from chatapp.delivery.envelope import Encoders, Envelope, Format
+from chatapp.model.events import Event
 from chatapp.model.refusals import Close
 from chatapp.system import clock
 from chatapp.wire import rfc6455
@@ -26,13 +31,14 @@ SIGNED_OUT, TOO_MANY = Close.SIGNED_OUT, Close.TOO_MANY
 class Hub:
     """Keep the audiences. Not thread-safe; every method returns at once."""
 
-    def __init__(self, *, buffer_limit: int = 256 * 1024) -> None:
+    def __init__(self, encoders: Encoders, *, buffer_limit: int = 256 * 1024) -> None:
+        self._encoders = encoders
         self._buffer_limit = buffer_limit
-        self._audiences: dict[str | None, Audience] = {}
+        self._audiences: dict[tuple[str | None, Format], Audience] = {}
         self._users: dict[int, set[Listener]] = {}
         self._addresses: Counter[str] = Counter()
-        self._busy: set[Audience] = set()  # audiences with frames to send at the end of this tick
-        self._told: set[Listener] = set()  # listeners that were told something of their own
+        self._busy: set[Audience] = set()  # audiences with events to send at the end of this tick
+        self._told: set[Listener] = set()  # listeners with frames of their own
         self.endings = 0  # how many times sessions were ended: whoever was recognised before may have lost theirs
         self._scheduled: asyncio.Handle | None = None
         self._rested = 0.0  # monotonic seconds: before this no tick ends by itself
@@ -40,13 +46,13 @@ class Hub:
     # --- coming and going -------------------------------------------------------------------------------------------
 
     def join(self, listener: Listener, conversation: str | None) -> None:
-        """Move a listener to a conversation (None: none) where it gathers until ``go_live``."""
-        if listener.audience is not None:
-            self._flush_audience(listener.audience)  # frames of this tick are for those who were there before it
+        """Move a listener to a conversation (None: none); its frames are held back until ``go_live``."""
+        self._catch_up_with_tick(listener)
         self._leave_audience(listener)
-        if conversation in self._audiences:
-            self._flush_audience(self._audiences[conversation])  # it may be gone after that: its last listener was cut
-        audience = self._audiences.setdefault(conversation, Audience(conversation))
+        key = conversation, listener.format
+        if key in self._audiences:
+            self._flush_audience(self._audiences[key])  # it may be gone after that: its last listener was cut
+        audience = self._audiences.setdefault(key, Audience(*key))
         listener.conversation, listener.audience, listener.catching_up = conversation, audience, True
         audience.catching_up.add(listener)
         mine = self._users.setdefault(listener.user_id, set())
@@ -54,18 +60,27 @@ class Hub:
             mine.add(listener)
             self._addresses[listener.address] += 1
 
-    def go_live(self, listener: Listener, first: bytes, last: bytes) -> None:
-        """Write ``first``, what was gathered, then ``last``; from now on live frames are written as they come."""
+    def _catch_up_with_tick(self, listener: Listener) -> None:
+        """Write what this tick holds for a listener already: frames of where it is are not for where it goes."""
+        if listener.audience is not None:
+            self._flush_audience(listener.audience)
+        if listener.own_frames and not listener.catching_up:
+            self._told.discard(listener)
+            self._write(listener, listener.take_own_frames())
+
+    def go_live(self, listener: Listener, first: Sequence[Envelope] = (), last: Sequence[Envelope] = ()) -> None:
+        """Write ``first``, what was held back, then ``last``; from now on live frames are written as they come."""
         audience = listener.audience
         if audience is None:
             return  # it left, or was cut, while it was catching up
-        self._flush_audience(audience)  # so that what is queued in this tick is gathered too
+        self._flush_audience(audience)  # so that what is queued in this tick is held back too
         if listener.audience is None:
-            return  # that was more than it may gather
+            return  # that was more than may be held back
         audience.catching_up.discard(listener)
         audience.listeners.add(listener)
         listener.catching_up = False
-        self._write(listener, first + listener.take_gathered() + last)
+        live = listener.take_own_frames() + listener.take_held_back()
+        self._write(listener, self.encoded(listener, *first) + live + self.encoded(listener, *last))
 
     def leave(self, listener: Listener) -> None:
         """Forget a listener; harmless when it is gone already."""
@@ -86,9 +101,9 @@ class Hub:
             return
         audience.listeners.discard(listener)
         audience.catching_up.discard(listener)
-        listener.take_gathered()
+        listener.take_held_back()
         if not (audience.listeners or audience.catching_up):
-            self._audiences.pop(audience.key, None)
+            self._audiences.pop((audience.conversation, audience.format), None)
             self._busy.discard(audience)
 
     # --- looking ----------------------------------------------------------------------------------------------------
@@ -111,36 +126,47 @@ class Hub:
 
     # --- speaking ---------------------------------------------------------------------------------------------------
 
-    def publish(self, conversation: str | None, data: bytes, *, fleeting: bool = False) -> None:
-        """Send a frame to all who show a conversation; a fleeting one may be dropped for a slow connection."""
-        audience = self._audiences.get(conversation)
-        if audience is not None:
-            (audience.fleeting if fleeting else audience.frames).append(data)
-            self._busy.add(audience)
-            self._schedule()
+    def envelope(self, event: Event) -> Envelope:
+        """Return an event that is told more than once, and encoded only once."""
+        return Envelope(event, self._encoders)
 
-    def publish_elsewhere(self, conversation: str | None, data: bytes, *, fleeting: bool = False) -> None:
-        """Send a frame to everybody who does not show a conversation."""
-        for key in list(self._audiences):
-            if key != conversation:
-                self.publish(key, data, fleeting=fleeting)
+    def encoded(self, listener: Listener, *envelopes: Envelope) -> bytes:
+        """Return events as a listener reads them."""
+        return b"".join([envelope.frame(listener.format, listener.language) for envelope in envelopes])
 
-    def publish_everywhere(self, data: bytes, *, fleeting: bool = False) -> None:
-        """Send a frame to everybody."""
-        for key in list(self._audiences):
-            self.publish(key, data, fleeting=fleeting)
+    def publish(self, conversation: str | None, event: Event, *, droppable: bool = False) -> None:
+        """Tell all who show a conversation; a droppable event may be left out for a slow connection."""
+        self._publish([(conversation, format_) for format_ in self._encoders], event, droppable)
 
-    def tell(self, listeners: Iterable[Listener], data: bytes) -> None:
-        """Send a frame to some connections, ahead of the room frames of this tick."""
+    def publish_elsewhere(self, conversation: str | None, event: Event) -> None:
+        """Tell everybody who does not show a conversation."""
+        self._publish([key for key in self._audiences if key[0] != conversation], event)
+
+    def publish_everywhere(self, event: Event) -> None:
+        """Tell everybody."""
+        self._publish(list(self._audiences), event)
+
+    def _publish(self, keys: Iterable[tuple[str | None, Format]], event: Event, droppable: bool = False) -> None:
+        envelope = Envelope(event, self._encoders)
+        for key in keys:
+            audience = self._audiences.get(key)
+            if audience is not None:
+                audience.add(envelope, droppable=droppable)
+                self._busy.add(audience)
+                self._schedule()
+
+    def tell(self, listeners: Iterable[Listener], event: Event | Envelope) -> None:
+        """Tell some connections, ahead of the room frames of this tick."""
+        envelope = event if isinstance(event, Envelope) else Envelope(event, self._encoders)
         for listener in listeners:
-            if listener.catching_up:
-                listener.gather(data)
-                if listener.gathered_size > self._buffer_limit:
-                    self.cut(listener)
-            elif listener.audience is not None:
-                listener.tell(data)
+            if listener.audience is None:
+                continue  # it left
+            listener.tell(envelope.frame(listener.format, listener.language))
+            if not listener.catching_up:
                 self._told.add(listener)
-        self._schedule()
+                self._schedule()
+            elif listener.waiting > self._buffer_limit:
+                self.cut(listener)
 
     def _schedule(self) -> None:
         if self._scheduled is None:
@@ -152,13 +178,14 @@ class Hub:
         if self._scheduled is not None:
             self._scheduled.cancel()
             self._scheduled = None
-        began = clock.monotonic()
         busy, self._busy = self._busy, set()
-        for audience in busy:
-            self._flush_audience(audience)
+        frames = [(audience, *audience.take()) for audience in busy]
+        began = clock.monotonic()
+        for audience, durable, droppable in frames:
+            self._deliver(audience, durable, droppable)
         told, self._told = self._told, set()
         for listener in told:
-            data = listener.take_told()
+            data = listener.take_own_frames()
             if data and listener.audience is not None:
                 self._write(listener, data)
         ended = clock.monotonic()
@@ -166,26 +193,12 @@ class Hub:
             self._rested = ended + min(ended - began, _LONGEST_REST)
 
     def _flush_audience(self, audience: Audience) -> None:
-        if not (audience.frames or audience.fleeting):
-            return
-        frames, audience.frames = b"".join(audience.frames), []
-        fleeting, audience.fleeting = b"".join(audience.fleeting), []
-        both, limit = frames + fleeting, self._buffer_limit
-        for listener in audience.catching_up:
-            listener.gather(frames)
-        cut: list[Listener] = []
-        for listener in audience.listeners:
-            transport = listener.transport
-            data = both
-            if fleeting and transport.get_write_buffer_size() > limit // 2:
-                data = frames
-            if listener._told:  # noqa: SLF001 - the two classes are one mechanism
-                data = listener.take_told() + data
-            if data and not transport.is_closing():
-                transport.write(data)
-                if transport.get_write_buffer_size() > limit:
-                    cut.append(listener)
-        for listener in cut + [late for late in audience.catching_up if late.gathered_size > limit]:
+        if audience in self._busy:
+            self._busy.discard(audience)
+            self._deliver(audience, *audience.take())
+
+    def _deliver(self, audience: Audience, durable: bytes, droppable: bytes) -> None:
+        for listener in audience.deliver(durable, droppable, self._buffer_limit):
             self.cut(listener)
 
     def _write(self, listener: Listener, data: bytes) -> None:
@@ -204,11 +217,11 @@ class Hub:
 
     def close(self, listener: Listener, code: int, reason: str = "") -> None:
         """Say nothing more to a connection and close it with a code."""
-        told = listener.take_told()
+        own = b"" if listener.catching_up else listener.take_own_frames()
         self.leave(listener)
         listener.closed = True
         if not listener.transport.is_closing():
-            listener.transport.write(told + rfc6455.closing(code, reason))
+            listener.transport.write(own + rfc6455.closing(code, reason))
         asyncio.get_running_loop().call_later(CLOSE_GRACE, listener.transport.abort)
 
     def close_session(self, session_id: str, code: int = SIGNED_OUT) -> None:

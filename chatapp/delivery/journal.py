@@ -94,10 +94,10 @@ class Journal:
         """Return a message that was read as it will stand once what was given up is undone; None for nothing."""
         return self._undo.get(message.identity, message)
 
-    def append(self, message: Message, language: str = "en", before: Message | None = None) -> Entry:
+    def append(self, message: Message, before: Message | None = None) -> Entry:
         """Queue a message; must be called in stamp order. Return the entry whose ``saved`` completes."""
         saved: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        entry = Entry(message, saved, clock.monotonic(), language, before)
+        entry = Entry(message, saved, clock.monotonic(), before)
         self.state += 1
         self.backlog.add(entry)
         self._idle.clear()

@@ -1,11 +1,10 @@
-"""Records to HTML: the templates' environment, and one function per frame."""
+"""The environment of the templates: what each of them may use."""
 
 from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Hashable, Sequence
-from contextvars import Context
+from collections.abc import Callable, Hashable
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
@@ -18,16 +17,11 @@ from markupsafe import Markup
 
 from chatapp import __version__
 from chatapp.html import language, markup
-from chatapp.html.views import Link, Person
 from chatapp.model import emoji, names
-from chatapp.model.messages import Message
-from chatapp.model.people import User
 from chatapp.system import clock
 
 _BETWEEN_TAGS = re.compile(r"(?<=[>}])\n\s*(?=[<{])")
 _COMPACT = ("partials/", "frames/")
-# Empty: neither the language nor the time zone of whoever wrote reaches those who read.
-_NOBODY = Context()
 _KEPT_BYTES = 8 * 2**20  # of HTML that was drawn lately: some thousand messages
 # Macros by their file in partials; in templates they are kept.icon and so on. The first are used by the others.
 _KEPT = {
@@ -175,58 +169,3 @@ class Kept:
             self._young, self._old, self._size = {}, self._young, 2 * sys.getsizeof(html)
         self._young[key] = html
         return html
-
-
-class Render:
-    """Render frames: one function each, the same bytes for everybody who gets it.
-
-    Each file in templates/frames is a macro, made ready once: rendering a whole template would gather all the globals
-    of the environment anew for every frame.
-    """
-
-    def __init__(self, env: Environment) -> None:
-        """Make the frames ready."""
-
-        def frame(name: str) -> Callable[..., Markup]:
-            macros: Any = env.get_template(f"frames/{name}.html").module
-            macro: Callable[..., Markup] = macros.frame
-            return macro
-
-        self._messages = frame("messages")
-        self._removed = frame("removed")
-        self._unread = frame("unread")
-        self._presence = frame("presence")
-        self._newcomers = frame("newcomers")
-        self._departed = frame("departed")
-        self._typing = frame("typing")
-
-    def messages(self, messages: Sequence[Message]) -> str:
-        """Render messages to put into their places; times in UTC, for a frame has no reader of its own."""
-        return str(_NOBODY.run(self._messages, messages))
-
-    def removed(self, ids: Sequence[int]) -> str:
-        """Render the removal of messages."""
-        return str(self._removed(ids))
-
-    def unread(self, conversation: str, pairs: Sequence[tuple[int, int]], link: Link | None = None) -> str:
-        """Render news of messages, pairs of id and author's id, in a conversation that is perhaps not shown.
-
-        ``link`` is the receiver's link to a direct conversation that may be missing in their list.
-        """
-        return str(self._unread(conversation, pairs, link))
-
-    def presence(self, online: Sequence[int] | None = None, came: Sequence[int] = (), left: Sequence[int] = ()) -> str:
-        """Render who is here: everybody, or who came and left since."""
-        return str(self._presence(online, came, left))
-
-    def newcomers(self, users: Sequence[User]) -> str:
-        """Render rows of people who have just registered, for lists that were drawn before they did."""
-        return str(_NOBODY.run(self._newcomers, [Person(user, online=True) for user in users]))
-
-    def departed(self, user_id: int) -> str:
-        """Render that somebody has left for good, for lists that still show their name."""
-        return str(self._departed(user_id))
-
-    def typing(self, user: User) -> str:
-        """Render that somebody is typing."""
-        return str(self._typing(user))

@@ -10,7 +10,7 @@ from chatapp.chat import allowance
 from chatapp.chat.allowance import FLOOD_SECONDS, Allowance
 from chatapp.chat.presence import Presence
 from chatapp.chat.unread import Unread
-from chatapp.html import language
+from chatapp.model.events import Beat, Refused
 from chatapp.model.numbers import cursor, number
 from chatapp.model.refusals import NotFound, Rejected
 from chatapp.store import Busy, Unwritable
@@ -157,16 +157,8 @@ class Connection(Speaker):
         if nonsense and self.app[keys.limits].nonsense.take(self._me.id):
             self.shut(ABUSE, "too many bad frames")
             return
-        self._tell(
-            jsonframes.encode(
-                "refused",
-                key=key if isinstance(key, str) and key.isascii() else None,  # half a character cannot be sent back
-                code=refusal.code,
-                reason=language.explain(refusal),
-                retry=refusal.retry,
-                retry_after=refusal.retry_after,
-            )
-        )
+        # Half a character cannot be sent back.
+        self._tell(Refused(key if isinstance(key, str) and key.isascii() else None, refusal))
 
     async def join(self, frame: Frame) -> None:
         """Move to another conversation on the same socket, and catch up there."""
@@ -183,8 +175,8 @@ class Connection(Speaker):
     async def _catch_up(self, since: int | None, epoch: object) -> None:
         if self.closed:
             return  # it was told to go while its place was looked for
-        await self._messaging.resume.catch_up(
-            self._listener,
+        await self._messaging.resume.bring(
+            [self._listener],
             self._place.conversation if self._place else None,
             since,
             epoch if isinstance(epoch, str) else None,
@@ -205,7 +197,7 @@ class Connection(Speaker):
 
     async def beat(self, frame: Frame) -> None:
         """Answer a sign of life."""
-        self._tell(jsonframes.encode("beat"))
+        self._tell(Beat())
 
 
 _ACTIONS: dict[str, Callable[[Connection, Frame], Awaitable[None]]] = {

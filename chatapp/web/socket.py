@@ -8,6 +8,7 @@ from aiohttp import web
 
 from chatapp.delivery import hub
 from chatapp.delivery.audience import Listener
+from chatapp.html import language
 from chatapp.model.numbers import cursor
 from chatapp.model.people import User
 from chatapp.web import keys, legacy, places, refusals, sessions
@@ -37,7 +38,9 @@ async def socket(request: web.Request) -> web.StreamResponse:
     except ConnectionResetError:
         return response  # the browser went before it was answered
     assert transport is not None, "a request that was just read has a transport"
-    listener = Listener(transport, session.user.id, session.id, address_key(request.remote))
+    listener = Listener(
+        transport, session.user.id, session.id, address_key(request.remote), language=language.current.get()
+    )
     connection = Connection(request.app, transport, listener, session.user, place, settings.frame_bytes, larger)
     # Somebody else may have logged in since the page was rendered: what waits in it is not theirs to send.
     foreign = query.get("author", str(session.user.id)) != str(session.user.id)

@@ -13,7 +13,9 @@ from chatapp.chat.messaging import Messaging
 from chatapp.chat.revisions import Target
 from chatapp.delivery.audience import Listener
 from chatapp.delivery.backlog import Entry
+from chatapp.delivery.envelope import Envelope
 from chatapp.delivery.hub import Hub
+from chatapp.model.events import Event, Saved, Sent
 from chatapp.model.messages import Draft
 from chatapp.model.numbers import number
 from chatapp.model.people import User
@@ -21,7 +23,6 @@ from chatapp.model.refusals import Rejected
 from chatapp.web import keys, legacy, places
 from chatapp.web.places import Place
 from chatapp.web.rooms import posting
-from chatapp.wire import jsonframes
 from chatapp.wire.decoder import Larger
 from chatapp.wire.websocket import WebSocket
 
@@ -62,8 +63,8 @@ class Speaker(WebSocket):
     def _messaging(self) -> Messaging:
         return self.app[keys.messaging]
 
-    def _tell(self, data: bytes) -> None:
-        self._hub.tell([self._listener], data)
+    def _tell(self, event: Event | Envelope) -> None:
+        self._hub.tell([self._listener], event)
 
     async def message(self, frame: Frame) -> None:
         """Post a text."""
@@ -120,13 +121,13 @@ class Speaker(WebSocket):
 
     def _settle(self, key: str, entry: Entry) -> None:
         """Answer a retry, or the same change under another key, with what became of the first try."""
-        facts = {"rev": entry.message.rev} if entry.message.is_change else {}
-        self._tell(jsonframes.encode("sent", key=key, id=entry.message.id, **facts))
+        message = entry.message
+        self._tell(Sent(key, message.id, message.rev if message.is_change else None))
         if entry.saved.done():
             self._mark_saved(key, entry.saved)
-        elif key != entry.message.key:  # the journal tells of its own key only
+        elif key != message.key:  # the journal tells of its own key only
             entry.saved.add_done_callback(partial(self._mark_saved, key))
 
     def _mark_saved(self, key: str, saved: asyncio.Future[bool]) -> None:
         if saved.result() and not self.closed:
-            self._tell(jsonframes.encode("saved", keys=[key]))
+            self._tell(Saved([key]))

@@ -72,8 +72,8 @@ def leave_changes_unsaved() -> None:
 
     append = Journal.append
 
-    def forget(self: Journal, message: Any, language: str = "en", before: Any = None) -> Any:
-        entry = append(self, message, language, before)
+    def forget(self: Journal, message: Any, before: Any = None) -> Any:
+        entry = append(self, message, before)
         if before is not None:
             self.backlog.waiting.remove(entry)
             self.backlog.put_back(entry)

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from chatapp.html.frames import Frames
 from chatapp.model.conversations import Conversation
 from chatapp.model.messages import Draft
 from chatapp.model.refusals import Rejected
@@ -323,3 +324,12 @@ async def test_keys_that_come_in_the_same_moment_are_looked_up_together(chat, an
     assert [again for _, again in answers] == [True] + [False] * 8
     assert answers[0][0].message.id == old.message.id
     assert asked == [[(author.id, key) for author, key in drafts]]
+
+
+async def test_what_is_posted_where_nobody_listens_is_not_rendered(chat, an, monkeypatch) -> None:
+    encoded = []
+    monkeypatch.setattr(Frames, "__call__", lambda self, event, language: encoded.append(event) or b"")
+    for number in range(5):
+        assert await (await chat.say(an, f"message {number}")).saved
+    await asyncio.sleep(0)
+    assert encoded == []

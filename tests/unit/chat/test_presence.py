@@ -10,11 +10,11 @@ from wire import Wire
 
 
 async def test_a_half_full_connection_learns_that_somebody_left(chat) -> None:
-    presence = Presence(chat.hub, chat.messaging._render)
+    presence = Presence(chat.hub)
     slow, other = (Listener(Wire(), user) for user in (1, 2))
     for listener in (slow, other):
         chat.hub.join(listener, "general")
-        chat.hub.go_live(listener, b"", b"")
+        chat.hub.go_live(listener)
     presence._publish(None)
     slow.transport.buffered = 200_000  # for a moment
     chat.hub.leave(other)

@@ -14,6 +14,7 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from chatapp.html import language, render, views
+from chatapp.html.fragments import Fragments
 from chatapp.model.conversations import Conversation
 from chatapp.model.messages import Message
 from chatapp.model.people import User
@@ -43,8 +44,8 @@ def env() -> Environment:
 
 
 @pytest.fixture
-def frames(env: Environment) -> render.Render:
-    return render.Render(env)
+def frames(env: Environment) -> Fragments:
+    return Fragments(env)
 
 
 def page(env: Environment, name: str, **values: Any) -> str:
@@ -118,7 +119,7 @@ class Tags(HTMLParser):
         self.found.append((tag, dict(attrs)))
 
 
-def test_hostile_text_stays_text_in_every_page_and_frame(env: Environment, frames: render.Render) -> None:
+def test_hostile_text_stays_text_in_every_page_and_frame(env: Environment, frames: Fragments) -> None:
     sender = User(2, HOSTILE)
     everything = [
         *pages(env, HOSTILE),
@@ -139,7 +140,7 @@ def test_what_people_wrote_is_there_unharmed(env: Environment) -> None:
         assert "Ế &amp; &lt;b&gt;" in html
 
 
-def test_a_page_shows_the_same_bytes_as_a_frame(env: Environment, frames: render.Render) -> None:
+def test_a_page_shows_the_same_bytes_as_a_frame(env: Environment, frames: Fragments) -> None:
     written = message(5, content="**Ế** https://a.vn", pictures=(PICTURE, PICTURE))
     frame = frames.messages([written])
     alone = frame[frame.index("<li") : frame.rindex("</ol>")]
@@ -148,7 +149,7 @@ def test_a_page_shows_the_same_bytes_as_a_frame(env: Environment, frames: render
     assert decorated[start:].replace("msg first last", "msg", 1).startswith(alone)
 
 
-def test_a_frame_does_not_depend_on_who_wrote_or_reads(frames: render.Render) -> None:
+def test_a_frame_does_not_depend_on_who_wrote_or_reads(frames: Fragments) -> None:
     before = frames.messages([message(5, at="23:30")])
     link = views.Link("@1-2", "/direct/An", "An", 1, False, AN, True)
     news = frames.unread("@1-2", [(5, 2)], link)
@@ -162,7 +163,7 @@ def test_a_frame_does_not_depend_on_who_wrote_or_reads(frames: render.Render) ->
     assert ">23:30<" in before
 
 
-def test_frames_are_compact(frames: render.Render) -> None:
+def test_frames_are_compact(frames: Fragments) -> None:
     link = views.Link("@1-2", "/direct/An", "An", 1, False, AN, True)
     for frame in (
         frames.messages([message(5, pictures=(PICTURE,)), message(6)]),
@@ -177,7 +178,7 @@ def test_frames_are_compact(frames: render.Render) -> None:
         assert not re.search(r"\n|>\s+<", frame), frame
 
 
-def test_each_frame_says_where_it_goes(frames: render.Render) -> None:
+def test_each_frame_says_where_it_goes(frames: Fragments) -> None:
     assert frames.removed([5, 6]) == (
         '<ol hx-swap-oob="removed:#messages"><li data-mid="5"></li><li data-mid="6"></li></ol>'
     )
@@ -191,7 +192,7 @@ def test_each_frame_says_where_it_goes(frames: render.Render) -> None:
     assert frames.messages([]) == '<ol hx-swap-oob="timeline:#messages"></ol>'
 
 
-def test_links_stand_below_the_base_path_and_names_are_encoded(frames: render.Render) -> None:
+def test_links_stand_below_the_base_path_and_names_are_encoded(frames: Fragments) -> None:
     frame = frames.messages([message(5, User(2, "b ?#%"), pictures=(PICTURE,))])
     assert 'href="/chat/direct/b%20%3F%23%25"' in frame
     assert 'href="/chat/messages/5"' in frame

@@ -1,0 +1,54 @@
+"""An event on its way to listeners: encoded when the first listener of a format needs it, and once for all of them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Protocol
+
+from chatapp.model.events import WORDED, Event
+
+log = logging.getLogger("chatapp.delivery")
+
+
+class Format(StrEnum):
+    """The kind of frames that a listener reads."""
+
+    HTML = "html"  # of our pages: fragments, and JSON control frames between them
+
+
+class Encoder(Protocol):
+    """Turn an event into the bytes of its frames. ``language`` matters for events that hold a sentence only."""
+
+    def __call__(self, event: Event, language: str, /) -> bytes: ...
+
+
+Encoders = Mapping[Format, Encoder]
+
+
+class Envelope:
+    """One event, and its frames by format."""
+
+    __slots__ = ("_encoders", "_frames", "event")
+
+    def __init__(self, event: Event, encoders: Encoders) -> None:
+        self.event = event
+        self._encoders = encoders
+        self._frames: dict[tuple[Format, str], bytes] = {}
+
+    def frame(self, format_: Format, language: str = "") -> bytes:
+        """Return the frames for a listener; nothing if the event cannot be encoded.
+
+        That would be a fault of ours: it must not keep the other frames of the same write from everybody.
+        """
+        key = format_, language if isinstance(self.event, WORDED) else ""
+        found = self._frames.get(key)
+        if found is None:
+            try:
+                found = self._encoders[format_](self.event, language)
+            except Exception:
+                log.exception("a %s could not be encoded", type(self.event).__name__)
+                found = b""
+            self._frames[key] = found
+        return found
