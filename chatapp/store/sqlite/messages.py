@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from chatapp.model import removal
 from chatapp.model.conversations import Conversation, Kind
 from chatapp.model.messages import Message
 from chatapp.model.numbers import ID_LIMIT
@@ -17,7 +18,6 @@ from chatapp.store.sqlite import saving
 from chatapp.store.sqlite.database import Database, Row
 from chatapp.system import clock
 
-_TAKE_BACK_SECONDS = 60  # a removal can be taken back for ten seconds; this leaves room for a slow network
 # What to undo: a message id, and the revision to put back; without one the message is deleted.
 Undo = tuple[int, Message | None]
 
@@ -185,7 +185,7 @@ class Messages:
 
     async def erase_removed(self) -> None:
         """Erase for good what was removed so long ago that nobody can take it back any more."""
-        before = clock.unix_time() - _TAKE_BACK_SECONDS
+        before = clock.unix_time() - removal.ERASED_AFTER
         if await self._database.row("SELECT 1 FROM removals WHERE removed_at < ? LIMIT 1", (before,)):
             await self._database.write(partial(saving.erase, before=before))
             if await self._database.fold():  # while somebody reads an older state, the log still holds the words
