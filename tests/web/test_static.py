@@ -13,11 +13,12 @@ from aiohttp.test_utils import TestClient
 
 from chatapp.model.refusals import NotFound
 from chatapp.system import resources
-from chatapp.web.assets import joining, static
+from chatapp.web.assets import static
 from chatapp.web.assets.static import Static
 
 Client = TestClient[web.Request, web.Application]
 
+SHEETS = ("tokens", "base", "room")
 PLAIN = {"Accept-Encoding": "identity"}
 
 
@@ -27,7 +28,8 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "secret.txt").write_text("secret")
     files = tmp_path / "static"
     (files / "css").mkdir(parents=True)
-    for name in joining.SHEETS:
+    (files / "css" / "style.css").write_text("".join(f'@import "./{name}.css" layer({name});\n' for name in SHEETS))
+    for name in SHEETS:
         (files / "css" / f"{name}.css").write_text("body { margin: 0 }\n" * 100)
     (files / "js").mkdir()
     (files / "js" / "app.js").write_text("start();\n")
@@ -235,7 +237,7 @@ def test_joined_files_are_served_beside_single_ones(folder: Path) -> None:
     assert files.find("joined/app.js").body.endswith(b"//# sourceMappingURL=app.js.map\n")
     assert files.find("joined/app.js.map").content_type == "application/json"
     assert files.find("js/words.js").body == b"\nexport function word() {\nreturn 1;\n}\n"
-    assert files.find("joined/style.css").body.count(b"margin") == 100 * len(joining.SHEETS)
+    assert files.find("joined/style.css").body.count(b"margin") == 100 * len(SHEETS)
 
 
 async def test_a_page_from_before_an_update_gets_the_scripts_that_fit_to_those_it_has(client: Client) -> None:

@@ -1,4 +1,4 @@
-"""Scripts and style sheets joined when the server starts, so that a page opens with a handful of requests.
+"""Scripts joined when the server starts, so that a page opens with a handful of requests.
 
 In the repository each behaviour has a file of its own, and there is no build step. All modules that ``js/app.js``
 imports, directly or not, become one module, ``joined/app.js``. Each keeps a scope of its own, in the order in which a
@@ -28,8 +28,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 ENTRY = "app"
-# Later sheets win over earlier ones; tokens hold the values that all of them use.
-SHEETS = ("tokens", "base", "layout", "forms", "messages", "actions", "rooms")
 
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 _IMPORT = re.compile(
@@ -42,7 +40,6 @@ _ALIEN = re.compile(
     r"^[ \t]*(?:import\b(?!\()|export\b).*|^.*\bimport\.meta\b.*|^(?!.*\basync\b)(?=[^\s/]).*\bawait\b.*",
     re.MULTILINE,
 )
-_ELSEWHERE = re.compile(r"@(?:import|charset|namespace)\b.*|\burl\((?![\"']?(?:\.\./|data:)).*")
 _BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
 
@@ -128,19 +125,6 @@ def scripts(texts: Mapping[str, str]) -> dict[str, str]:
             if f"{wanted}.js" not in found or wanted in joined:
                 raise Unjoinable(f"js/{module.name}.js loads {wanted}.js on demand, which is joined or does not exist")
     return found
-
-
-def style(texts: Mapping[str, str]) -> str:
-    """Return all style sheets as one. ``texts`` holds them by name, without ``.css``. Raise Unjoinable."""
-    if strays := texts.keys() ^ set(SHEETS):
-        raise Unjoinable(f"css/: the files and the order of style sheets differ: {', '.join(sorted(strays))}")
-    for name, text in texts.items():
-        # ../ leads from joined/ where it leads from css/; what belongs to the head of a file cannot stand inside one.
-        if alien := _ELSEWHERE.search(text):
-            raise Unjoinable(f"css/{name}.css: cannot join a style sheet that says {alien[0].strip()!r}")
-        if text.count("{") != text.count("}"):  # it would swallow the next one
-            raise Unjoinable(f"css/{name}.css: not every brace is closed")
-    return "".join(f"/* {name}.css */\n{texts[name]}" for name in SHEETS)
 
 
 def _in_order(modules: Mapping[str, Module]) -> list[Module]:

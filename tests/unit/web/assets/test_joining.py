@@ -1,16 +1,15 @@
-"""Joined scripts and style sheets: the same code in the same order, shared with what is loaded later, or a refusal."""
+"""Joined scripts: the same code in the same order, shared with what is loaded later, or a refusal."""
 
 from __future__ import annotations
 
 import json
 import re
-from itertools import pairwise
 
 import pytest
 
 from chatapp.system import resources
 from chatapp.web.assets import joining
-from chatapp.web.assets.joining import SHEETS, Unjoinable
+from chatapp.web.assets.joining import Unjoinable
 
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
@@ -190,39 +189,3 @@ def test_a_circle_is_refused_with_the_way_round() -> None:
 def test_what_is_joined_or_missing_cannot_be_loaded_on_demand(name: str) -> None:
     with pytest.raises(Unjoinable, match=rf"js/app\.js loads {name}\.js on demand"):
         join(app=f'import * as b from "./b.js";\nimport("./{name}.js");\n', b="export const one = 1;")
-
-
-# --- style sheets ---------------------------------------------------------------------------------------------------
-
-
-def sheets(**texts: str) -> dict[str, str]:
-    return {name: texts.get(name, f".{name} {{}}\n") for name in SHEETS}
-
-
-def test_style_sheets_keep_their_order_and_their_words() -> None:
-    style = joining.style(sheets(base="p { color: red }\n", rooms="b { background: url(../img/x.svg) }\n"))
-    places = [style.index(f"/* {name}.css */\n") for name in SHEETS]
-    assert all(before < after for before, after in pairwise(places))
-    assert "p { color: red }\n" in style
-    assert "url(../img/x.svg)" in style
-
-
-@pytest.mark.parametrize(
-    "text",
-    ['@import "x.css";', '@charset "utf-8";', "b { background: url(x.svg) }", 'b { background: url("/img/x.svg") }'],
-)
-def test_a_style_sheet_that_would_mean_something_else_is_refused(text: str) -> None:
-    with pytest.raises(Unjoinable, match=r"css/forms\.css: cannot join"):
-        joining.style(sheets(forms=text))
-
-
-def test_a_style_sheet_that_would_swallow_the_next_is_refused() -> None:
-    with pytest.raises(Unjoinable, match=r"css/forms\.css: not every brace"):
-        joining.style(sheets(forms="b { color: red\n"))
-
-
-def test_a_style_sheet_without_its_place_is_refused() -> None:
-    with pytest.raises(Unjoinable, match="toolbar"):
-        joining.style(sheets() | {"toolbar": ""})
-    with pytest.raises(Unjoinable, match="tokens"):
-        joining.style({name: "" for name in SHEETS if name != "tokens"})
