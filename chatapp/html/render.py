@@ -18,6 +18,7 @@ from markupsafe import Markup
 
 from chatapp import __version__
 from chatapp.html import language, markup
+from chatapp.html.message_actions import ACTIONS
 from chatapp.html.views import Link, Person
 from chatapp.model import emoji, names
 from chatapp.model.messages import Message
@@ -37,6 +38,7 @@ _KEPT = {
     "person": ("person",),
     "lightbox": ("lightbox",),
     "preview": ("preview",),
+    "registry": ("registry",),
     "sheet": ("sheet",),
     "toolbar": ("toolbar",),
     "words": ("words",),
@@ -89,6 +91,7 @@ def configure(
         server_name=server_name,
         app_version=__version__,
         native_names=language.NATIVE_NAMES,
+        message_actions=ACTIONS,
         base_path=base_path,
         gettext=say,
         _=say,
