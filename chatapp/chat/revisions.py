@@ -7,6 +7,7 @@ from typing import Any
 
 from chatapp.chat.messaging import Messaging
 from chatapp.delivery.backlog import Entry
+from chatapp.model import removal
 from chatapp.model.conversations import Conversation
 from chatapp.model.messages import Identity, Message, key_of
 from chatapp.model.people import User
@@ -14,8 +15,6 @@ from chatapp.model.refusals import Rejected
 from chatapp.model.texts import clean
 from chatapp.system import clock
 from chatapp.system.clock import Stamper
-
-TAKE_BACK = 15.0  # seconds after a removal in which it can be undone; pages offer it for ten
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +61,7 @@ class Revisions:
         return self._change(author, target, current, key, not current.removed, removed=False)
 
     def _forget(self) -> None:
-        long_ago = clock.monotonic() - TAKE_BACK
+        long_ago = clock.monotonic() - removal.UNDO_ACCEPTED
         self._removed = {message: when for message, when in self._removed.items() if when > long_ago}
 
     def _change(

@@ -17,6 +17,7 @@ from markupsafe import Markup
 
 from chatapp import __version__
 from chatapp.html import language, markup
+from chatapp.html.message_actions import ACTIONS
 from chatapp.model import emoji, names
 from chatapp.system import clock
 
@@ -31,6 +32,7 @@ _KEPT = {
     "person": ("person",),
     "lightbox": ("lightbox",),
     "preview": ("preview",),
+    "registry": ("registry",),
     "sheet": ("sheet",),
     "toolbar": ("toolbar",),
     "words": ("words",),
@@ -83,6 +85,7 @@ def configure(
         server_name=server_name,
         app_version=__version__,
         native_names=language.NATIVE_NAMES,
+        message_actions=ACTIONS,
         base_path=base_path,
         gettext=say,
         _=say,

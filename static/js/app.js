@@ -1,17 +1,18 @@
 // Start what the page needs. Every module works on its own and looks for its elements; pages without them lose nothing.
 
-import * as chat from "./chat.js";
-import * as composer from "./composer.js";
-import * as forms from "./forms.js";
-import { person } from "./page.js";
-import * as peek from "./peek.js";
-import * as pictures from "./pictures.js";
-import * as roving from "./roving.js";
-import * as scroll from "./scroll.js";
-import { trim } from "./timeline.js";
-import * as times from "./times.js";
-import * as unread from "./unread.js";
-import * as viewport from "./viewport.js";
+import * as forms from "./account/forms.js";
+import * as peek from "./account/peek.js";
+import * as chat from "./chat/extension.js";
+import { person } from "./chat/page.js";
+import * as unread from "./chat/unread.js";
+import * as times from "./lib/times.js";
+import * as viewport from "./lib/viewport.js";
+import * as acting from "./message/acting.js";
+import * as composer from "./room/composer.js";
+import * as pictures from "./room/pictures.js";
+import * as roving from "./room/roving.js";
+import * as scroll from "./room/scroll.js";
+import { trim } from "./room/timeline.js";
 
 times.start(person.base);
 forms.start();
@@ -23,6 +24,7 @@ if (document.querySelector("[hx-chat]")) {
   composer.start();
   pictures.start();
   roving.start();
+  acting.start();
   unread.start();
   scroll.start((atBottom) => {
     if (!atBottom) return;
@@ -34,7 +36,7 @@ if (document.querySelector("[hx-chat]")) {
 
 // By itself the form asks the server.
 function search() {
-  import("./people.js").then(({ filter }) => filter(), () => {});
+  import("./room/people.js").then(({ filter }) => filter(), () => {});
 }
 
 // The link of a picture leads to it anyway; here it opens above the page.
@@ -43,7 +45,7 @@ async function enlarge(event) {
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
   try {
-    (await import("./lightbox.js")).show(link);
+    (await import("./message/lightbox.js")).show(link);
   } catch {
     location.assign(link.href);
   }

@@ -194,7 +194,7 @@ async def test_text_and_link_are_copied_over_plain_http_too(meet: Meet, server: 
 async def test_the_sheet_says_so_when_it_cannot_be_had(meet: Meet) -> None:
     an, _ = await two(meet, **PHONE)
     an.excuse("net::ERR_|Failed to load")
-    await an.page.route("**/actions.js", lambda route: route.abort())
+    await an.page.route("**/message/sheet.js", lambda route: route.abort())
     await (await dots(an, "theirs 11")).tap()
     await expect(an.page.locator("#refusal")).to_have_text("That did not work. Please try again.")
 
@@ -255,6 +255,31 @@ async def test_the_log_is_one_stop_of_the_keyboard(meet: Meet) -> None:
     assert await press(an, "End") == "my own"
     assert await press(an, "ArrowDown") == "my own"
     assert await press(an, "Escape") == "text"
+
+
+async def test_the_toolbar_offers_on_each_message_what_can_be_done_with_it_whoever_wrote_it(meet: Meet) -> None:
+    an, _ = await two(meet)
+    await an.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    await an.page.evaluate("""() => {
+        const bar = document.getElementById('toolbar').content.firstElementChild
+        const button = bar.firstElementChild.cloneNode(true)
+        button.dataset.act = 'link'
+        bar.append(button)
+    }""")
+    shown = "bar => [...bar.children].filter((one) => one.getClientRects().length).map(({ dataset }) => dataset.act)"
+    toolbar = an.page.get_by_role("toolbar")
+    await an.message("theirs 11").hover()
+    await expect(toolbar).to_be_visible()
+    assert await toolbar.evaluate(shown) == ["link"]
+    await an.message("my own").hover()
+    await expect(an.message("my own").get_by_role("toolbar")).to_be_visible()
+    assert await toolbar.evaluate(shown) == ["edit", "remove", "link"]
+    await an.message("theirs 10").hover()
+    await an.message("theirs 10").get_by_role("toolbar").locator("[data-act=link]").click()
+    mid = await an.message("theirs 10").get_attribute("data-mid")
+    await an.page.wait_for_function(
+        "async (link) => await navigator.clipboard.readText() === link", arg=f"{an.url}/messages/{mid}"
+    )
 
 
 async def test_enter_opens_the_actions_and_escape_leads_back_step_by_step(meet: Meet) -> None:

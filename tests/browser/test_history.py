@@ -72,7 +72,7 @@ async def test_older_messages_come_by_scrolling_up_back_to_the_first_and_nothing
 async def test_what_is_read_stays_still_while_messages_come_below(meet, anchoring):
     an, binh = await meet("An"), await meet("Bình")
     if anchoring == "without":  # as in Safari
-        await an.page.route("**/messages.css", _without_anchoring)
+        await an.page.route("**/style.css", _without_anchoring)
     await binh.chatter(f"direct={an.name}", lines(50))
     await an.open(binh.path)
     await an.page.evaluate("scroller.scrollTop = 0")

@@ -47,7 +47,7 @@ async def test_the_scripts_sort_and_fold_as_the_server_does(meet):
         return [names.toSorted((a, b) => compare(a, b, language)), names.map(fold)]
     }"""
     for language in ("vi", "en"):
-        address = script.replace("app.js", "collation.js")
+        address = script.replace("app.js", "lib/collation.js")
         ordered, folded = await an.page.evaluate(compare, [address, NAMES, language])
         assert ordered == sorted(NAMES, key=lambda name: collation.key(name, language))
         assert folded == [collation.fold(name) for name in NAMES]

@@ -149,7 +149,7 @@ async def test_the_box_grows_with_its_text_and_shrinks_again(meet, by):
     an = await meet("An")
     if by == "the script":  # as in browsers that do not know field-sizing
         await an.context.add_init_script("CSS.supports = () => false")
-        await an.page.route("**/forms.css", _without_field_sizing)
+        await an.page.route("**/style.css", _without_field_sizing)
     await an.open()
     height = "box => box.getBoundingClientRect().height"
     one = await an.box.evaluate(height)

@@ -10,18 +10,17 @@ from chatapp.system import resources
 from chatapp.web.assets.static import Static
 
 ON_DEMAND = {
-    "actions.js",
-    "changes.js",
-    "clipboard.js",
-    "collation.js",
-    "editing.js",
-    "lightbox.js",
-    "logout.js",
-    "people.js",
-    "removal.js",
-    "toolbar.js",
+    "account/logout.js",
+    "lib/collation.js",
+    "message/lightbox.js",
+    "message/revision/changes.js",
+    "message/revision/editing.js",
+    "message/revision/removal.js",
+    "message/sheet.js",
+    "message/toolbar.js",
+    "room/people.js",
 }
-ALONE = ON_DEMAND | {"back.js"}  # which runs before all others
+ALONE = ON_DEMAND | {"account/back.js"}  # which runs before all others
 HTMX = Path(__file__).parents[2] / "static" / "vendor" / "htmx"
 
 
@@ -47,15 +46,16 @@ def sent(static: Static, *paths: str) -> int:
 def test_what_a_page_needs_to_open_is_small() -> None:
     """All scripts within 40 KB, all style sheets within 12 KB, as they are sent."""
     static = Static(resources.folder("static"))
-    assert sent(static, "vendor/htmx/htmx.min.js", "js/back.js", "joined/app.js") < 40_000
+    assert sent(static, "vendor/htmx/htmx.min.js", "js/account/back.js", "joined/app.js") < 40_000
     assert sent(static, "joined/style.css") < 12_000
 
 
 def test_scripts_are_joined_but_those_that_most_visits_do_not_need() -> None:
     folder = resources.folder("static")
     static = Static(folder)
-    joined = set(re.findall(rb"^const \$(\w+) = \(", static.find("joined/app.js").body, re.MULTILINE))
-    assert {path.name for path in (folder / "js").glob("*.js")} == {f"{name.decode()}.js" for name in joined} | ALONE
+    joined = re.findall(rb"^const \$(\w+) = \(", static.find("joined/app.js").body, re.MULTILINE)
+    names = {f"{name.decode().replace('_', '/')}.js" for name in joined}
+    assert {path.relative_to(folder / "js").as_posix() for path in (folder / "js").rglob("*.js")} == names | ALONE
     assert all(static.find(f"joined/{name}").body for name in ON_DEMAND)
 
 

@@ -13,11 +13,12 @@ from aiohttp.test_utils import TestClient
 
 from chatapp.model.refusals import NotFound
 from chatapp.system import resources
-from chatapp.web.assets import joining, static
+from chatapp.web.assets import static
 from chatapp.web.assets.static import Static
 
 Client = TestClient[web.Request, web.Application]
 
+SHEETS = ("tokens", "base", "room")
 PLAIN = {"Accept-Encoding": "identity"}
 
 
@@ -27,7 +28,8 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "secret.txt").write_text("secret")
     files = tmp_path / "static"
     (files / "css").mkdir(parents=True)
-    for name in joining.SHEETS:
+    (files / "css" / "style.css").write_text("".join(f'@import "./{name}.css" layer({name});\n' for name in SHEETS))
+    for name in SHEETS:
         (files / "css" / f"{name}.css").write_text("body { margin: 0 }\n" * 100)
     (files / "js").mkdir()
     (files / "js" / "app.js").write_text("start();\n")
@@ -228,21 +230,23 @@ def test_small_files_are_not_packed_and_packed_ones_unpack(folder: Path) -> None
 
 
 def test_joined_files_are_served_beside_single_ones(folder: Path) -> None:
-    (folder / "js" / "app.js").write_text('import { word } from "./words.js";\n')
-    (folder / "js" / "words.js").write_text("// Words.\nexport function word() {\n  return 1;\n}\n")
+    (folder / "js" / "app.js").write_text('import { word } from "./lib/words.js";\n')
+    (folder / "js" / "lib").mkdir()
+    (folder / "js" / "lib" / "words.js").write_text("// Words.\nexport function word() {\n  return 1;\n}\n")
     files = Static(folder)
     assert b"function word() {\nreturn 1;\n}\n" in files.find("joined/app.js").body
     assert files.find("joined/app.js").body.endswith(b"//# sourceMappingURL=app.js.map\n")
     assert files.find("joined/app.js.map").content_type == "application/json"
-    assert files.find("js/words.js").body == b"\nexport function word() {\nreturn 1;\n}\n"
-    assert files.find("joined/style.css").body.count(b"margin") == 100 * len(joining.SHEETS)
+    assert files.find("js/lib/words.js").body == b"\nexport function word() {\nreturn 1;\n}\n"
+    assert files.find("joined/style.css").body.count(b"margin") == 100 * len(SHEETS)
 
 
-async def test_a_page_from_before_an_update_gets_the_scripts_that_fit_to_those_it_has(client: Client) -> None:
-    """Single ones for a page that loaded single ones; for others those that take theirs from the joined one."""
-    single = await (await client.get("/static/0123456789ab/js/editing.js")).text()
-    joined = await (await client.get("/static/0123456789ab/joined/editing.js")).text()
-    assert 'from "./words.js"' in single
+async def test_a_single_script_loads_single_ones_and_a_joined_one_those_that_take_from_it(
+    client: Client,
+) -> None:
+    single = await (await client.get("/static/0123456789ab/js/message/revision/editing.js")).text()
+    joined = await (await client.get("/static/0123456789ab/joined/message/revision/editing.js")).text()
+    assert 'from "../../lib/words.js"' in single
     assert "app.js" not in single
-    assert 'from "./words.js"' not in joined
-    assert 'from "./app.js"' in joined
+    assert 'from "../../lib/words.js"' not in joined
+    assert 'from "../../app.js"' in joined

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from functools import partial
 
+from chatapp.model import removal
 from chatapp.model.conversations import Conversation, Kind
 from chatapp.model.messages import Identity, Message, Page, Undo
 from chatapp.model.numbers import ID_LIMIT
@@ -16,8 +17,6 @@ from chatapp.store import contract
 from chatapp.store.sqlite import saving
 from chatapp.store.sqlite.database import Database, Row
 from chatapp.system import clock
-
-_TAKE_BACK_SECONDS = 60  # a removal can be taken back for ten seconds; this leaves room for a slow network
 
 
 def _select(table: str, place: str, author: str) -> str:
@@ -159,7 +158,7 @@ class Messages(contract.Messages):
         ]
 
     async def erase_removed(self) -> None:
-        before = clock.unix_time() - _TAKE_BACK_SECONDS
+        before = clock.unix_time() - removal.ERASED_AFTER
         if await self._database.row("SELECT 1 FROM removals WHERE removed_at < ? LIMIT 1", (before,)):
             await self._database.write(partial(saving.erase, before=before))
             if await self._database.fold():  # while somebody reads an older state, the log still holds the words

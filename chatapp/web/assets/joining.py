@@ -1,19 +1,18 @@
 """Scripts and style sheets joined when the server starts, so that a page opens with a handful of requests.
 
-In the repository each behaviour has a file of its own, and there is no build step. All modules that ``js/app.js``
-imports, directly or not, become one module, ``joined/app.js``. Each keeps a scope of its own, in the order in which a
-browser would run them::
+In the repository each behaviour has a file of its own, and there is no build step. The one script directly under
+``js/`` is the entry; all modules that it imports, directly or not, become one module with it, ``joined/app.js``. Each
+keeps a scope of its own, in the order in which a browser would run them::
 
-    const $words = (() => {
-    ...                                      // the lines of words.js, without the word "export"
+    const $lib_words = (() => {
+    ...                                      // the lines of lib/words.js, without the word "export"
     return { word, localise }; })();
-    const $banner = (() => {
-    const { word } = $words;                 // import { word } from "./words.js";
+    const $chat_banner = (() => {
+    const { word } = $lib_words;             // import { word } from "../lib/words.js";
     ...
 
-Modules that are loaded on demand, with ``import()``, stay files of their own beside it, under ``joined/`` too. What
-they import from the joined ones they take from ``joined/app.js``, so that there is one outbox and one socket only.
-A page of an older version that asks for a single ``js/words.js`` still gets it: nothing under ``js/`` changes.
+Modules that are loaded on demand, with ``import()``, stay files of their own, in the same folders under ``joined/``.
+What they import from the joined ones they take from ``joined/app.js``, so that there is one outbox and one socket only.
 
 This is no parser. It knows the few forms of import and export that our modules use, each at the beginning of a line,
 and refuses whatever else it meets, so that a developer learns of it at the first start and not from a browser.
@@ -26,23 +25,22 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-
-ENTRY = "app"
-# Later sheets win over earlier ones; tokens hold the values that all of them use.
-SHEETS = ("tokens", "base", "layout", "forms", "messages", "actions", "rooms")
+from posixpath import dirname, join, normpath
 
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*"
+_PATH = r"(?:\./|(?:\.\./)+)(?:[a-z]+/)*[a-z]+"
 _IMPORT = re.compile(
-    rf'^import (?:\* as (?P<whole>{_NAME})|\{{(?P<names>[^{{}}]*)\}}) from "\./(?P<module>[a-z]+)\.js";', re.MULTILINE
+    rf'^import (?:\* as (?P<whole>{_NAME})|\{{(?P<names>[^{{}}]*)\}}) from "(?P<path>{_PATH})\.js";', re.MULTILINE
 )
 _EXPORT = re.compile(rf"^export (?=(?P<kind>const|let|class|(?:async )?function\*?) (?P<name>{_NAME})\b)", re.MULTILINE)
-_LOADED = re.compile(r"\bimport\(\"\./([a-z]+)\.js\"\)")
-# Other forms; import.meta, which would name the joined file; and waiting, which the scope of a module does not allow.
+_LOADED = re.compile(rf'\bimport\("({_PATH})\.js"\)')
+# Other forms; import.meta, which would name the joined file; waiting, which the scope of a module does not allow; and
+# loading of what is not written out, for its path would lead from the joined file.
 _ALIEN = re.compile(
-    r"^[ \t]*(?:import\b(?!\()|export\b).*|^.*\bimport\.meta\b.*|^(?!.*\basync\b)(?=[^\s/]).*\bawait\b.*",
+    r"^[ \t]*(?:import\b(?!\()|export\b).*|^.*\bimport\.meta\b.*|^(?!.*\basync\b)(?=[^\s/]).*\bawait\b.*"
+    rf'|^(?![ \t]*//).*\bimport\((?!"{_PATH}\.js"\)).*',
     re.MULTILINE,
 )
-_ELSEWHERE = re.compile(r"@(?:import|charset|namespace)\b.*|\burl\((?![\"']?(?:\.\./|data:)).*")
 _BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
 
@@ -52,7 +50,7 @@ class Unjoinable(ValueError):  # noqa: N818 - reads as what it is
 
 @dataclass(frozen=True)
 class Module:
-    """One script of ours, and what it takes from others and gives to them."""
+    """One script of ours, and what it takes from others and gives to them. Its name has its folder: ``lib/words``."""
 
     name: str
     text: str
@@ -63,13 +61,23 @@ class Module:
         found: dict[str, set[str]] = {}
         for match in _IMPORT.finditer(self.text):
             names = [pair.split(" as ")[0].strip() for pair in (match["names"] or "").split(",")]
-            found.setdefault(match["module"], set()).update(filter(None, names))
+            found.setdefault(self._at(match["path"]), set()).update(filter(None, names))
         return found
 
     @cached_property
     def exports(self) -> dict[str, str]:
         """Return the names that others may take, and what they are: const, let, function, ..."""
         return {match["name"]: match["kind"] for match in _EXPORT.finditer(self.text)}
+
+    @property
+    def loads(self) -> list[str]:
+        """Return the modules that are loaded on demand."""
+        return [self._at(path) for path in _LOADED.findall(self.text)]
+
+    @property
+    def scope(self) -> str:
+        """Return the name of the constant that holds its exports in the joined script."""
+        return "$" + self.name.replace("/", "_")
 
     @property
     def is_plain(self) -> bool:
@@ -88,20 +96,34 @@ class Module:
                 if kind is None:
                     raise Unjoinable(f"js/{self.name}.js imports {name}, which {source}.js does not export")
                 if kind == "let":  # a copy would not follow its changes
+                    whole = source.rpartition("/")[2]
                     raise Unjoinable(
-                        f'js/{self.name}.js: {name} changes; write import * as {source} from "./{source}.js"'
+                        f'js/{self.name}.js: {name} of {source}.js changes; write import * as {whole} from "…"'
                     )
 
     def taking(self, joined: Mapping[str, Module]) -> str:
         """Return the script, as many lines as before, with imports from joined modules as plain constants."""
-        return _IMPORT.sub(lambda match: self._taken(match, joined), self.text)
 
-    @staticmethod
-    def _taken(match: re.Match[str], joined: Mapping[str, Module]) -> str:
-        if match["module"] not in joined:
-            return match[0]
-        what = match["whole"] or "{" + match["names"].replace(" as ", ": ") + "}"
-        return f"const {what} = ${match['module']};"
+        def take(match: re.Match[str]) -> str:
+            source = joined.get(self._at(match["path"]))
+            if source is None:
+                return match[0]
+            what = match["whole"] or "{" + match["names"].replace(" as ", ": ") + "}"
+            return f"const {what} = {source.scope};"
+
+        return _IMPORT.sub(take, self.text)
+
+    def moved_up(self, joined: Mapping[str, Module]) -> str:
+        """Return the script as it stands in the joined one: without exports, and loading from the top folder."""
+        text = _EXPORT.sub("", self.taking(joined))
+        return _LOADED.sub(lambda match: f'import("./{self._at(match[1])}.js")', text)
+
+    def set_apart(self, joined: Mapping[str, Module], entry: str) -> str:
+        """Return the script as a file of its own beside the joined one."""
+        scopes = [joined[name].scope for name in self.imports if name in joined]
+        way = "../" * self.name.count("/") + entry
+        head = f'import {{ {", ".join(scopes)} }} from "{way}.js"; ' if scopes else ""  # no line of its own
+        return head + self.taking(joined)
 
     @property
     def result(self) -> str:
@@ -109,42 +131,35 @@ class Module:
         parts = [f"get {name}() {{ return {name}; }}" if kind == "let" else name for name, kind in self.exports.items()]
         return "{ " + ", ".join(parts) + " }"
 
+    def _at(self, path: str) -> str:
+        return normpath(join(dirname(self.name), path))
+
 
 def scripts(texts: Mapping[str, str]) -> dict[str, str]:
-    """Return the joined script, its map, and each script that is loaded on demand, by file name.
+    """Return the joined script, its map, and each script that is loaded on demand, by path.
 
-    ``texts`` holds all scripts by name, without ``.js``. Raise Unjoinable.
+    ``texts`` holds all scripts by path, without ``.js``. Raise Unjoinable.
     """
     modules = {name: Module(name, text) for name, text in texts.items()}
+    entries = [name for name in modules if "/" not in name]
+    if len(entries) != 1:
+        raise Unjoinable(f"js/: one script starts all others, those lie in folders; here are {', '.join(entries)}")
     for module in modules.values():
         module.check(modules)
-    joined = {module.name: module for module in _in_order(modules)}
-    found = _join(joined)
+    joined = {module.name: module for module in _in_order(modules, entries[0])}
+    found = _join(joined, entries[0])
     for name in modules.keys() - joined.keys():
         if not modules[name].is_plain:
-            found[f"{name}.js"] = _on_demand(modules[name], joined)
+            found[f"{name}.js"] = modules[name].set_apart(joined, entries[0])
     for module in modules.values():
-        for wanted in _LOADED.findall(module.text):
+        for wanted in module.loads:
             if f"{wanted}.js" not in found or wanted in joined:
                 raise Unjoinable(f"js/{module.name}.js loads {wanted}.js on demand, which is joined or does not exist")
     return found
 
 
-def style(texts: Mapping[str, str]) -> str:
-    """Return all style sheets as one. ``texts`` holds them by name, without ``.css``. Raise Unjoinable."""
-    if strays := texts.keys() ^ set(SHEETS):
-        raise Unjoinable(f"css/: the files and the order of style sheets differ: {', '.join(sorted(strays))}")
-    for name, text in texts.items():
-        # ../ leads from joined/ where it leads from css/; what belongs to the head of a file cannot stand inside one.
-        if alien := _ELSEWHERE.search(text):
-            raise Unjoinable(f"css/{name}.css: cannot join a style sheet that says {alien[0].strip()!r}")
-        if text.count("{") != text.count("}"):  # it would swallow the next one
-            raise Unjoinable(f"css/{name}.css: not every brace is closed")
-    return "".join(f"/* {name}.css */\n{texts[name]}" for name in SHEETS)
-
-
-def _in_order(modules: Mapping[str, Module]) -> list[Module]:
-    """Return the modules that the first one needs, each after those that it imports, as browsers run them."""
+def _in_order(modules: Mapping[str, Module], entry: str) -> list[Module]:
+    """Return the modules that the entry needs, each after those that it imports, as browsers run them."""
     done: list[Module] = []
 
     def visit(name: str, path: Sequence[str]) -> None:
@@ -155,32 +170,27 @@ def _in_order(modules: Mapping[str, Module]) -> list[Module]:
                 visit(source, [*path, name])
             done.append(modules[name])
 
-    visit(ENTRY, [])
+    visit(entry, [])
     return done
 
 
-def _join(joined: Mapping[str, Module]) -> dict[str, str]:
+def _join(joined: Mapping[str, Module], entry: str) -> dict[str, str]:
     """Return the joined script and its map."""
     lines: list[str] = []
     origins: list[tuple[int, int] | None] = []  # of each line: the module's number and the line in it
     for number, module in enumerate(joined.values()):
-        body = _EXPORT.sub("", module.taking(joined)).splitlines()
-        lines += [f"const ${module.name} = (() => {{", *body, f"return {module.result}; }})();"]
+        body = module.moved_up(joined).splitlines()
+        lines += [f"const {module.scope} = (() => {{", *body, f"return {module.result}; }})();"]
         origins += [None, *((number, line) for line in range(len(body))), None]
-    lines += [f"export {{ {', '.join(f'${name}' for name in joined)} }};", f"//# sourceMappingURL={ENTRY}.js.map", ""]
+    scopes = ", ".join(module.scope for module in joined.values())
+    lines += [f"export {{ {scopes} }};", f"//# sourceMappingURL={entry}.js.map", ""]
     source_map = {
         "version": 3,
         "sources": [f"../js/{name}.js" for name in joined],
         "names": [],
         "mappings": ";".join(_segments(origins)),
     }
-    return {f"{ENTRY}.js": "\n".join(lines), f"{ENTRY}.js.map": json.dumps(source_map)}
-
-
-def _on_demand(module: Module, joined: Mapping[str, Module]) -> str:
-    names = [f"${name}" for name in module.imports if name in joined]
-    head = f'import {{ {", ".join(names)} }} from "./{ENTRY}.js"; ' if names else ""  # no line of its own: numbers stay
-    return head + module.taking(joined)
+    return {f"{entry}.js": "\n".join(lines), f"{entry}.js.map": json.dumps(source_map)}
 
 
 def _segments(origins: Sequence[tuple[int, int] | None]) -> Iterator[str]:

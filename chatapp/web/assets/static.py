@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from aiohttp import ETag, web
 
 from chatapp.model.refusals import NotFound
-from chatapp.web.assets import joining, packing
+from chatapp.web.assets import joining, packing, stylesheets
 
 # Our own table: what the system's says of .js depends on the machine, and browsers refuse a script of a wrong type.
 _TYPES = {
@@ -83,9 +83,11 @@ key: web.AppKey[Static] = web.AppKey("static", Static)
 
 
 async def serve(request: web.Request) -> web.StreamResponse:
-    """Serve a file: for ever under the version of today, to be asked for again under any other.
+    """Serve a file: cached forever under today's version, revalidated under any other.
 
-    A page that was opened before an update still gets its scripts.
+    A page that was opened before an update asks under its own version. It has its joined script and style sheet; what
+    it loads on demand comes from today's files. Where a module has moved since, the page says that it did not work, and
+    a reload mends it.
     """
     static = request.app[key]
     file = static.find(request.match_info["path"])
@@ -136,8 +138,8 @@ def _file(path: str, body: bytes) -> File:
 def _joined(bodies: Mapping[str, bytes]) -> dict[str, bytes]:
     """Return what is made of the files under js/ and css/."""
     scripts = joining.scripts(_texts(bodies, "js/", ".js"))
-    style = joining.style(_texts(bodies, "css/", ".css"))
-    return {f"joined/{name}": text.encode() for name, text in {**scripts, "style.css": style}.items()}
+    style = stylesheets.join(_texts(bodies, "css/", ".css"))
+    return {f"joined/{path}": text.encode() for path, text in (scripts | style).items()}
 
 
 def _texts(bodies: Mapping[str, bytes], folder: str, ending: str) -> dict[str, str]:

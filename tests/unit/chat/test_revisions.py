@@ -9,7 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from chatapp.chat.revisions import TAKE_BACK, Revisions, Target
+from chatapp.chat.revisions import Revisions, Target
+from chatapp.model import removal
 from chatapp.model.conversations import Conversation
 from chatapp.model.messages import Draft
 from chatapp.model.refusals import NotFound, Rejected
@@ -73,7 +74,7 @@ async def test_a_removal_leaves_a_tombstone_without_the_words(chat, an, binh, re
 async def test_undoing_a_removal_is_possible_only_for_a_short_while(chat, an, revisions, monkeypatch) -> None:
     first = await chat.say(an, "x")
     entry, _ = await revisions.remove(an, target(first.message), KEY)
-    monkeypatch.setattr("chatapp.chat.revisions.TAKE_BACK", 0.0)
+    monkeypatch.setattr("chatapp.model.removal.UNDO_ACCEPTED", 0.0)
     with pytest.raises(Rejected) as refusal:
         await revisions.restore(an, target(entry.message), KEY)
     assert refusal.value.code == "too_late"
@@ -84,7 +85,7 @@ async def test_what_was_removed_is_erased_for_good(chat, an, revisions, monkeypa
     edited, _ = await revisions.edit(an, target(first.message), "a secret slap", KEY)
     entry, _ = await revisions.remove(an, target(edited.message), KEY + "2")
     await entry.saved
-    monkeypatch.setattr("chatapp.store.sqlite.messages._TAKE_BACK_SECONDS", -1)
+    monkeypatch.setattr("chatapp.model.removal.ERASED_AFTER", -1)
     await chat.store.messages.erase_removed()
     [stored] = (await chat.messaging.history.page(GENERAL)).messages
     assert (stored.removed, stored.content) == (True, "")
@@ -97,7 +98,7 @@ async def test_what_was_erased_is_in_no_file_once_nobody_reads_an_older_state(
     def written() -> list[str]:
         return [file.name for file in tmp_path.iterdir() if b"a secret slip" in file.read_bytes()]
 
-    monkeypatch.setattr("chatapp.store.sqlite.messages._TAKE_BACK_SECONDS", -1)
+    monkeypatch.setattr("chatapp.model.removal.ERASED_AFTER", -1)
     first = await chat.say(an, "a secret slip")
     entry, _ = await revisions.remove(an, target(first.message), KEY)
     await entry.saved
@@ -305,7 +306,7 @@ async def test_asking_twice_for_a_removal_leaves_no_more_time_to_undo_it(chat, a
     first = await chat.say(an, "x")
     entry, _ = await revisions.remove(an, target(first.message), KEY)
     now = clock.monotonic()
-    monkeypatch.setattr(clock, "monotonic", lambda: now + TAKE_BACK + 1)
+    monkeypatch.setattr(clock, "monotonic", lambda: now + removal.UNDO_ACCEPTED + 1)
     await revisions.remove(an, target(entry.message), KEY)
     with pytest.raises(Rejected) as refusal:
         await revisions.restore(an, target(entry.message), KEY + "2")
@@ -322,7 +323,7 @@ async def test_a_retry_of_a_message_that_was_changed_since_is_still_one(
     else:
         entry, _ = await revisions.edit(an, target(first.message), "two", KEY + "2")
     await entry.saved
-    monkeypatch.setattr("chatapp.store.sqlite.messages._TAKE_BACK_SECONDS", -1)
+    monkeypatch.setattr("chatapp.model.removal.ERASED_AFTER", -1)
     await chat.store.messages.erase_removed()
     chat.messaging._retries._known.clear()  # as after a restart
     again, is_retry = await chat.messaging.post(an, GENERAL, Draft.parse("one", KEY))

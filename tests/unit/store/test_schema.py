@@ -269,7 +269,7 @@ async def test_a_picture_that_could_not_be_read_goes_with_its_message(
     damaged = await upgraded.messages.message(TECH, 7)
     assert damaged is not None
     await upgraded.messages.save([replace(damaged, rev=1_000, removed=True)], watermark=1_000, ceiling=1_000)
-    monkeypatch.setattr("chatapp.store.sqlite.messages._TAKE_BACK_SECONDS", -1)
+    monkeypatch.setattr("chatapp.model.removal.ERASED_AFTER", -1)
     await upgraded.messages.erase_removed()
     assert ask(old, "SELECT * FROM unreadable_pictures") == []
 
