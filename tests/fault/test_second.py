@@ -55,7 +55,7 @@ async def test_a_server_has_its_database_by_whatever_name(start, gather, tmp_pat
         status, said = await run(*command, "--database", other)
         if how != "symbolic link":
             assert status > 0
-            assert "Name it as that server does." in said
+            assert "Use the name that the server uses." in said
     assert sorted(each.name for each in other.parent.glob("other.db*")) == (
         ["other.db"] if how == "symbolic link" else ["other.db", "other.db.lock"]
     )
