@@ -8,14 +8,14 @@ from dataclasses import replace
 
 from chatapp.chat.chores import Chore
 from chatapp.chat.messaging import Messaging
-from chatapp.delivery.backlog import Entry
+from chatapp.chat.standing import Standing
+from chatapp.delivery.entries import Entry
 from chatapp.delivery.journal import Journal
 from chatapp.model.conversations import Conversation
 from chatapp.model.messages import Message
 from chatapp.model.people import Deletion
 from chatapp.model.refusals import Rejected
 from chatapp.store import Busy, Store, Unwritable
-from chatapp.system.clock import Stamper
 
 log = logging.getLogger("chatapp.leaving")
 
@@ -31,12 +31,12 @@ class Leaving:
     """
 
     def __init__(
-        self, store: Store, messaging: Messaging, journal: Journal, stamper: Stamper, *, pause: float = _PAUSE
+        self, store: Store, journal: Journal, standing: Standing, messaging: Messaging, *, pause: float = _PAUSE
     ) -> None:
         self._store = store
-        self._messaging = messaging
         self._journal = journal
-        self._stamper = stamper
+        self._standing = standing
+        self._messaging = messaging
         self._pause = pause
         self._wake = asyncio.Event()
         self._chore = Chore("account deletion", self._see_off_all)
@@ -72,7 +72,7 @@ class Leaving:
 
     async def _pass(self, departure: Deletion) -> bool:
         """Go through all of somebody's messages once. Return whether something was left to do."""
-        found = any(entry.message.author_id == departure.user_id for entry in self._journal.backlog.pending)
+        found = self._standing.has_pending(departure.user_id)
         for conversation in await self._store.conversations.of_user(departure.user_id):
             await self._store.deletions.anonymise(conversation, departure.user_id)
             found = await self._pass_through(conversation, departure) or found
@@ -90,12 +90,11 @@ class Leaving:
 
     def _revise(self, message: Message, departure: Deletion) -> Entry | None:
         """Publish a message without its author's name; return None where that has been done."""
-        current = self._messaging.history.latest(message)
+        current = self._standing.latest(message)
         # What came in while the account was being locked is younger than the stamp, and open pages show its name.
         if current.rev > departure.stamp and not current.author and (current.removed or not departure.removing):
             return None
-        current = replace(current, author="")
         self._messaging.refuse_when_unable()
-        removed = current.removed or departure.removing
-        revision = replace(current, rev=self._stamper.next(), key="", removed=removed)
-        return self._messaging.publish(revision, before=current)
+        # Should it be lost, what stands again has no name either.
+        current, removed = replace(current, author=""), current.removed or departure.removing
+        return self._journal.revise(current, key="", removed=removed)

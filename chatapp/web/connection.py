@@ -175,7 +175,7 @@ class Connection(Speaker):
     async def _catch_up(self, since: int | None, epoch: object) -> None:
         if self.closed:
             return  # it was told to go while its place was looked for
-        await self._messaging.resume.bring(
+        await self.app[keys.resume].bring(
             [self._listener],
             self._place.conversation if self._place else None,
             since,
@@ -189,7 +189,7 @@ class Connection(Speaker):
         """Note how far the person has read."""
         message_id = number(frame.get("id"))
         if message_id is not None:
-            self._unread.read(self._listener, min(message_id, self._messaging.newest))
+            self._unread.read(self._listener, message_id)
 
     async def typing(self, frame: Frame) -> None:
         """Tell the others that the person is typing."""

@@ -9,18 +9,20 @@ from typing import TYPE_CHECKING, Protocol
 from aiohttp import web
 
 if TYPE_CHECKING:
+    from chatapp.chat.history import History
     from chatapp.chat.leaving import Leaving
     from chatapp.chat.limits import Limits
     from chatapp.chat.messaging import Messaging
     from chatapp.chat.presence import Presence
+    from chatapp.chat.resume import Resume
     from chatapp.chat.revisions import Revisions
+    from chatapp.chat.standing import Standing
     from chatapp.chat.unread import Unread
     from chatapp.delivery.hub import Hub
     from chatapp.delivery.journal import Journal
     from chatapp.model.people import Session
     from chatapp.settings import Settings
     from chatapp.store import Store
-    from chatapp.system.clock import Stamper
     from chatapp.wire.sockets import Sockets
     from chatapp.workers.images import Images
     from chatapp.workers.passwords import Passwords
@@ -29,8 +31,10 @@ settings: web.AppKey[Settings] = web.AppKey("settings")
 store: web.AppKey[Store] = web.AppKey("store")
 passwords: web.AppKey[Passwords] = web.AppKey("passwords")
 images: web.AppKey[Images] = web.AppKey("images")
-stamper: web.AppKey[Stamper] = web.AppKey("stamper")
 journal: web.AppKey[Journal] = web.AppKey("journal")
+standing: web.AppKey[Standing] = web.AppKey("standing")
+history: web.AppKey[History] = web.AppKey("history")
+resume: web.AppKey[Resume] = web.AppKey("resume")
 hub: web.AppKey[Hub] = web.AppKey("hub")
 presence: web.AppKey[Presence] = web.AppKey("presence")
 messaging: web.AppKey[Messaging] = web.AppKey("messaging")

@@ -43,7 +43,7 @@ async def leave(request: web.Request) -> web.StreamResponse:
 
 
 async def _begin(request: web.Request, stored: str, *, removing: bool) -> None:
-    me, stamp = sessions.me(request), request.app[keys.stamper].next()
+    me, stamp = sessions.me(request), request.app[keys.journal].issue_number()
     deletions = request.app[keys.store].deletions
     if not await deletions.begin(me.id, password=stored, stamp=stamp, removing=removing):
         raise proof.overtaken()

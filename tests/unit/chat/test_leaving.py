@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
-from dataclasses import replace
 
 import pytest
 
@@ -16,7 +15,7 @@ from pipeline import GENERAL, Chat
 
 @pytest.fixture
 async def leaving(chat: Chat) -> AsyncIterator[Leaving]:
-    leaving = Leaving(chat.store, chat.messaging, chat.journal, chat.stamper, pause=0.02)
+    leaving = Leaving(chat.store, chat.journal, chat.standing, chat.messaging, pause=0.02)
     task = asyncio.create_task(leaving.run())
     yield leaving
     task.cancel()
@@ -25,7 +24,7 @@ async def leaving(chat: Chat) -> AsyncIterator[Leaving]:
 
 
 async def begin(chat: Chat, leaving: Leaving, user_id: int, *, removing: bool) -> None:
-    stamp = chat.stamper.next()
+    stamp = chat.journal.issue_number()
     assert await chat.store.deletions.begin(user_id, password="x", stamp=stamp, removing=removing)
     leaving.begin()
 
@@ -75,7 +74,7 @@ async def test_what_was_still_waiting_to_be_saved_loses_its_name_too(chat, an, b
 
 @pytest.mark.parametrize("removing", [True, False])
 async def test_a_full_disk_only_puts_it_off(chat, an, binh, leaving, removing, monkeypatch) -> None:
-    monkeypatch.setattr("chatapp.delivery.journal._PROBE_PAUSE", 0.05)
+    monkeypatch.setattr("chatapp.delivery.commits._PROBE_PAUSE", 0.05)
     entry = await chat.say(an, "a word")
     await entry.saved
     reader = await chat.page(binh)
@@ -107,8 +106,7 @@ async def test_two_who_leave_are_both_seen_off(chat, an, binh, chi, leaving) -> 
 
 async def test_a_message_of_somebody_else_under_the_same_old_number_stays(chat, an, binh, leaving) -> None:
     public, private = await chat.count_apart(binh, an)
-    edited = replace(public, rev=chat.stamper.next(), content="edited", key="")
-    assert await chat.messaging.publish(edited, before=public).saved
+    assert await chat.journal.revise(public, content="edited", key="").saved
     await begin(chat, leaving, an.id, removing=True)
     await seen_off(chat)
     [theirs], [mine] = await everything(chat), await everything(chat, private.conversation)
@@ -141,7 +139,7 @@ async def test_what_was_said_while_the_account_was_being_locked_loses_its_name_o
     chat, an, binh, leaving
 ) -> None:
     reader = await chat.page(binh)
-    stamp = chat.stamper.next()
+    stamp = chat.journal.issue_number()
     late = await chat.say(an, "on the doorstep")
     assert await chat.store.deletions.begin(an.id, password="x", stamp=stamp, removing=False)
     leaving.begin()
