@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from chatapp.delivery.entries import Entry, Subscriber
 from chatapp.delivery.hub import Hub
 from chatapp.delivery.journal import Journal
-from chatapp.model.conversations import Conversation
 from chatapp.model.events import Covered, Failed, Posted, Restored, Revised, Saved, Sent, StorageHealth, Withdrawn
 from chatapp.model.messages import Identity, Message
 from chatapp.system.throttle import Throttle
@@ -21,7 +20,7 @@ class Broadcast(Subscriber):
     def __init__(self, hub: Hub, journal: Journal) -> None:
         self._hub = hub
         self._journal = journal
-        self._cover = Throttle(_COVERED_PAUSE, self._publish_watermark)
+        self._cover: Throttle[str | None] = Throttle(_COVERED_PAUSE, self._publish_watermark)
 
     def accepted(self, entry: Entry) -> None:
         """Show a message, or a change of one."""
@@ -39,12 +38,11 @@ class Broadcast(Subscriber):
             # Without a watermark, which would stand before the frames of this tick that it covers: a page that loses
             # its connection in between would never ask for them. It comes with the room's frames, in their order.
             self._hub.tell(self._hub.of_user(author_id), Saved(mine))
-        for conversation in {entry.message.conversation for entry in entries}:
+        for conversation in {entry.message.conversation.key for entry in entries}:
             self._cover(conversation)
 
-    def _publish_watermark(self, conversation: Conversation) -> None:
-        upto = self._journal.issue_watermark(conversation)
-        self._hub.publish(conversation.key, Covered(conversation.key, upto))
+    def _publish_watermark(self, conversation: str | None) -> None:
+        self._hub.publish(conversation, Covered(conversation, self._journal.issue_watermark(conversation)))
 
     def lost(self, entries: Sequence[Entry]) -> None:
         """Take back what everybody has seen and nobody will find on the disk."""
@@ -64,4 +62,5 @@ class Broadcast(Subscriber):
         """Tell everybody whether messages can be saved."""
         self._hub.publish_everywhere(StorageHealth(healthy))
         if healthy:  # what stands again is on the disk too
-            self._hub.publish_everywhere(Covered(None, self._journal.issue_watermark()))
+            for conversation in self._hub.conversations():
+                self._publish_watermark(conversation)

@@ -77,7 +77,7 @@ class Resume:
         for part in (*(missed.parts or ()), *missed.pending):
             await send(self._hub.encoded(listeners[0], *head, part))
             head = ()
-        ready = self._hub.envelope(events.Ready(key, self._journal.issue_watermark(conversation)))
+        ready = self._hub.envelope(events.Ready(key, self._journal.issue_watermark(key)))
         for listener in listeners:
             self._hub.go_live(listener, head, [ready])
 
@@ -85,7 +85,7 @@ class Resume:
         generation = self._standing.generation  # of now: what is accepted while we wait is held back
         if since is None:
             return await self._answer(conversation, _END, generation)  # the page has no list
-        if epoch != self.epoch or since > self._journal.newest(conversation):
+        if epoch != self.epoch or since > self._journal.newest(conversation.key):
             return replace(await self._answer(conversation, _END, generation), parts=None)
         return await self._answer(conversation, since, generation)
 

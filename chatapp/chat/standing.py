@@ -60,7 +60,7 @@ class Standing:
 
     async def read(self, conversation: Conversation, page: Awaitable[Page | None]) -> Page | None:
         """Return a page that is being read, as it stands. Nothing on it is above its watermark but what is saved."""
-        settled = self._journal.issue_watermark(conversation)  # before it is read: all below is on it
+        settled = self._journal.issue_watermark(conversation.key)  # before it is read: all below is on it
         found = await page
         if found is None:
             return None

@@ -45,7 +45,7 @@ class Unread(Subscriber):
 
     def mark(self, user_id: int, conversation: str, message_id: int) -> None:
         """Note that a person has read a conversation, by its key, up to a message; stored within a second."""
-        marks, message_id = self._read.setdefault(user_id, {}), min(message_id, self._journal.newest())
+        marks, message_id = self._read.setdefault(user_id, {}), min(message_id, self._journal.newest(conversation))
         if message_id > marks.get(conversation, 0):
             marks[conversation] = message_id
             self._store_reads(None)
@@ -79,7 +79,8 @@ class Unread(Subscriber):
     async def _counts(self, user_id: int) -> events.Unread:
         await self.settle(user_id)
         counts = await self._standing.counts(user_id)
-        return events.Unread(counts.unread, counts.reads, self._journal.issue_number())
+        number = self._journal.issue_number()  # above everything that was counted
+        return events.Unread(counts.unread, counts.reads, dict.fromkeys([*counts.unread, *counts.reads], number))
 
     async def greet(self, listener: Listener) -> None:
         """Send a new connection its person's exact counts."""

@@ -124,6 +124,10 @@ class Hub:
         """Return how many connections there are, in all or from an address."""
         return self._addresses.total() if address is None else self._addresses[address]
 
+    def conversations(self) -> set[str | None]:
+        """Return the keys of the conversations that somebody shows; None among them where a page shows none."""
+        return {conversation for conversation, _ in self._audiences}
+
     # --- speaking ---------------------------------------------------------------------------------------------------
 
     def envelope(self, event: Event) -> Envelope:

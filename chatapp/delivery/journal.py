@@ -23,8 +23,8 @@ class Journal:
     A message gets its number, is shown by the subscribers, and is queued for the disk in one step, without an await:
     the numbers, what every listener sees and the disk have one order.
 
-    Methods that take a conversation answer for it alone. Here all conversations share one counter and one queue, so
-    most of them do not need it; a journal of several processes does.
+    Methods that take a conversation, or its key, answer for it alone. Here all conversations share one counter and one
+    queue, so most of them do not need it; a journal of several processes does.
     """
 
     def __init__(  # noqa: PLR0913 - what it needs, named
@@ -97,7 +97,7 @@ class Journal:
         """Return a new number: it is above everything that was accepted so far."""
         return self._stamper.next()
 
-    def issue_watermark(self, conversation: Conversation | None = None) -> int:
+    def issue_watermark(self, conversation: str | None = None) -> int:
         """Return a number at or below which everything in a conversation is saved, or given up for good.
 
         It goes with the clock and not with what is written, so that nobody learns from it that others talk in private.
@@ -107,7 +107,7 @@ class Journal:
         first = self._backlog.first
         return max(self._commits.settled, first.message.rev - 1) if first else self.issue_number()
 
-    def newest(self, conversation: Conversation | None = None) -> int:
+    def newest(self, conversation: str | None = None) -> int:
         """Return a number that nothing in a conversation is above."""
         return self._stamper.last
 
