@@ -14,9 +14,9 @@ import aiohttp_jinja2
 from aiohttp import web
 
 from chatapp.chat import chores, limits
+from chatapp.chat.account_deletion import AccountDeletion
 from chatapp.chat.broadcast import Broadcast
 from chatapp.chat.history import History
-from chatapp.chat.leaving import Leaving
 from chatapp.chat.messaging import Messaging
 from chatapp.chat.news import Newsroom
 from chatapp.chat.presence import Presence
@@ -115,7 +115,7 @@ async def _delivery(app: web.Application, cookies: sessions.CookieStorage) -> As
     journal.subscribe(retries, Broadcast(hub, journal), news, unread)
     messaging = app[keys.messaging] = Messaging(journal, retries, news)
     app[keys.revisions] = Revisions(journal, standing, messaging)
-    app[keys.leaving] = Leaving(store, journal, standing, messaging)
+    app[keys.account_deletion] = AccountDeletion(store, journal, standing, messaging)
     app[health.key] = health.Readiness(store.probe, lambda: journal.healthy and not journal.full)
     async with _running(app, journal.run()):
         yield
@@ -126,7 +126,7 @@ async def _background(app: web.Application) -> AsyncIterator[None]:
     loops = (
         _beat(app),
         app[keys.sockets].watch(),
-        app[keys.leaving].run(),
+        app[keys.account_deletion].run(),
         chores.clean_up(store, app[keys.journal], app[keys.settings]),
         chores.watch(store, app[keys.journal], partial(sessions.close_ended, app)),
     )

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Protocol
 from aiohttp import web
 
 if TYPE_CHECKING:
+    from chatapp.chat.account_deletion import AccountDeletion
     from chatapp.chat.history import History
-    from chatapp.chat.leaving import Leaving
     from chatapp.chat.limits import Limits
     from chatapp.chat.messaging import Messaging
     from chatapp.chat.presence import Presence
@@ -38,7 +38,7 @@ resume: web.AppKey[Resume] = web.AppKey("resume")
 hub: web.AppKey[Hub] = web.AppKey("hub")
 presence: web.AppKey[Presence] = web.AppKey("presence")
 messaging: web.AppKey[Messaging] = web.AppKey("messaging")
-leaving: web.AppKey[Leaving] = web.AppKey("leaving")
+account_deletion: web.AppKey[AccountDeletion] = web.AppKey("account_deletion")
 revisions: web.AppKey[Revisions] = web.AppKey("revisions")
 unread: web.AppKey[Unread] = web.AppKey("unread")
 limits: web.AppKey[Limits] = web.AppKey("limits")
@@ -58,4 +58,4 @@ class Asker(Protocol):
 session: web.RequestKey[Session | None] = web.RequestKey("session")
 request_id: web.RequestKey[str] = web.RequestKey("request_id")
 kept: web.RequestKey[tuple[Hashable, str, int]] = web.RequestKey("kept")  # of its form: by whom, from where, bytes
-endings: web.RequestKey[int] = web.RequestKey("endings")  # of a handshake: the hub's count before it was recognised
+revocations: web.RequestKey[int] = web.RequestKey("revocations")  # the hub's count before a handshake was recognised

@@ -49,7 +49,7 @@ async def _begin(request: web.Request, stored: str, *, removing: bool) -> None:
         raise proof.overtaken()
     request.app[keys.hub].close_user(me.id, code=sessions.CLOSED)
     request.app[keys.presence].departed(me.id)
-    request.app[keys.leaving].begin()
+    request.app[keys.account_deletion].begin()
 
 
 async def goodbye(request: web.Request) -> web.StreamResponse:
