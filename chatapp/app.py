@@ -14,10 +14,16 @@ import aiohttp_jinja2
 from aiohttp import web
 
 from chatapp.chat import chores, limits
-from chatapp.chat.leaving import Leaving
+from chatapp.chat.account_deletion import AccountDeletion
+from chatapp.chat.broadcast import Broadcast
+from chatapp.chat.history import History
 from chatapp.chat.messaging import Messaging
+from chatapp.chat.news import Newsroom
 from chatapp.chat.presence import Presence
+from chatapp.chat.resume import Resume
+from chatapp.chat.retries import Retries
 from chatapp.chat.revisions import Revisions
+from chatapp.chat.standing import Standing
 from chatapp.chat.unread import Unread
 from chatapp.delivery.envelope import Format
 from chatapp.delivery.hub import Hub
@@ -28,7 +34,6 @@ from chatapp.model.events import Beat
 from chatapp.settings import Settings
 from chatapp.store import Store
 from chatapp.system import resources
-from chatapp.system.clock import Stamper
 from chatapp.system.lock import DatabaseLock
 from chatapp.web import guard, health, keys, routes, sessions
 from chatapp.web.assets import static
@@ -90,22 +95,28 @@ async def _delivery(app: web.Application, cookies: sessions.CookieStorage) -> As
     facts = await store.meta.facts()
     # Those of the database open cookies in any case: who moves the key elsewhere wants nobody logged out.
     cookies.unlock([*settings.secret_keys, *facts.cookie_keys])
-    stamper = app[keys.stamper] = Stamper(facts.ceiling)
-    await chores.reserve_numbers(store, stamper)
     journal = app[keys.journal] = Journal(
         store.messages.save,
-        stamper,
+        floor=facts.ceiling,
         watermark=facts.watermark,
         hold=settings.hold_seconds,
         rows_limit=settings.queue_messages,
         bytes_limit=settings.queue_bytes,
     )
-    app[keys.presence] = Presence(hub)
-    app[keys.unread] = Unread(store, journal, hub)
-    app[keys.messaging] = Messaging(store, stamper, hub, journal, app[keys.unread], epoch=facts.epoch)
-    app[keys.revisions] = Revisions(app[keys.messaging], stamper)
-    app[keys.leaving] = Leaving(store, app[keys.messaging], journal, stamper)
-    app[health.key] = health.Readiness(store.probe, lambda: journal.healthy and not journal.backlog.full)
+    await journal.reserve(store.meta.reserve)
+    standing = app[keys.standing] = Standing(store, journal)
+    app[keys.history] = History(store, standing)
+    app[keys.resume] = Resume(standing, journal, hub, epoch=facts.epoch)
+    presence = app[keys.presence] = Presence(hub)
+    retries, news = Retries(store, standing), Newsroom(hub, presence)
+    unread = app[keys.unread] = Unread(store, journal, standing, hub, presence)
+    # A message is a known one before anybody sees it; its conversation sees it before others hear that it is there;
+    # counts are told again after everything else.
+    journal.subscribe(retries, Broadcast(hub, journal), news, unread)
+    messaging = app[keys.messaging] = Messaging(journal, retries, news)
+    app[keys.revisions] = Revisions(journal, standing, messaging)
+    app[keys.account_deletion] = AccountDeletion(store, journal, standing, messaging)
+    app[health.key] = health.Readiness(store.probe, lambda: journal.healthy and not journal.full)
     async with _running(app, journal.run()):
         yield
 
@@ -115,8 +126,8 @@ async def _background(app: web.Application) -> AsyncIterator[None]:
     loops = (
         _beat(app),
         app[keys.sockets].watch(),
-        app[keys.leaving].run(),
-        chores.clean_up(store, app[keys.stamper], app[keys.settings]),
+        app[keys.account_deletion].run(),
+        chores.clean_up(store, app[keys.journal], app[keys.settings]),
         chores.watch(store, app[keys.journal], partial(sessions.close_ended, app)),
     )
     async with AsyncExitStack() as running:

@@ -5,7 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 
+from chatapp.chat.broadcast import Broadcast
+from chatapp.chat.history import History
 from chatapp.chat.messaging import Messaging
+from chatapp.chat.news import Newsroom
+from chatapp.chat.presence import Presence
+from chatapp.chat.resume import Resume
+from chatapp.chat.retries import Retries
+from chatapp.chat.revisions import Revisions
+from chatapp.chat.standing import Standing
 from chatapp.chat.unread import Unread
 from chatapp.delivery.audience import Listener
 from chatapp.delivery.envelope import Format
@@ -18,7 +26,6 @@ from chatapp.model.messages import Draft, Message
 from chatapp.model.people import User
 from chatapp.store import Store, Unwritable
 from chatapp.system import resources
-from chatapp.system.clock import Stamper
 from wire import Wire
 
 GENERAL = Conversation("general")
@@ -32,13 +39,19 @@ class Chat:
         render.configure(env, base_path="", server_name="test", static=lambda path: path)
         self.store = store
         self.hub = Hub({Format.HTML: Frames(env)})
-        self.stamper = Stamper(floor)
         self.gate = asyncio.Event()  # closed: nothing is saved
         self.gate.set()
         self.broken = False
-        self.journal = Journal(self._save, self.stamper)
-        unread = Unread(store, self.journal, self.hub)
-        self.messaging = Messaging(store, self.stamper, self.hub, self.journal, unread, epoch=epoch)
+        self.journal = Journal(self._save, floor=floor)
+        self.standing = Standing(store, self.journal)
+        self.history = History(store, self.standing)
+        self.resume = Resume(self.standing, self.journal, self.hub, epoch=epoch)
+        self.presence = Presence(self.hub)
+        self.retries, news = Retries(store, self.standing), Newsroom(self.hub, self.presence)
+        self.unread = Unread(store, self.journal, self.standing, self.hub, self.presence)
+        self.journal.subscribe(self.retries, Broadcast(self.hub, self.journal), news, self.unread)
+        self.messaging = Messaging(self.journal, self.retries, news)
+        self.revisions = Revisions(self.journal, self.standing, self.messaging)
 
     async def _save(self, batch, **options) -> None:
         await self.gate.wait()
@@ -57,7 +70,7 @@ class Chat:
             Message(1, 1, GENERAL, public.id, public.username, "in the room", moment, "key-in-the-room-0"),
             Message(1, 1, pair, private.id, private.username, "in private", moment, "key-in-private-00"),
         )
-        self.stamper.last = 1
+        assert self.journal.issue_number() == 1
         await self.store.messages.save(old, watermark=1, ceiling=1)
         return old
 
@@ -80,8 +93,8 @@ class Page:
         await asyncio.sleep(0)
 
     async def catch_up(self, room: Conversation | None, since: int | None, epoch: str | None) -> None:
-        await self.chat.messaging.resume.bring(
-            [self.listener], room, since, self.chat.messaging.resume.epoch if epoch is None else epoch, self.send
+        await self.chat.resume.bring(
+            [self.listener], room, since, self.chat.resume.epoch if epoch is None else epoch, self.send
         )
 
     @property

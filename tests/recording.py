@@ -392,7 +392,7 @@ def written(text: str) -> str:
     told = json.loads(text)
     if told.get("code") == "rate_limited":
         told["retry_after"] = "…"
-    for name, mark in (("upto", "+"), ("reads", "")):
+    for name, mark in (("upto", "+"), ("covers", "+"), ("reads", "")):
         if name in told:
             told[name] = _floored(told[name], mark)
     plain = json.dumps(told, ensure_ascii=False, sort_keys=True)

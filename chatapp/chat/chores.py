@@ -11,7 +11,6 @@ from functools import partial
 from chatapp.delivery.journal import Journal
 from chatapp.settings import Settings
 from chatapp.store import Busy, Store, Unwritable
-from chatapp.system.clock import Stamper
 
 log = logging.getLogger("chatapp")
 
@@ -31,11 +30,11 @@ class Chore:
         return True
 
 
-async def clean_up(store: Store, stamper: Stamper, settings: Settings) -> None:
+async def clean_up(store: Store, journal: Journal, settings: Settings) -> None:
     """Reserve numbers and delete what nobody needs any more, forever."""
     sessions = partial(store.accounts.sweep_sessions, idle_days=settings.session_idle_days, days=settings.session_days)
     chores = (
-        Chore("reserving numbers", partial(reserve_numbers, store, stamper)),
+        Chore("reserving numbers", partial(journal.reserve, store.meta.reserve)),
         Chore("sweeping pictures that were never posted", store.pictures.sweep),
         Chore("erasing removed messages", store.messages.erase_removed),
         Chore("sweeping expired sessions", sessions),
@@ -49,13 +48,6 @@ async def watch(store: Store, journal: Journal, on_change: Callable[[], Awaitabl
     Commands change it, and somebody may move its file: then the journal is suspended.
     """
     await _repeat((Chore("watching the database", _Watch(store, journal, on_change)),), _WATCHING_PAUSE)
-
-
-async def reserve_numbers(store: Store, stamper: Stamper) -> None:
-    """Let message numbers follow the clock for a while, also while nobody writes."""
-    ceiling = stamper.reserve()
-    await store.meta.reserve(ceiling)
-    stamper.reserved(ceiling)
 
 
 async def _repeat(chores: Sequence[Chore], pause: float) -> None:

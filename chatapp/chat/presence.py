@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-
 from chatapp.delivery.audience import Listener
 from chatapp.delivery.envelope import Envelope
 from chatapp.delivery.hub import Hub
 from chatapp.model.events import Departed, Newcomers, Online, PresenceChanged, Typing
 from chatapp.model.people import User
 from chatapp.system import clock
-from chatapp.system.pace import Pace
+from chatapp.system.throttle import Throttle
 
-_PACE = 1.0  # seconds between two lists of comings and goings
+_PAUSE = 1.0  # seconds between two lists of comings and goings
 _TYPISTS = 10_000  # people whose last note is remembered: a bound on memory, not a rule
 _TYPING = 2.0  # seconds between two notes that one person is typing; pages send one every three
 
@@ -26,13 +24,17 @@ class Presence:
         self._greeting: Envelope | None = None  # of them
         self._typed: dict[tuple[int, str], float] = {}
         self._newcomers: list[User] = []
-        self.changed = Pace(_PACE, self._publish)
-        self._introduce = Pace(_PACE, self._publish_newcomers)
+        self._announce: Throttle[None] = Throttle(_PAUSE, self._publish)
+        self._introduce: Throttle[None] = Throttle(_PAUSE, self._publish_newcomers)
 
     @property
     def online(self) -> set[int]:
         """Return the ids of everybody who has a connection."""
         return self._hub.users()
+
+    def changed(self) -> None:
+        """Tell everybody soon who came and left: somebody may have."""
+        self._announce(None)
 
     def greeting(self) -> Envelope:
         """Return what tells a new connection who is here, but for the last comings and goings.
@@ -46,9 +48,9 @@ class Presence:
     def registered(self, user: User) -> None:
         """Tell everybody that there is somebody new: their lists of people were drawn before."""
         self._newcomers.append(user)
-        self._introduce()
+        self._introduce(None)
 
-    def _publish_newcomers(self, _: Hashable) -> None:
+    def _publish_newcomers(self, _: None) -> None:
         users, self._newcomers = self._newcomers, []
         self._hub.publish_everywhere(Newcomers(users))
 
@@ -68,7 +70,7 @@ class Presence:
         self._typed[key] = now
         self._hub.publish(listener.conversation, Typing(user), droppable=True)
 
-    def _publish(self, _: Hashable) -> None:
+    def _publish(self, _: None) -> None:
         online = self.online
         came, left = sorted(online - self._shown), sorted(self._shown - online)
         if came or left:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from chatapp.chat.history import History
+from chatapp.chat.standing import Standing
 from chatapp.delivery.audience import Listener
 from chatapp.delivery.envelope import Envelope
 from chatapp.delivery.hub import Hub
@@ -30,14 +30,14 @@ class Missed:
 
     since: int  # everybody whose cursor is from here on
     before: int  # and below this missed the same
-    state: int  # of the journal when the question was asked: the answer brings all that was accepted by then
+    generation: int  # of the journal when it was asked for: the answer brings everything accepted by then
     parts: tuple[Envelope, ...] | None  # None: too much of it
     pending: tuple[Envelope, ...]  # what was accepted by then and may have been on its way to the database
 
-    def serves(self, since: int, state: int) -> bool:
-        """Tell whether this is what a page missed that came in some state of the journal."""
+    def serves(self, since: int, generation: int) -> bool:
+        """Tell whether this is what a page missed that came at a generation of the journal."""
         same = since <= self.since if self.parts is None else self.since <= since < self.before
-        return same and self.state >= state
+        return same and self.generation >= generation
 
 
 _NOTHING = Missed(_END, _END, 0, (), ())  # where no conversation is shown
@@ -46,8 +46,8 @@ _NOTHING = Missed(_END, _END, 0, (), ())  # where no conversation is shown
 class Resume:
     """Bring connections up to date. Pages that missed the same get one answer: it is looked up and rendered once."""
 
-    def __init__(self, history: History, journal: Journal, hub: Hub, *, epoch: str) -> None:
-        self._history = history
+    def __init__(self, standing: Standing, journal: Journal, hub: Hub, *, epoch: str) -> None:
+        self._standing = standing
         self._journal = journal
         self._hub = hub
         self._asking = asyncio.Lock()
@@ -77,22 +77,22 @@ class Resume:
         for part in (*(missed.parts or ()), *missed.pending):
             await send(self._hub.encoded(listeners[0], *head, part))
             head = ()
-        ready = self._hub.envelope(events.Ready(key, self._journal.watermark))
+        ready = self._hub.envelope(events.Ready(key, self._journal.issue_watermark(key)))
         for listener in listeners:
             self._hub.go_live(listener, head, [ready])
 
     async def _missed(self, conversation: Conversation, since: int | None, epoch: str | None) -> Missed:
-        state = self._journal.state  # of now: what is accepted while we wait is held back
+        generation = self._standing.generation  # of now: what is accepted while we wait is held back
         if since is None:
-            return await self._answer(conversation, _END, state)  # a page without a list, or the original program's
-        if epoch != self.epoch or since > self._journal.newest:
-            return replace(await self._answer(conversation, _END, state), parts=None)
-        return await self._answer(conversation, since, state)
+            return await self._answer(conversation, _END, generation)  # the page has no list
+        if epoch != self.epoch or since > self._journal.newest(conversation.key):
+            return replace(await self._answer(conversation, _END, generation), parts=None)
+        return await self._answer(conversation, since, generation)
 
-    async def _answer(self, conversation: Conversation, since: int, state: int) -> Missed:
+    async def _answer(self, conversation: Conversation, since: int, generation: int) -> Missed:
         async with self._asking:  # whoever had to wait mostly finds the answer to somebody else's question
             for about, missed in self._answers:
-                if about == conversation and missed.serves(since, state):
+                if about == conversation and missed.serves(since, generation):
                     return missed
             answer = conversation, await self._look_up(conversation, since)
             self._answers.append(answer)
@@ -100,21 +100,13 @@ class Resume:
             return answer[1]
 
     async def _look_up(self, conversation: Conversation, since: int) -> Missed:
-        state = self._journal.state
-        pending = [
-            entry.message for entry in self._journal.backlog.pending if entry.message.conversation == conversation
-        ]
-        rows = [] if since == _END else await self._history.missed(conversation, since, _LIMIT)
-        # A message may be saved between the copy of the pending ones and the query, or after it: what is in
-        # neither the rows nor the frames held back is in the copy.
-        seen = {message.id: message.rev for message in rows or ()}
-        rest = [message for message in pending if message.rev > seen.get(message.id, 0)]
+        found = await self._standing.changes(conversation, None if since == _END else since, _LIMIT)
         return Missed(
             since=since,
-            before=min((message.rev for message in rows or ()), default=_END + 1),
-            state=state,
-            parts=None if rows is None else self._frames(rows),
-            pending=self._frames(rest),
+            before=min((message.rev for message in found.saved or ()), default=_END + 1),
+            generation=found.generation,
+            parts=None if found.saved is None else self._frames(found.saved),
+            pending=self._frames(found.pending),
         )
 
     def _frames(self, messages: Sequence[Message]) -> tuple[Envelope, ...]:

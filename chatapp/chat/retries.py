@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import replace
 
-from chatapp.delivery.backlog import Entry
+from chatapp.chat.standing import Standing
+from chatapp.delivery.entries import Entry, Subscriber
 from chatapp.model.conversations import Conversation
-from chatapp.model.messages import Message
 from chatapp.store import Store
 
 _REMEMBERED = 10_000  # saved messages whose keys are known without asking the database
@@ -17,38 +18,25 @@ Key = tuple[int, str]  # the author's id, and what they posted under
 _Places = dict[Key, tuple[Conversation, int]]
 
 
-class Retries:
+class Retries(Subscriber):
     """Know the keys of what was accepted lately, and look up all others."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, standing: Standing) -> None:
         self._store = store
+        self._standing = standing
         self._known: OrderedDict[Key, Entry] = OrderedDict()
         self._asked: list[Key] = []
         self._answer: asyncio.Future[_Places] | None = None
 
-    def remember(self, entry: Entry) -> None:
-        """Know a message by its key from now on."""
-        self._known[_key(entry)] = entry
+    async def find(self, author_id: int, key: str) -> Entry | None:
+        """Return the message that an author posted under a key. Raise Busy or Unwritable."""
+        wanted = author_id, key
+        return self._known.get(wanted) or await self._stored(wanted) or self._known.get(wanted)  # it may have just come
 
-    def saved(self, entry: Entry) -> None:
-        """Remember a saved message for longer than those before it, and not all of them for ever."""
-        self._known.move_to_end(_key(entry))
-        while len(self._known) > _REMEMBERED and next(iter(self._known.values())).saved.done():
-            self._known.popitem(last=False)
-
-    def forget(self, entry: Entry) -> None:
-        """Forget a message that was lost: what comes under its key is a new one."""
-        self._known.pop(_key(entry), None)
-
-    def known(self, author_id: int, key: str) -> Entry | None:
-        """Return a message that was accepted lately."""
-        return self._known.get((author_id, key))
-
-    async def stored(self, author_id: int, key: str) -> Message | None:
-        """Return a message of the database. Raise Busy or Unwritable."""
-        place = (await self._look_up((author_id, key))).get((author_id, key))
+    async def _stored(self, key: Key) -> Entry | None:
+        place = (await self._look_up(key)).get(key)
         message = await self._store.messages.message(*place) if place else None
-        return replace(message, key=key) if message else None
+        return self._standing.stored_entry(replace(message, key=key[1])) if message else None
 
     async def _look_up(self, key: Key) -> _Places:
         """Ask for a key together with all that others ask for in the same tick: at a rush it is still one question."""
@@ -61,6 +49,27 @@ class Retries:
         await asyncio.sleep(0)
         asked, self._asked, self._answer = self._asked, [], None
         return await self._store.messages.posted(asked)
+
+    # --- what the journal tells -------------------------------------------------------------------------------------
+
+    def accepted(self, entry: Entry) -> None:
+        """Know a message by its key from now on."""
+        if not entry.message.is_change:
+            self._known[_key(entry)] = entry
+
+    def saved(self, entries: Sequence[Entry]) -> None:
+        """Keep recently saved keys; evict the oldest."""
+        for entry in entries:
+            if not entry.message.is_change:
+                self._known.move_to_end(_key(entry))
+        while len(self._known) > _REMEMBERED and next(iter(self._known.values())).saved.done():
+            self._known.popitem(last=False)
+
+    def lost(self, entries: Sequence[Entry]) -> None:
+        """Forget messages: what comes under their keys is new."""
+        for entry in entries:
+            if not entry.message.is_change:
+                self._known.pop(_key(entry), None)
 
 
 def _key(entry: Entry) -> Key:

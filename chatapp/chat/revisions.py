@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from chatapp.chat.messaging import Messaging
-from chatapp.delivery.backlog import Entry
+from chatapp.chat.standing import Standing
+from chatapp.delivery.entries import Entry
+from chatapp.delivery.journal import Journal
 from chatapp.model import removal
 from chatapp.model.conversations import Conversation
 from chatapp.model.messages import Identity, Message, key_of
@@ -14,7 +16,6 @@ from chatapp.model.people import User
 from chatapp.model.refusals import Rejected
 from chatapp.model.texts import clean
 from chatapp.system import clock
-from chatapp.system.clock import Stamper
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,23 +30,24 @@ class Target:
 class Revisions:
     """Let authors change their own messages."""
 
-    def __init__(self, messaging: Messaging, stamper: Stamper) -> None:
+    def __init__(self, journal: Journal, standing: Standing, messaging: Messaging) -> None:
+        self._journal = journal
+        self._standing = standing
         self._messaging = messaging
-        self._stamper = stamper
         self._removed: dict[Identity, float] = {}  # messages removed lately, and when (monotonic seconds)
 
     async def edit(self, author: User, target: Target, content: object, key: object) -> tuple[Entry, bool]:
         """Give a message another text. Return its entry and whether nothing was left to do. Raise Rejected."""
         if not isinstance(content, str):
             raise Rejected("content_type")
-        current = await self._messaging.history.current(target.conversation, target.message_id)
+        current = await self._standing.current(target.conversation, target.message_id)
         text = clean(content, empty_is_fine=bool(current.pictures))
         done = current.content == text and not current.removed
         return self._change(author, target, current, key, done, content=text, edited_at=clock.timestamp())
 
     async def remove(self, author: User, target: Target, key: object) -> tuple[Entry, bool]:
         """Put a tombstone in a message's place; it can be undone for a short while. Raise Rejected."""
-        current = await self._messaging.history.current(target.conversation, target.message_id)
+        current = await self._standing.current(target.conversation, target.message_id)
         entry, done = self._change(author, target, current, key, current.removed, removed=True)
         if not done:
             self._forget()
@@ -54,7 +56,7 @@ class Revisions:
 
     async def restore(self, author: User, target: Target, key: object) -> tuple[Entry, bool]:
         """Undo a removal of a moment ago. Raise Rejected when it is too late."""
-        current = await self._messaging.history.current(target.conversation, target.message_id)
+        current = await self._standing.current(target.conversation, target.message_id)
         self._forget()
         if current.removed and current.identity not in self._removed:
             raise Rejected("too_late")
@@ -67,17 +69,16 @@ class Revisions:
     def _change(
         self, author: User, target: Target, seen: Message, key: object, done: bool, **values: Any
     ) -> tuple[Entry, bool]:
-        """Stamp, render, publish and append a change, without an await; refuse it before anybody has seen it."""
+        """Refuse a change before anybody has seen it, or show and queue it: without an await."""
         checked = key_of(key)
-        current = self._messaging.history.latest(seen)
+        current = self._standing.latest(seen)
         if current.author_id != author.id:
             raise Rejected("not_yours")
         if done:
-            return self._messaging.settled(current), True
+            return self._standing.entry(current), True
         if current.removed and values.get("removed") is not False:
             raise Rejected("removed")
         if current.rev != target.rev:
             raise Rejected("changed")
         self._messaging.refuse_when_unable()
-        revision = replace(current, rev=self._stamper.next(), key=checked, **values)
-        return self._messaging.publish(revision, before=current), False
+        return self._journal.revise(current, key=checked, **values), False

@@ -2,36 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import chain
 
+from chatapp.delivery.entries import Entry
 from chatapp.model.messages import Identity, Message
 
 _BATCH_ROWS = 256  # of one transaction: past this a row costs no less, and the first one waits longer
 _BATCH_BYTES = 256 * 1024
 _LATELY = 4_000  # entries: more than the fullest backlog can save while one query runs
-
-
-@dataclass(slots=True, eq=False)
-class Entry:
-    """A message, or a later revision of one, on its way to the disk.
-
-    ``saved`` becomes True when it is there, False when it was given up. ``before`` is the revision that a change
-    replaced: what stands again when the change is given up; ``on_lost`` of the journal gives it a new number.
-    """
-
-    message: Message
-    saved: asyncio.Future[bool]
-    appended: float = 0.0  # monotonic seconds
-    before: Message | None = None
-
-    @property
-    def size(self) -> int:
-        """Return an upper bound of the bytes of its row; exact ones are not worth an encode."""
-        return len(self.message.content) * 4 + 200
 
 
 class Backlog:
@@ -42,6 +22,7 @@ class Backlog:
         self._rows_limit = rows_limit
         self._bytes_limit = bytes_limit
         self._bytes = 0
+        self.generation = 0  # goes up with all that is added or withdrawn
         self.waiting: list[Entry] = []
         self.writing: list[Entry] = []
         # What was saved lately: a query that began before the commit does not know it yet.
@@ -86,6 +67,7 @@ class Backlog:
 
     def add(self, entry: Entry) -> None:
         """Let an entry wait behind all others."""
+        self.generation += 1
         self.waiting.append(entry)
         self._bytes += entry.size
 
@@ -105,7 +87,10 @@ class Backlog:
         self._lately.extend(batch)
 
     def withdraw(self, entries: Sequence[Entry]) -> list[Entry]:
-        """Take out what is given up, with the later changes that were made of it, and return them all in order."""
+        """Remove what is given up together with later changes of it, and return it all in order."""
+        if not entries:
+            return []
+        self.generation += 1
         gone = {entry.message.identity for entry in entries}
         withdrawn = [entry for entry in self.pending if entry.message.identity in gone]
         self.writing = [entry for entry in self.writing if entry.message.identity not in gone]

@@ -39,7 +39,7 @@ class Hub:
         self._addresses: Counter[str] = Counter()
         self._busy: set[Audience] = set()  # audiences with events to send at the end of this tick
         self._told: set[Listener] = set()  # listeners with frames of their own
-        self.endings = 0  # how many times sessions were ended: whoever was recognised before may have lost theirs
+        self.revocations = 0  # how many times sessions were ended: whoever was recognised before may have lost theirs
         self._scheduled: asyncio.Handle | None = None
         self._rested = 0.0  # monotonic seconds: before this no tick ends by itself
 
@@ -123,6 +123,10 @@ class Hub:
     def count(self, address: str | None = None) -> int:
         """Return how many connections there are, in all or from an address."""
         return self._addresses.total() if address is None else self._addresses[address]
+
+    def conversations(self) -> set[str | None]:
+        """Return the keys of the conversations that somebody shows; None among them where a page shows none."""
+        return {conversation for conversation, _ in self._audiences}
 
     # --- speaking ---------------------------------------------------------------------------------------------------
 
@@ -226,14 +230,14 @@ class Hub:
 
     def close_session(self, session_id: str, code: int = SIGNED_OUT) -> None:
         """Close every connection of a session at once."""
-        self.endings += 1
+        self.revocations += 1
         for listener in self.everybody():
             if listener.session_id == session_id:
                 self.close(listener, code)
 
     def close_user(self, user_id: int, *, besides: str = "", code: int = SIGNED_OUT) -> None:
         """Close every connection of a person at once, but those of one session."""
-        self.endings += 1
+        self.revocations += 1
         for listener in self.of_user(user_id):
             if listener.session_id != besides:
                 self.close(listener, code)

@@ -77,7 +77,7 @@ def _sent(event: events.Sent) -> str:
 def _failed(event: events.Failed) -> str:
     message, reason = event.message, language.gettext(_GIVEN_UP)
     facts = {"key": message.key, "id": message.id, "change": message.is_change}
-    return jsonframes.text("failed", **facts, reason=reason, retry=True)
+    return jsonframes.text("failed", conversation=message.conversation.key, **facts, reason=reason, retry=True)
 
 
 def _refused(event: events.Refused) -> str:
@@ -86,15 +86,21 @@ def _refused(event: events.Refused) -> str:
     return jsonframes.text("refused", **facts, retry=refusal.retry, retry_after=refusal.retry_after)
 
 
+def _unread(event: events.Unread) -> str:
+    # Pages of the release before this one know a single number for all conversations.
+    upto = min(event.upto.values(), default=0)
+    return jsonframes.text("unread", counts=event.counts, reads=event.reads, upto=upto, covers=event.upto)
+
+
 _CONTROLS: Final[dict[type[Any], Callable[[Any], str]]] = {
     events.Hello: _hello,
     events.Ready: lambda event: jsonframes.text("ready", conversation=event.conversation, upto=event.upto),
     events.Sent: _sent,
     events.Saved: lambda event: jsonframes.text("saved", keys=event.keys),
-    events.Covered: lambda event: jsonframes.text("saved", upto=event.upto),
+    events.Covered: lambda event: jsonframes.text("saved", upto=event.upto, conversation=event.conversation),
     events.Failed: _failed,
     events.Refused: _refused,
-    events.Unread: lambda event: jsonframes.text("unread", counts=event.counts, reads=event.reads, upto=event.upto),
+    events.Unread: _unread,
     events.StorageHealth: lambda event: jsonframes.text("storage", healthy=event.healthy),
     events.Beat: lambda event: jsonframes.text("beat"),
 }

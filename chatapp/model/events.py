@@ -170,7 +170,7 @@ class Unread:
 
     counts: Mapping[str, int]
     reads: Mapping[str, int]
-    upto: int  # the counts cover every message up to here
+    upto: Mapping[str, int]  # the counts of each conversation cover every message up to here
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,11 +37,11 @@ class Connection(Speaker):
         return self.app[keys.unread]
 
     async def enter(
-        self, refusal: Callable[[], int | None], since: int | None, epoch: str | None, *, endings: int
+        self, refusal: Callable[[], int | None], since: int | None, epoch: str | None, *, revocations: int
     ) -> None:
         """Catch up and go on live, unless there is a close code as a refusal.
 
-        ``endings`` is the hub's count of ended sessions from before this one was looked up.
+        ``revocations`` is the hub's count of ended sessions from before this one was looked up.
         """
         self.app[keys.sockets].add(self)
         if code := refusal():
@@ -50,7 +50,7 @@ class Connection(Speaker):
         with self._or_later():
             await self._catch_up(since, epoch)  # it joins before it waits: a limit is never passed by two at once
             # Only now would it be found by whoever ends its session; that may have happened while it was opened.
-            if self._hub.endings != endings and not await sessions.is_open(self, self._listener.session_id):
+            if self._hub.revocations != revocations and not await sessions.is_open(self, self._listener.session_id):
                 self.shut(sessions.CLOSED)
         self._presence.changed()
 
@@ -175,7 +175,7 @@ class Connection(Speaker):
     async def _catch_up(self, since: int | None, epoch: object) -> None:
         if self.closed:
             return  # it was told to go while its place was looked for
-        await self._messaging.resume.bring(
+        await self.app[keys.resume].bring(
             [self._listener],
             self._place.conversation if self._place else None,
             since,
@@ -189,7 +189,7 @@ class Connection(Speaker):
         """Note how far the person has read."""
         message_id = number(frame.get("id"))
         if message_id is not None:
-            self._unread.read(self._listener, min(message_id, self._messaging.newest))
+            self._unread.read(self._listener, message_id)
 
     async def typing(self, frame: Frame) -> None:
         """Tell the others that the person is typing."""

@@ -9,18 +9,20 @@ from typing import TYPE_CHECKING, Protocol
 from aiohttp import web
 
 if TYPE_CHECKING:
-    from chatapp.chat.leaving import Leaving
+    from chatapp.chat.account_deletion import AccountDeletion
+    from chatapp.chat.history import History
     from chatapp.chat.limits import Limits
     from chatapp.chat.messaging import Messaging
     from chatapp.chat.presence import Presence
+    from chatapp.chat.resume import Resume
     from chatapp.chat.revisions import Revisions
+    from chatapp.chat.standing import Standing
     from chatapp.chat.unread import Unread
     from chatapp.delivery.hub import Hub
     from chatapp.delivery.journal import Journal
     from chatapp.model.people import Session
     from chatapp.settings import Settings
     from chatapp.store import Store
-    from chatapp.system.clock import Stamper
     from chatapp.wire.sockets import Sockets
     from chatapp.workers.images import Images
     from chatapp.workers.passwords import Passwords
@@ -29,12 +31,14 @@ settings: web.AppKey[Settings] = web.AppKey("settings")
 store: web.AppKey[Store] = web.AppKey("store")
 passwords: web.AppKey[Passwords] = web.AppKey("passwords")
 images: web.AppKey[Images] = web.AppKey("images")
-stamper: web.AppKey[Stamper] = web.AppKey("stamper")
 journal: web.AppKey[Journal] = web.AppKey("journal")
+standing: web.AppKey[Standing] = web.AppKey("standing")
+history: web.AppKey[History] = web.AppKey("history")
+resume: web.AppKey[Resume] = web.AppKey("resume")
 hub: web.AppKey[Hub] = web.AppKey("hub")
 presence: web.AppKey[Presence] = web.AppKey("presence")
 messaging: web.AppKey[Messaging] = web.AppKey("messaging")
-leaving: web.AppKey[Leaving] = web.AppKey("leaving")
+account_deletion: web.AppKey[AccountDeletion] = web.AppKey("account_deletion")
 revisions: web.AppKey[Revisions] = web.AppKey("revisions")
 unread: web.AppKey[Unread] = web.AppKey("unread")
 limits: web.AppKey[Limits] = web.AppKey("limits")
@@ -54,4 +58,4 @@ class Asker(Protocol):
 session: web.RequestKey[Session | None] = web.RequestKey("session")
 request_id: web.RequestKey[str] = web.RequestKey("request_id")
 kept: web.RequestKey[tuple[Hashable, str, int]] = web.RequestKey("kept")  # of its form: by whom, from where, bytes
-endings: web.RequestKey[int] = web.RequestKey("endings")  # of a handshake: the hub's count before it was recognised
+revocations: web.RequestKey[int] = web.RequestKey("revocations")  # the hub's count before a handshake was recognised

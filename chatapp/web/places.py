@@ -72,7 +72,7 @@ async def side(
 
     ``current`` is shown beside the list; ``last`` is the key of the one that they come from.
     """
-    online = request.app[keys.hub].users()
+    online = request.app[keys.presence].online
     rooms = [of_room(room) for room in await request.app[keys.store].messages.rooms()]
     directs = [of_person(me, person) for _, person in counts.directs]
     if current is not None and current.person is not None and current not in directs:

@@ -184,7 +184,7 @@ async def end_others(request: web.Request) -> None:
 async def close_ended(app: web.Application) -> None:
     """Close the sockets of sessions that another program has ended in the database."""
     hub = app[keys.hub]
-    hub.endings += 1  # first: who was recognised before, and joins after the look, asks again
+    hub.revocations += 1  # first: who was recognised before, and joins after the look, asks again
     listening = {listener.session_id for listener in hub.everybody()}
     ended = listening - await app[keys.store].accounts.still_open(listening)
     for listener in hub.everybody():

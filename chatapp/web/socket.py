@@ -46,7 +46,7 @@ async def socket(request: web.Request) -> web.StreamResponse:
     foreign = query.get("author", str(session.user.id)) != str(session.user.id)
     refusal = (lambda: sessions.CLOSED) if foreign else partial(_turned_away, request.app, listener)
     since, epoch = cursor(query), query.get("epoch")
-    connection.begin(request, connection.enter(refusal, since, epoch, endings=request[keys.endings]))
+    connection.begin(request, connection.enter(refusal, since, epoch, revocations=request[keys.revocations]))
     return response
 
 

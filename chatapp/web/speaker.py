@@ -12,7 +12,7 @@ from aiohttp import web
 from chatapp.chat.messaging import Messaging
 from chatapp.chat.revisions import Target
 from chatapp.delivery.audience import Listener
-from chatapp.delivery.backlog import Entry
+from chatapp.delivery.entries import Entry
 from chatapp.delivery.envelope import Envelope
 from chatapp.delivery.hub import Hub
 from chatapp.model.events import Event, Saved, Sent

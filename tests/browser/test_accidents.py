@@ -6,6 +6,7 @@ in the database.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -285,3 +286,30 @@ async def test_a_page_that_comes_back_from_the_cache_has_its_draft_its_messages_
     await an.sees("live")
     await once(server, an, binh, [*texts, "live"])
     await expect(an.box).to_have_value("half a thought")
+
+
+async def test_what_is_saved_in_one_conversation_says_nothing_about_messages_of_another(meet):
+    an, _, line = await held(meet)
+    line.towards_page = {"saved"}
+    await an.say("waits for the disk")
+    await state_of(an, "waits for the disk", "sent")
+    cursor = await an.page.locator("#messages").get_attribute("data-cursor")
+    mark = {"type": "saved", "upto": 2**52}
+    line.page.send(json.dumps(mark | {"conversation": "tech"}))
+    line.page.send(json.dumps({"type": "refused", "reason": "Every frame before this one was read."}))
+    await expect(an.page.get_by_text("Every frame before this one was read.")).to_be_visible()
+    await state_of(an, "waits for the disk", "sent")
+    await expect(an.page.locator("#messages")).to_have_attribute("data-cursor", cursor)
+    line.let_in()
+    await state_of(an, "waits for the disk", "saved")
+
+
+async def test_counts_of_one_conversation_say_nothing_about_news_of_another(meet):
+    an, _, line = await held(meet)
+    counts = {"type": "unread", "counts": {"general": 1, "tech": 2}, "reads": {}, "upto": 0}
+    line.page.send(json.dumps(counts | {"covers": {"general": 100, "tech": 50}}))
+    for room in ("general", "tech"):
+        news = f'<ul hx-swap-oob="unread:#side" data-conversation="{room}" data-ids="60:99999"></ul>'
+        line.page.send(news)
+    await expect(an.page.locator('#side li[data-conversation="tech"] .count')).to_have_text("3")
+    await expect(an.page.locator('#side li[data-conversation="general"] .count')).to_have_text("1")

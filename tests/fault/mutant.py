@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 _FILE = str(Path(__file__).resolve())
@@ -15,29 +14,11 @@ CHANGES_UNSAVED = (_FILE, "changes-unsaved")
 CHANGES_KEPT = (_FILE, "changes-kept")
 
 
-class Forgetful:
-    """A journal that does not tell who catches up what is not saved yet."""
-
-    def __init__(self, journal: Any) -> None:
-        self._journal = journal
-
-    def __getattr__(self, name: str) -> Any:
-        if name == "backlog":
-            return SimpleNamespace(pending=[])
-        return getattr(self._journal, name)
-
-
 def drop_pending() -> None:
     """Leave out of every catch-up what is pending when it begins."""
-    from chatapp.chat.resume import Resume
+    from chatapp.delivery.journal import Journal
 
-    made = Resume.__init__
-
-    def make(self: Any, *parts: Any, **options: Any) -> None:
-        made(self, *parts, **options)
-        self._journal = Forgetful(self._journal)
-
-    Resume.__init__ = make  # type: ignore[method-assign]
+    Journal.pending = lambda *_: []  # type: ignore[method-assign,assignment]
 
 
 def sync_less() -> None:
@@ -70,35 +51,32 @@ def leave_changes_unsaved() -> None:
     """Show changes to everybody and call them saved, but keep them from the journal."""
     from chatapp.delivery.journal import Journal
 
-    append = Journal.append
+    revise = Journal.revise
 
-    def forget(self: Journal, message: Any, before: Any = None) -> Any:
-        entry = append(self, message, before)
-        if before is not None:
-            self.backlog.waiting.remove(entry)
-            self.backlog.put_back(entry)
-            entry.saved.set_result(True)
-            self.on_saved([entry])
+    def forget(self: Journal, *current: Any, **changes: Any) -> Any:
+        entry = revise(self, *current, **changes)
+        self._backlog.waiting.remove(entry)
+        self._backlog.put_back(entry)
+        entry.saved.set_result(True)
+        for subscriber in self._commits.subscribers:
+            subscriber.saved([entry])
         return entry
 
-    Journal.append = forget  # type: ignore[method-assign]
+    Journal.revise = forget  # type: ignore[method-assign]
 
 
 def keep_changes() -> None:
     """Leave a change that could not be saved on the pages."""
-    from chatapp.chat.messaging import Messaging
     from chatapp.delivery.hub import Hub
+    from chatapp.model.events import Restored
 
-    put_back = Messaging._put_back
+    publish = Hub.publish
 
-    def put_back_silently(self: Any, entry: Any) -> Any:
-        publish, Hub.publish = Hub.publish, lambda *_, **__: None  # type: ignore[method-assign]
-        try:
-            return put_back(self, entry)
-        finally:
-            Hub.publish = publish  # type: ignore[method-assign]
+    def publish_all_else(self: Hub, conversation: Any, event: Any, **options: Any) -> None:
+        if not isinstance(event, Restored):
+            publish(self, conversation, event, **options)
 
-    Messaging._put_back = put_back_silently  # type: ignore[method-assign]
+    Hub.publish = publish_all_else  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

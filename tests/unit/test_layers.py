@@ -252,3 +252,15 @@ def test_the_table_names_no_module_that_is_gone() -> None:
     rows = HANDLERS.split()
     gone = [name for name in rows if not any(named(module, name) for module in modules())]
     assert not gone, f"the table names modules that do not exist: {gone}"
+
+
+def test_only_delivery_looks_into_the_backlog(module: str) -> None:
+    height = floor(module)
+    if height is not None and height > FLOORS.index("delivery"):
+        used = {name for node in ast.walk(modules()[module]) for name in dotted(node).split(".")} | imports(module)
+        assert not [name for name in used if "backlog" in name], "ask chat.standing what stands now"
+
+
+def test_only_the_journal_gives_numbers(module: str) -> None:
+    if not named(module, "delivery.* operate.*"):
+        assert "chatapp.system.clock.Stamper" not in imports(module), "ask the journal for a number"

@@ -94,8 +94,7 @@ async def test_a_third_persons_sockets_and_pages_say_nothing_while_two_others_ta
 async def test_the_cursor_of_a_page_goes_with_the_clock_whether_others_talk_or_not(meet, client) -> None:
     an, chi = await meet("An"), await meet("Chi")
     await meet("Bình")
-    stamper = client.app[keys.stamper]
-    stamper.reserved(stamper.reserve())
+    await client.app[keys.journal].reserve(client.app[keys.store].meta.reserve)
 
     async def cursor() -> int:
         return int(re.findall(r'data-cursor="(\d+)"', await (await chi.get("/rooms/general")).text())[0])

@@ -185,16 +185,16 @@ async def test_a_socket_that_is_being_opened_when_its_session_ends_is_closed_too
 ) -> None:
     an, phone = await meet("An"), await device("An")
     [handle] = await handles(an)
-    messaging = client.app[keys.messaging]
-    catch_up = messaging.resume.catch_up
+    resume = client.app[keys.resume]
+    bring = resume.bring
     arrived, ended = asyncio.Event(), asyncio.Event()
 
     async def late(*values: object) -> None:
         arrived.set()
         await ended.wait()
-        await catch_up(*values)  # type: ignore[arg-type]
+        await bring(*values)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(messaging.resume, "catch_up", late)
+    monkeypatch.setattr(resume, "bring", late)
     async with phone.socket() as socket:
         await arrived.wait()  # recognised, upgraded, but not among the hub's listeners yet
         await an.post("/settings/devices/end", {"device": handle})

@@ -60,8 +60,8 @@ async def test_a_database_that_cannot_be_written_is_said_to_fail(client: Client,
     assert (await client.get("/healthz")).status == 200
 
 
-async def test_a_journal_in_trouble_is_said_to_fail(client: Client) -> None:
-    client.app[keys.journal].healthy = False
+async def test_a_journal_in_trouble_is_said_to_fail(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type(client.app[keys.journal]), "healthy", False)
     response = await client.get("/readyz")
     assert response.status == 503
     assert await response.json() == {"status": "unavailable", "database": "ok", "journal": "failing"}

@@ -299,7 +299,7 @@ async def test_what_was_left_to_do_is_done_after_a_restart(start: Start, monkeyp
     async with Person(first.server, "Anselm") as an:
         await an.register()
         await say(an, "bí mật của tôi")
-        monkeypatch.setattr(first.app[keys.leaving], "begin", lambda: None)
+        monkeypatch.setattr(first.app[keys.account_deletion], "begin", lambda: None)
         await leave(an, "go")
     assert "bí mật" in await dump(first)
     await first.close()
@@ -318,7 +318,7 @@ async def test_a_name_of_the_old_program_goes_from_old_messages_too(start: Start
     assert f"'{name}'" in await dump(client)
     [[stored]] = await ask("SELECT password FROM users WHERE id = 1")
     assert await client.app[keys.store].deletions.begin(1, password=stored, stamp=1 << 50, removing=False)
-    client.app[keys.leaving].begin()
+    client.app[keys.account_deletion].begin()
     await seen_off(client)
     assert await ask("SELECT id FROM messages WHERE sender = ?", (name,)) == []
     assert await ask("SELECT id FROM private_messages WHERE ? IN (sender, receiver)", (name,)) == []

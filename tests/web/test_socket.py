@@ -394,7 +394,7 @@ JUNK = ["abc", "-1", "1e3", "", "1_000", "１２", "9223372036854775808", " 5", 
 async def test_a_cursor_that_is_no_number_gets_the_list_anew_and_never_part_of_a_gap(meet, client) -> None:
     an, binh = await meet("An"), await meet("Bình")
     await binh.post("/rooms/general/messages", {"content": "missed"})
-    epoch = client.app[keys.messaging].resume.epoch
+    epoch = client.app[keys.resume].epoch
     for since in JUNK:
         async with an.socket(f"/ws?{urlencode({'room': 'general', 'since': since, 'epoch': epoch})}") as socket:
             assert (await Ear(socket).control("hello"))["recovered"] is False, since
@@ -407,7 +407,7 @@ async def test_a_cursor_that_is_no_number_gets_the_list_anew_and_never_part_of_a
 async def test_a_cursor_that_is_no_number_gets_the_list_anew_after_a_switch_too(meet, client) -> None:
     an, binh = await meet("An"), await meet("Bình")
     await binh.post("/rooms/tech/messages", {"content": "missed"})
-    epoch = client.app[keys.messaging].resume.epoch
+    epoch = client.app[keys.resume].epoch
     async with an.socket(f"/ws?room=general&since=0&epoch={epoch}") as socket:
         ear = Ear(socket)
         await ear.until(lambda frame: '"ready"' in frame)

@@ -204,7 +204,7 @@ async def test_who_moves_while_the_database_is_locked_is_told_to_come_back(
         await line.head()
         await line.told("unread")
         monkeypatch.setattr(getattr(client.app[keys.store], store), asked, locked)
-        line.writer.write(said("join", room="tech", since=1, epoch=client.app[keys.messaging].resume.epoch))
+        line.writer.write(said("join", room="tech", since=1, epoch=client.app[keys.resume].epoch))
         assert await line.until(lambda opcode, _: opcode == CLOSE) == (1013).to_bytes(2, "big")
 
 
@@ -249,7 +249,7 @@ async def test_who_is_logged_out_while_they_catch_up_hears_nothing_after_the_goo
         while '"saved"' not in (await socket.receive()).data:
             pass
     gate = Gate(monkeypatch, client.app[keys.store].messages, "changes")
-    epoch = client.app[keys.messaging].resume.epoch.encode()
+    epoch = client.app[keys.resume].epoch.encode()
     async with connect() as line:
         line.writer.write(handshake(an).replace(b"epoch=x", b"epoch=%b" % epoch))
         await line.head()
@@ -347,7 +347,7 @@ async def test_over_tls_too_who_reads_slowly_is_waited_for(https, app, settings)
     asked = handshake(an).replace(b"chatapp=", b"__Host-chatapp=")
     trusted = ssl.create_default_context(cafile=str(settings.database.with_name("chat.db.tls.pem")))
     reader, writer = await asyncio.open_connection("localhost", https.port, ssl=trusted)
-    writer.write(asked.replace(b"epoch=x", b"epoch=%b" % messaging.resume.epoch.encode()))
+    writer.write(asked.replace(b"epoch=x", b"epoch=%b" % app[keys.resume].epoch.encode()))
     line = Line(reader, writer)
     await line.head()
     await line.told("ready")

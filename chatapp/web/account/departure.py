@@ -43,13 +43,13 @@ async def leave(request: web.Request) -> web.StreamResponse:
 
 
 async def _begin(request: web.Request, stored: str, *, removing: bool) -> None:
-    me, stamp = sessions.me(request), request.app[keys.stamper].next()
+    me, stamp = sessions.me(request), request.app[keys.journal].issue_number()
     deletions = request.app[keys.store].deletions
     if not await deletions.begin(me.id, password=stored, stamp=stamp, removing=removing):
         raise proof.overtaken()
     request.app[keys.hub].close_user(me.id, code=sessions.CLOSED)
     request.app[keys.presence].departed(me.id)
-    request.app[keys.leaving].begin()
+    request.app[keys.account_deletion].begin()
 
 
 async def goodbye(request: web.Request) -> web.StreamResponse:

@@ -78,7 +78,7 @@ async def register(request: web.Request) -> web.StreamResponse:
 
 async def _create(request: web.Request, username: str, password: str) -> tuple[User, str]:
     stored = await request.app[keys.passwords].hash(password)
-    newest = request.app[keys.stamper].last  # what was said before somebody came is history to them, not news
+    newest = request.app[keys.journal].newest()  # what was said before somebody came is history to them, not news
     accounts = request.app[keys.store].accounts
     return await accounts.create(username, names.key(username), stored, read_up_to=newest), stored
 

@@ -43,7 +43,7 @@ class Surroundings:
 
 async def open_at_unread(request: web.Request, place: Place, **answer: Any) -> web.Response:
     """Answer with a conversation where its reader goes on: at the first message that they have not read."""
-    me, history = sessions.me(request), request.app[keys.messaging].history
+    me, history = sessions.me(request), request.app[keys.history]
     newest, around = await with_surroundings(request, history.page(place.conversation))
     read = around.counts.reads.get(place.conversation.key, 0)
     page = await history.opening(place.conversation, newest, me.id, read)
@@ -52,7 +52,7 @@ async def open_at_unread(request: web.Request, place: Place, **answer: Any) -> w
 
 async def way_to(request: web.Request, place: Place, message_id: int) -> str:
     """Return the path of a message that is the newest: a page that opens at what is new may end above it."""
-    me, history = sessions.me(request), request.app[keys.messaging].history
+    me, history = sessions.me(request), request.app[keys.history]
     newest, counts = await asyncio.gather(history.page(place.conversation), _counts(request))
     page = await history.opening(place.conversation, newest, me.id, counts.reads.get(place.conversation.key, 0))
     return paths.at_message(place.path, message_id, latest=page.newer)
@@ -97,7 +97,7 @@ async def show(  # noqa: PLR0913 - a page and how it is to be shown
         "opened": opened,
         "start": start,
         "cursor": page.watermark,
-        "epoch": request.app[keys.messaging].resume.epoch,
+        "epoch": request.app[keys.resume].epoch,
         "read": read,
         "focus": focus,
         "draft": {"content": content, "error": error},
@@ -148,7 +148,7 @@ async def _counts(request: web.Request) -> Counts:
 
 
 async def _people(request: web.Request) -> list[views.Person]:
-    online = {*request.app[keys.hub].users(), sessions.me(request).id}  # the reader is here, if not connected yet
+    online = {*request.app[keys.presence].online, sessions.me(request).id}  # the reader is here, if not connected yet
     everybody = [views.Person(user, user.id in online) for user in await request.app[keys.store].accounts.people()]
     return sorted(everybody, key=_name)
 

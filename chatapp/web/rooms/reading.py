@@ -13,6 +13,6 @@ async def mark(request: web.Request) -> web.StreamResponse:
     me = sessions.me(request)
     place = await places.find(request, me, request.match_info)
     fields = await parts.fields(request)
-    message_id = min(id_of(fields.get("id", "")), request.app[keys.messaging].newest)
+    message_id = id_of(fields.get("id", ""))
     request.app[keys.unread].mark(me.id, place.conversation.key, message_id)
     return redirects.to(request, place.path)

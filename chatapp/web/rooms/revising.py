@@ -7,7 +7,7 @@ import secrets
 from aiohttp import web
 
 from chatapp.chat.revisions import Target
-from chatapp.delivery.backlog import Entry
+from chatapp.delivery.entries import Entry
 from chatapp.html import paths
 from chatapp.model.messages import Message
 from chatapp.model.numbers import id_of
@@ -56,7 +56,7 @@ async def versions(request: web.Request) -> web.StreamResponse:
 async def _found(request: web.Request) -> tuple[User, Place, Message]:
     me = sessions.me(request)
     place = await places.find(request, me, request.match_info)
-    message = await request.app[keys.messaging].history.current(place.conversation, id_of(request.match_info["id"]))
+    message = await request.app[keys.standing].current(place.conversation, id_of(request.match_info["id"]))
     return me, place, message
 
 

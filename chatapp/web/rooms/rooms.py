@@ -40,7 +40,7 @@ async def conversation(request: web.Request) -> web.StreamResponse:
     before, after = _id(request, "before"), _id(request, "after")
     if before is None and after is None and "latest" not in request.query:
         return await conversations.open_at_unread(request, place)
-    found = request.app[keys.messaging].history.page(place.conversation, before=before, after=after)
+    found = request.app[keys.history].page(place.conversation, before=before, after=after)
     page, around = await conversations.with_surroundings(request, found)
     return await conversations.show(request, place, page, around, start=ID_LIMIT if after is None else after)
 
@@ -50,7 +50,7 @@ async def messages(request: web.Request) -> web.StreamResponse:
     me = sessions.me(request)
     place = await places.find(request, me, request.match_info)
     before, after = _id(request, "before"), _id(request, "after")
-    page = await request.app[keys.messaging].history.page(place.conversation, before=before, after=after)
+    page = await request.app[keys.history].page(place.conversation, before=before, after=after)
     if not pages.asks_for_part(request):
         return await conversations.show(request, place, page, start=ID_LIMIT if after is None else after)
     context = conversations.listing(page, me) | {
@@ -65,7 +65,7 @@ async def permalink(request: web.Request) -> web.StreamResponse:
     """Show a message among those around it."""
     place = await places.find(request, sessions.me(request), request.match_info)
     message_id = id_of(request.match_info["id"])
-    found = request.app[keys.messaging].history.around(place.conversation, message_id)
+    found = request.app[keys.history].around(place.conversation, message_id)
     page, around = await conversations.with_surroundings(request, found)
     if page is None:
         raise NotFound

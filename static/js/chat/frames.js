@@ -15,6 +15,11 @@ import * as sender from "./sender.js";
 import * as socket from "./socket.js";
 import * as unread from "./unread.js";
 
+// A server of the release before this one does not name conversations; it means the one on the screen.
+function isHere({ conversation: key = page.conversation }) {
+  return key === page.conversation;
+}
+
 // Control frames, for this connection only. `refetch` reloads the list when the server cannot bring it up to date.
 export const control = {
   hello({ conversation: key, recovered, healthy, limits: sizes }, refetch) {
@@ -36,7 +41,7 @@ export const control = {
   },
   saved(frame) {
     const ids = sender.saved(frame);
-    if (frame.upto) conversation.advance(frame.upto);
+    if (frame.upto && isHere(frame)) conversation.advance(frame.upto);
     ids.forEach(pending.seal);
   },
   refused(frame) {
@@ -44,7 +49,7 @@ export const control = {
     else refuse(frame.reason);
   },
   failed(frame) {
-    if (!frame.change) conversation.take([frame.id]); // else what stood before came as a revision
+    if (!frame.change && isHere(frame)) conversation.take([frame.id]); // else what stood before came as a revision
     sender.refused(frame);
   },
   storage({ healthy }) {

@@ -66,9 +66,10 @@ export function sent({ key, id, rev }) {
   land(entry);
 }
 
-// Remove what is saved from the box; return the ids on the way out.
-export function saved({ keys = [], upto = 0 }) {
-  const done = outbox.all().filter((entry) => keys.includes(entry.key) || (entry.id && entry.id <= upto));
+// Remove what is saved from the box; return the ids on the way out. `upto` says nothing about other conversations.
+export function saved({ keys = [], upto = 0, conversation = page.conversation }) {
+  const covers = ({ id, conversation: key }) => id && id <= upto && key === conversation;
+  const done = outbox.all().filter((entry) => keys.includes(entry.key) || covers(entry));
   for (const entry of done) {
     outbox.remove(entry);
     if (entry.target) rebase(entry.target, entry.made);

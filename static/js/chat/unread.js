@@ -10,10 +10,11 @@ import * as socket from "./socket.js";
 const MOST = 999; // beyond this a number says no more
 const PACE = 1_000; // ms between two read marks
 
-let counts = null; // conversation -> number up to `upto`; before the first frame what the page says
-let upto = 0;
+let counts = null; // conversation -> number of messages up to `covered`; before the first frame what the page says
+let covers = {}; // conversation -> id up to which its count goes
+let rest = 0; // the same for all others, and for all where a server of the release before this one says nothing more
 const seen = new Map(); // conversation -> { id up to which was read on this page, left: unread messages after it }
-const later = new Map(); // conversation -> ids above `upto`
+const later = new Map(); // conversation -> ids above `covered`
 let marked = -PACE;
 let markTimer;
 let due = 0; // the id up to which was read, while the server does not know
@@ -30,12 +31,13 @@ export function start() {
 // The server's exact counts: after hello, and whenever this person read something, here or on another device.
 export function set(frame) {
   counts = frame.counts;
-  upto = frame.upto;
+  covers = frame.covers ?? {};
+  rest = frame.upto;
   for (const [key, ids] of later) {
     const read = frame.reads?.[key] ?? 0;
     const here = seen.get(key)?.id ?? 0;
     const ahead = here > read; // what was read here is not in these counts yet
-    for (const id of ids) if (ahead ? id <= here : id <= upto || id <= read) ids.delete(id);
+    for (const id of ids) if (ahead ? id <= here : id <= covered(key) || id <= read) ids.delete(id);
   }
   for (const [key, { id, left }] of seen) if (id > (frame.reads?.[key] ?? 0)) counts[key] = left;
   paint();
@@ -58,9 +60,13 @@ export function notice(element) {
 }
 
 export function hear(key, id, author) {
-  if (author === person.id || Number(id) <= upto) return;
+  if (author === person.id || Number(id) <= covered(key)) return;
   if (!later.has(key)) later.set(key, new Set());
   later.get(key).add(Number(id));
+}
+
+function covered(key) {
+  return covers[key] ?? rest;
 }
 
 // Read means seen: the page in front, with the focus, and the message on the screen. What was seen counts no more from

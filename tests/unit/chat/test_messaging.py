@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from dataclasses import replace
 
 import pytest
 
@@ -71,7 +70,7 @@ async def test_a_retry_is_answered_with_the_first_id_and_shown_to_nobody(chat, a
 async def test_a_retry_after_a_restart_is_found_in_the_database(chat, an) -> None:
     first = await chat.say(an, "once", key="0123456789abcdef")
     await first.saved
-    chat.messaging._retries._known.clear()  # what a restart forgets
+    chat.retries._known.clear()  # what a restart forgets
     again, is_retry = await chat.messaging.post(an, GENERAL, Draft.parse("once", "0123456789abcdef"))
     assert is_retry
     assert again.message.id == first.message.id
@@ -121,14 +120,14 @@ async def test_what_cannot_be_saved_is_taken_back_everywhere(chat, an, binh) -> 
 
 
 async def test_a_message_whose_save_failed_can_be_sent_again_under_its_key(chat, an, monkeypatch) -> None:
-    monkeypatch.setattr("chatapp.delivery.journal._PROBE_PAUSE", 0.01)
+    monkeypatch.setattr("chatapp.delivery.commits._PROBE_PAUSE", 0.01)
     chat.broken = True
     assert not await (await chat.say(an, "x", key="0123456789abcdef")).saved
     chat.broken = False
     while not chat.journal.healthy:
         await asyncio.sleep(0.01)
     assert await (await chat.say(an, "x", key="0123456789abcdef")).saved
-    page = await chat.messaging.history.page(GENERAL)
+    page = await chat.history.page(GENERAL)
     assert [message.content for message in page.messages] == ["x"]
 
 
@@ -243,7 +242,7 @@ async def test_counts_include_what_is_not_saved_yet(chat, an, binh) -> None:
     await (await chat.say(an, "saved")).saved
     chat.gate.clear()
     await chat.say(an, "pending")
-    await chat.messaging._unread.greet(page.listener)
+    await chat.unread.greet(page.listener)
     await asyncio.sleep(0)
     assert page.said("unread")[-1]["counts"]["general"] == 2
 
@@ -253,9 +252,9 @@ async def test_a_message_that_is_being_changed_counts_once(chat, an, binh) -> No
     entry = await chat.say(an, "one")
     await entry.saved
     chat.gate.clear()
-    for rev, text in ((chat.stamper.next(), "two"), (chat.stamper.next(), "three")):
-        chat.messaging.publish(replace(entry.message, rev=rev, content=text), before=entry.message)
-    await chat.messaging._unread.greet(page.listener)
+    for text in ("two", "three"):
+        chat.journal.revise(chat.standing.latest(entry.message), content=text)
+    await chat.unread.greet(page.listener)
     await asyncio.sleep(0)
     assert page.said("unread")[-1]["counts"]["general"] == 1
 
@@ -264,7 +263,7 @@ async def test_reading_on_one_device_is_known_on_the_others(chat, an, binh) -> N
     entry = await chat.say(an, "x")
     await entry.saved
     reading, other = await chat.page(binh), await chat.page(binh, room=Conversation("tech"))
-    chat.messaging._unread.read(reading.listener, entry.message.id)
+    chat.unread.read(reading.listener, entry.message.id)
     while not other.said("unread"):
         await asyncio.sleep(0.01)
     assert other.said("unread")[-1]["counts"]["general"] == 0
@@ -275,14 +274,14 @@ async def test_who_asks_what_is_unread_waits_for_nobody_else_to_be_told(chat, an
     entry = await chat.say(an, "x")
     await entry.saved
     reading, _ = await chat.page(an), await chat.page(an, room=Conversation("tech"))
-    unread, counts, free = chat.messaging._unread, chat.store.marks.counts, asyncio.Event()
+    unread, counts, free = chat.unread, chat.store.marks.counts, asyncio.Event()
 
     async def held(user_id: int) -> object:
         await free.wait()
         return await counts(user_id)
 
     chat.store.marks.counts = held
-    unread._store_reads = lambda: None
+    unread._store_reads = lambda _: None
     unread.read(reading.listener, entry.message.id)
     unread._read[binh.id] = {"general": entry.message.id}
     async with asyncio.timeout(10):
@@ -295,7 +294,7 @@ async def test_news_of_several_rooms_reach_those_elsewhere_in_one_write(chat, an
     tech, game = Conversation("tech"), Conversation("game")
     page = await chat.page(binh)
     for room in (tech, tech, game, tech):
-        await chat.say(an, f"in {room.key} {len(chat.journal.backlog.pending)}", conversation=room)
+        await chat.say(an, f"in {room.key} {len(chat.journal.pending())}", conversation=room)
     async with asyncio.timeout(10):
         while not any('data-conversation="game"' in text for text in page.fragments):
             await asyncio.sleep(0.01)
@@ -309,7 +308,7 @@ async def test_news_of_several_rooms_reach_those_elsewhere_in_one_write(chat, an
 async def test_keys_that_come_in_the_same_moment_are_looked_up_together(chat, an, binh) -> None:
     [old] = [await chat.say(an, "old", key="0123456789abcdef")]
     await chat.journal.flush()
-    chat.messaging._retries._known.clear()  # what a restart forgets
+    chat.retries._known.clear()  # what a restart forgets
     original, asked = chat.store.messages.posted, []
 
     async def posted(keys):

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
-from chatapp.chat.presence import Presence
 from chatapp.delivery.audience import Listener
 from wire import Wire
 
 
 async def test_a_half_full_connection_learns_that_somebody_left(chat) -> None:
-    presence = Presence(chat.hub)
+    presence = chat.presence
     slow, other = (Listener(Wire(), user) for user in (1, 2))
     for listener in (slow, other):
         chat.hub.join(listener, "general")

@@ -39,7 +39,7 @@ def shown(page: Page, entries: list[Any]) -> list[int]:
 
 async def test_pages_that_missed_the_same_share_one_question(chat, an, binh, questions) -> None:
     [seen] = await say(chat, an, "seen")
-    cursor = chat.messaging.watermark  # above the message, as pages have it that heard something since
+    cursor = chat.journal.issue_watermark()  # above the message, as pages have it that heard something since
     missed = await say(chat, an, *(f"missed {number}" for number in range(20)))
     pages = await asyncio.gather(*(chat.page(binh, since=since) for since in [seen.message.id, cursor] * 20))
     assert len(questions) == 1
@@ -96,7 +96,7 @@ async def test_an_answer_is_not_kept_for_long(chat, an, binh, monkeypatch) -> No
     await say(chat, an, "one")
     await chat.page(binh, since=0)
     await asyncio.sleep(0)
-    assert not chat.messaging.resume._answers
+    assert not chat.resume._answers
 
 
 async def test_an_answer_about_one_room_is_none_about_another(chat, an, binh) -> None:

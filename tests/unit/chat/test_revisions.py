@@ -23,7 +23,7 @@ KEY = "a-key-for-a-change"
 
 @pytest.fixture
 def revisions(chat: Chat) -> Revisions:
-    return Revisions(chat.messaging, chat.stamper)
+    return chat.revisions
 
 
 def target(message, conversation: Conversation = GENERAL) -> Target:
@@ -38,7 +38,7 @@ async def test_an_edit_is_shown_at_once_under_the_same_id_and_then_saved(chat, a
     assert not settled
     assert any(f'id="m-{first.message.id}"' in text and "hello" in text for text in reader.fragments)
     assert await entry.saved
-    [stored] = (await chat.messaging.history.page(GENERAL)).messages
+    [stored] = (await chat.history.page(GENERAL)).messages
     assert (stored.id, stored.content, stored.rev) == (first.message.id, "hello", entry.message.rev)
     assert stored.edited_at
     assert [text for text, _ in await chat.store.messages.versions(stored)] == ["helo"]
@@ -47,7 +47,7 @@ async def test_an_edit_is_shown_at_once_under_the_same_id_and_then_saved(chat, a
 async def test_a_page_that_comes_back_learns_of_an_edit(chat, an, binh, revisions) -> None:
     first = await chat.say(an, "helo")
     await first.saved
-    since = chat.journal.watermark
+    since = chat.journal.issue_watermark()
     entry, _ = await revisions.edit(an, target(first.message), "hello", KEY)
     await entry.saved
     page = await chat.page(binh, since=since)
@@ -67,7 +67,7 @@ async def test_a_removal_leaves_a_tombstone_without_the_words(chat, an, binh, re
     assert "secret" not in "".join(late.fragments)
     restored, _ = await revisions.restore(an, target(entry.message), KEY + "2")
     assert await restored.saved
-    [stored] = (await chat.messaging.history.page(GENERAL)).messages
+    [stored] = (await chat.history.page(GENERAL)).messages
     assert (stored.content, stored.removed) == ("a secret slip", False)
 
 
@@ -87,7 +87,7 @@ async def test_what_was_removed_is_erased_for_good(chat, an, revisions, monkeypa
     await entry.saved
     monkeypatch.setattr("chatapp.model.removal.ERASED_AFTER", -1)
     await chat.store.messages.erase_removed()
-    [stored] = (await chat.messaging.history.page(GENERAL)).messages
+    [stored] = (await chat.history.page(GENERAL)).messages
     assert (stored.removed, stored.content) == (True, "")
     assert await chat.store.messages.versions(stored) == []
 
@@ -154,7 +154,7 @@ async def test_a_change_that_cannot_be_saved_is_taken_back_to_what_stood_before(
     assert "before" in reader.fragments[-1]
     assert [note["change"] for note in author.said("failed")] == [True]
     assert not any("removed:#messages" in text for text in reader.fragments)
-    [shown] = (await chat.messaging.history.page(GENERAL)).messages
+    [shown] = (await chat.history.page(GENERAL)).messages
     assert shown.content == "before"
 
 
@@ -164,14 +164,14 @@ async def test_an_edit_of_a_message_that_is_not_saved_yet_is_lost_with_it_or_sav
     entry, _ = await revisions.edit(an, target(first.message), "two", KEY)
     chat.gate.set()
     assert await entry.saved
-    [stored] = (await chat.messaging.history.page(GENERAL)).messages
+    [stored] = (await chat.history.page(GENERAL)).messages
     assert (stored.id, stored.content) == (first.message.id, "two")
 
 
 async def test_after_the_loss_of_a_message_and_its_edit_the_next_save_leaves_no_trace(
     chat, an, revisions, monkeypatch
 ) -> None:
-    monkeypatch.setattr("chatapp.delivery.journal._PROBE_PAUSE", 0.01)
+    monkeypatch.setattr("chatapp.delivery.commits._PROBE_PAUSE", 0.01)
     chat.gate.clear()
     first = await chat.say(an, "one")
     await revisions.edit(an, target(first.message), "two", KEY)
@@ -182,7 +182,7 @@ async def test_after_the_loss_of_a_message_and_its_edit_the_next_save_leaves_no_
     while not chat.journal.healthy:
         await asyncio.sleep(0.01)
     assert await (await chat.say(an, "three")).saved
-    assert [message.content for message in (await chat.messaging.history.page(GENERAL)).messages] == ["three"]
+    assert [message.content for message in (await chat.history.page(GENERAL)).messages] == ["three"]
 
 
 async def test_a_private_message_can_be_changed_like_any_other(chat, an, binh, revisions) -> None:
@@ -192,7 +192,7 @@ async def test_a_private_message_can_be_changed_like_any_other(chat, an, binh, r
     assert await entry.saved
     removed, _ = await revisions.remove(an, target(entry.message, pair), KEY + "2")
     assert await removed.saved
-    [stored] = (await chat.messaging.history.page(pair)).messages
+    [stored] = (await chat.history.page(pair)).messages
     assert stored.removed
 
 
@@ -205,7 +205,7 @@ async def test_a_message_of_another_conversation_is_not_found(chat, an, revision
 async def test_of_several_changes_that_are_lost_together_what_stood_before_the_first_stands_again(
     chat, an, binh, revisions, monkeypatch
 ) -> None:
-    monkeypatch.setattr("chatapp.delivery.journal._PROBE_PAUSE", 0.01)
+    monkeypatch.setattr("chatapp.delivery.commits._PROBE_PAUSE", 0.01)
     first = await chat.say(an, "one")
     await first.saved
     reader = await chat.page(binh)
@@ -221,10 +221,10 @@ async def test_of_several_changes_that_are_lost_together_what_stood_before_the_f
     chat.broken = False
     while not chat.journal.healthy:
         await asyncio.sleep(0.01)
-    [stored] = (await chat.messaging.history.page(GENERAL)).messages
+    [stored] = (await chat.history.page(GENERAL)).messages
     assert stored.content == "one"
     assert f'data-rev="{stored.rev}"' in reader.fragments[-1]
-    assert (await chat.messaging.history.current(GENERAL, stored.id)).rev == stored.rev
+    assert (await chat.standing.current(GENERAL, stored.id)).rev == stored.rev
 
 
 async def test_a_change_of_a_message_that_is_lost_goes_with_it(chat, an, revisions) -> None:
@@ -235,7 +235,7 @@ async def test_a_change_of_a_message_that_is_lost_goes_with_it(chat, an, revisio
     chat.gate.set()
     assert not await entry.saved
     with pytest.raises(NotFound):
-        await chat.messaging.history.current(GENERAL, first.message.id)
+        await chat.standing.current(GENERAL, first.message.id)
 
 
 async def test_a_page_that_comes_back_learns_what_stands_again_before_that_is_on_the_disk(
@@ -243,7 +243,7 @@ async def test_a_page_that_comes_back_learns_what_stands_again_before_that_is_on
 ) -> None:
     first = await chat.say(an, "before")
     await first.saved
-    since = chat.journal.watermark
+    since = chat.journal.issue_watermark()
     chat.broken = True
     entry, _ = await revisions.edit(an, target(first.message), "after", KEY)
     assert not await entry.saved
@@ -254,7 +254,7 @@ async def test_a_page_that_comes_back_learns_what_stands_again_before_that_is_on
 async def test_a_change_that_was_saved_against_its_refusal_leaves_no_version_behind(
     chat, an, revisions, monkeypatch
 ) -> None:
-    monkeypatch.setattr("chatapp.delivery.journal._PROBE_PAUSE", 0.01)
+    monkeypatch.setattr("chatapp.delivery.commits._PROBE_PAUSE", 0.01)
     first = await chat.say(an, "one")
     await first.saved
     save = chat.store.messages.save
@@ -269,7 +269,7 @@ async def test_a_change_that_was_saved_against_its_refusal_leaves_no_version_beh
     assert not await entry.saved
     while not chat.journal.healthy:
         await asyncio.sleep(0.01)
-    [stored] = (await chat.messaging.history.page(GENERAL)).messages
+    [stored] = (await chat.history.page(GENERAL)).messages
     assert stored.content == "one"
     assert await chat.store.messages.versions(stored) == []
     again, _ = await revisions.edit(an, target(stored), "two", KEY)
@@ -280,7 +280,7 @@ async def test_a_change_that_was_saved_against_its_refusal_leaves_no_version_beh
 async def test_a_message_that_was_saved_against_its_refusal_takes_its_versions_with_it(
     chat, an, revisions, monkeypatch
 ) -> None:
-    monkeypatch.setattr("chatapp.delivery.journal._PROBE_PAUSE", 0.01)
+    monkeypatch.setattr("chatapp.delivery.commits._PROBE_PAUSE", 0.01)
     save = chat.store.messages.save
 
     async def fail_after_all(batch, **options) -> None:
@@ -298,7 +298,7 @@ async def test_a_message_that_was_saved_against_its_refusal_takes_its_versions_w
     assert not await entry.saved
     while not chat.journal.healthy:
         await asyncio.sleep(0.01)
-    assert len((await chat.messaging.history.page(GENERAL)).messages) == 1
+    assert len((await chat.history.page(GENERAL)).messages) == 1
     assert await chat.store.messages.versions(first.message) == []
 
 
@@ -325,14 +325,14 @@ async def test_a_retry_of_a_message_that_was_changed_since_is_still_one(
     await entry.saved
     monkeypatch.setattr("chatapp.model.removal.ERASED_AFTER", -1)
     await chat.store.messages.erase_removed()
-    chat.messaging._retries._known.clear()  # as after a restart
+    chat.retries._known.clear()  # as after a restart
     again, is_retry = await chat.messaging.post(an, GENERAL, Draft.parse("one", KEY))
     assert is_retry
     assert again.message.id == first.message.id
 
 
 async def test_pages_learn_that_what_stands_again_is_on_the_disk(chat, an, binh, revisions, monkeypatch) -> None:
-    monkeypatch.setattr("chatapp.delivery.journal._PROBE_PAUSE", 0.01)
+    monkeypatch.setattr("chatapp.delivery.commits._PROBE_PAUSE", 0.01)
     first = await chat.say(an, "before")
     await first.saved
     reader = await chat.page(binh)
@@ -343,7 +343,7 @@ async def test_pages_learn_that_what_stands_again_is_on_the_disk(chat, an, binh,
     while not chat.journal.healthy:
         await asyncio.sleep(0.01)
     await asyncio.sleep(0)
-    standing = await chat.messaging.history.current(GENERAL, first.message.id)
+    standing = await chat.standing.current(GENERAL, first.message.id)
     assert standing.rev > entry.message.rev
     assert reader.said("saved")[-1]["upto"] >= standing.rev
 
@@ -353,7 +353,7 @@ async def test_messages_that_the_original_program_gave_one_number_are_changed_ap
     for author, message in ((binh, public), (an, private)):
         entry, _ = await revisions.edit(author, target(message, message.conversation), "edited", KEY)
         assert await entry.saved
-        [stored] = (await chat.messaging.history.page(message.conversation)).messages
+        [stored] = (await chat.history.page(message.conversation)).messages
         assert (stored.author, stored.content) == (author.username, "edited")
 
 
@@ -362,7 +362,7 @@ async def test_a_private_change_that_is_lost_shows_nothing_in_a_room(chat, an, b
     chat.broken = True
     entry, _ = await revisions.edit(an, target(private, private.conversation), "edited", KEY)
     assert not await entry.saved
-    [found] = (await chat.messaging.history.page(GENERAL)).messages
+    [found] = (await chat.history.page(GENERAL)).messages
     assert found.content == public.content
     page = await chat.page(chi, since=0)
     assert public.content in page.fragments[-1]
@@ -379,7 +379,7 @@ async def test_a_removal_that_is_undone_brings_the_pictures_back_also_when_much_
     reader = await chat.page(binh)
     removed, _ = await revisions.remove(an, target(first.message), KEY + "2")
     assert await removed.saved
-    chat.journal.backlog._lately.clear()  # what thousands of other messages do
+    chat.journal._backlog._lately.clear()  # what thousands of other messages do
     restored, _ = await revisions.restore(an, target(removed.message), KEY + "3")
     assert await restored.saved
     assert f"/images/{cat.id}" in reader.fragments[-1]

@@ -38,7 +38,7 @@ EVENTS = [
     events.Typing(AN),
     events.Newcomers([AN]),
     events.Departed(2),
-    events.Unread({"general": 1}, {"general": 4}, 5),
+    events.Unread({"general": 1}, {"general": 4}, {"general": 5}),
     events.StorageHealth(healthy=False),
     events.Beat(),
 ]
@@ -78,3 +78,11 @@ def test_a_failure_is_told_with_the_key_of_the_author_and_a_sentence(encode) -> 
     told = json.loads(encode(events.Failed(MESSAGE), "vi"))
     assert (told["key"], told["id"], told["change"], told["retry"]) == ("a-key-of-a-message", 5, False, True)
     assert told["reason"] != json.loads(encode(events.Failed(MESSAGE), "en"))["reason"]
+
+
+def test_a_frame_with_a_number_names_its_conversation(encode) -> None:
+    numbered = [events.Covered("general", 5), events.Ready("general", 5), events.Failed(MESSAGE)]
+    assert [json.loads(encode(event))["conversation"] for event in numbered] == ["general"] * 3
+    unread = json.loads(encode(events.Unread({"general": 1, "tech": 0}, {"general": 4}, {"general": 7, "tech": 6})))
+    assert unread["covers"] == {"general": 7, "tech": 6}
+    assert unread["upto"] == 6  # of all conversations, for a page of the release before

@@ -5,29 +5,28 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
-from dataclasses import replace
 
 import pytest
 
-from chatapp.chat.leaving import _BATCH, Leaving
+from chatapp.chat.account_deletion import _BATCH, AccountDeletion
 from chatapp.model.conversations import Conversation
 from pipeline import GENERAL, Chat
 
 
 @pytest.fixture
-async def leaving(chat: Chat) -> AsyncIterator[Leaving]:
-    leaving = Leaving(chat.store, chat.messaging, chat.journal, chat.stamper, pause=0.02)
-    task = asyncio.create_task(leaving.run())
-    yield leaving
+async def deletion(chat: Chat) -> AsyncIterator[AccountDeletion]:
+    deletion = AccountDeletion(chat.store, chat.journal, chat.standing, chat.messaging, pause=0.02)
+    task = asyncio.create_task(deletion.run())
+    yield deletion
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
 
 
-async def begin(chat: Chat, leaving: Leaving, user_id: int, *, removing: bool) -> None:
-    stamp = chat.stamper.next()
+async def begin(chat: Chat, deletion: AccountDeletion, user_id: int, *, removing: bool) -> None:
+    stamp = chat.journal.issue_number()
     assert await chat.store.deletions.begin(user_id, password="x", stamp=stamp, removing=removing)
-    leaving.begin()
+    deletion.begin()
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -36,7 +35,7 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.005)
 
 
-async def seen_off(chat: Chat) -> None:
+async def deleted(chat: Chat) -> None:
     async with asyncio.timeout(10):
         while await chat.store.deletions.under_way():
             await asyncio.sleep(0.005)
@@ -46,13 +45,13 @@ async def everything(chat: Chat, conversation: Conversation = GENERAL):
     return (await chat.store.messages.page(conversation, limit=1_000)).messages
 
 
-async def test_more_messages_than_one_batch_all_go(chat, an, binh, leaving) -> None:
+async def test_more_messages_than_one_batch_all_go(chat, an, binh, deletion) -> None:
     count = 2 * _BATCH + 3
     for number in range(count):
         await chat.say(an, f"mine {number}")
         await chat.say(binh, f"yours {number}")
-    await begin(chat, leaving, an.id, removing=True)
-    await seen_off(chat)
+    await begin(chat, deletion, an.id, removing=True)
+    await deleted(chat)
     found = await everything(chat)
     assert [message.content for message in found if message.author_id == an.id] == [""] * count
     assert all(message.removed and not message.author for message in found if message.author_id == an.id)
@@ -60,30 +59,30 @@ async def test_more_messages_than_one_batch_all_go(chat, an, binh, leaving) -> N
     assert len({message.rev for message in found}) == 2 * count
 
 
-async def test_what_was_still_waiting_to_be_saved_loses_its_name_too(chat, an, binh, leaving) -> None:
+async def test_what_was_still_waiting_to_be_saved_loses_its_name_too(chat, an, binh, deletion) -> None:
     chat.gate.clear()
     late = await chat.say(an, "my last word")
-    await begin(chat, leaving, an.id, removing=False)
+    await begin(chat, deletion, an.id, removing=False)
     await asyncio.sleep(0.1)  # several passes
     assert await chat.store.deletions.under_way()
     chat.gate.set()
-    await seen_off(chat)
+    await deleted(chat)
     assert late.saved.result()
     [found] = await everything(chat)
     assert (found.author, found.content) == ("", "my last word")
 
 
 @pytest.mark.parametrize("removing", [True, False])
-async def test_a_full_disk_only_puts_it_off(chat, an, binh, leaving, removing, monkeypatch) -> None:
-    monkeypatch.setattr("chatapp.delivery.journal._PROBE_PAUSE", 0.05)
+async def test_a_full_disk_only_puts_it_off(chat, an, binh, deletion, removing, monkeypatch) -> None:
+    monkeypatch.setattr("chatapp.delivery.commits._PROBE_PAUSE", 0.05)
     entry = await chat.say(an, "a word")
     await entry.saved
     reader = await chat.page(binh)
     chat.broken = True
-    await begin(chat, leaving, an.id, removing=removing)
+    await begin(chat, deletion, an.id, removing=removing)
     await until(lambda: not chat.journal.healthy)
     chat.broken = False
-    await seen_off(chat)
+    await deleted(chat)
     [found] = await everything(chat)
     assert (found.author, found.removed, found.content) == ("", removing, "" if removing else "a word")
     shown = [text for text in reader.fragments if f'id="m-{found.id}"' in text]
@@ -92,12 +91,12 @@ async def test_a_full_disk_only_puts_it_off(chat, an, binh, leaving, removing, m
     assert ("gone" in shown[-1]) == removing
 
 
-async def test_two_who_leave_are_both_seen_off(chat, an, binh, chi, leaving) -> None:
+async def test_two_who_leave_are_both_deleted(chat, an, binh, chi, deletion) -> None:
     for person in (an, binh, chi):
         await chat.say(person, f"I am {person.username}")
-    await begin(chat, leaving, an.id, removing=True)
-    await begin(chat, leaving, binh.id, removing=False)
-    await seen_off(chat)
+    await begin(chat, deletion, an.id, removing=True)
+    await begin(chat, deletion, binh.id, removing=False)
+    await deleted(chat)
     assert [(message.author, message.content) for message in await everything(chat)] == [
         ("", ""),
         ("", "I am Bình"),
@@ -105,12 +104,11 @@ async def test_two_who_leave_are_both_seen_off(chat, an, binh, chi, leaving) -> 
     ]
 
 
-async def test_a_message_of_somebody_else_under_the_same_old_number_stays(chat, an, binh, leaving) -> None:
+async def test_a_message_of_somebody_else_under_the_same_old_number_stays(chat, an, binh, deletion) -> None:
     public, private = await chat.count_apart(binh, an)
-    edited = replace(public, rev=chat.stamper.next(), content="edited", key="")
-    assert await chat.messaging.publish(edited, before=public).saved
-    await begin(chat, leaving, an.id, removing=True)
-    await seen_off(chat)
+    assert await chat.journal.revise(public, content="edited", key="").saved
+    await begin(chat, deletion, an.id, removing=True)
+    await deleted(chat)
     [theirs], [mine] = await everything(chat), await everything(chat, private.conversation)
     assert (theirs.author, theirs.content, theirs.removed) == ("Bình", "edited", False)
     assert (mine.author, mine.content, mine.removed) == ("", "", True)
@@ -138,14 +136,14 @@ async def test_a_password_that_was_changed_meanwhile_deletes_nothing(chat, an) -
 
 
 async def test_what_was_said_while_the_account_was_being_locked_loses_its_name_on_open_pages_too(
-    chat, an, binh, leaving
+    chat, an, binh, deletion
 ) -> None:
     reader = await chat.page(binh)
-    stamp = chat.stamper.next()
+    stamp = chat.journal.issue_number()
     late = await chat.say(an, "on the doorstep")
     assert await chat.store.deletions.begin(an.id, password="x", stamp=stamp, removing=False)
-    leaving.begin()
-    await seen_off(chat)
+    deletion.begin()
+    await deleted(chat)
     shown = [text for text in reader.fragments if f'id="m-{late.message.id}"' in text]
     assert 'data-name="An"' in shown[0]
     assert 'data-name="An"' not in shown[-1]
