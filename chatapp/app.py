@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import shutil
 import signal
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -14,10 +15,15 @@ import aiohttp_jinja2
 from aiohttp import web
 
 from chatapp.chat import chores, limits
+from chatapp.chat.access import Access
 from chatapp.chat.leaving import Leaving
 from chatapp.chat.messaging import Messaging
+from chatapp.chat.pictures import Pictures
+from chatapp.chat.posting import Posting
 from chatapp.chat.presence import Presence
+from chatapp.chat.reading import Reading
 from chatapp.chat.revisions import Revisions
+from chatapp.chat.revocations import Revocations
 from chatapp.chat.unread import Unread
 from chatapp.delivery.envelope import Format
 from chatapp.delivery.hub import Hub
@@ -105,9 +111,29 @@ async def _delivery(app: web.Application, cookies: sessions.CookieStorage) -> As
     app[keys.messaging] = Messaging(store, stamper, hub, journal, app[keys.unread], epoch=facts.epoch)
     app[keys.revisions] = Revisions(app[keys.messaging], stamper)
     app[keys.leaving] = Leaving(store, app[keys.messaging], journal, stamper)
+    app[keys.revocations] = Revocations(store, hub)
+    await _rules(app)
     app[health.key] = health.Readiness(store.probe, lambda: journal.healthy and not journal.backlog.full)
     async with _running(app, journal.run()):
         yield
+
+
+async def _rules(app: web.Application) -> None:
+    """Put the rules of the chat between the path of a message and the web."""
+    settings, store, limit, messaging = app[keys.settings], app[keys.store], app[keys.limits], app[keys.messaging]
+    access = app[keys.access] = Access(store)
+    await access.load()
+    app[keys.posting] = Posting(access, limit, messaging, app[keys.revisions])
+    app[keys.reading] = Reading(store, access, messaging, app[keys.unread])
+    app[keys.pictures] = Pictures(
+        settings,
+        access,
+        limit,
+        messaging,
+        app[keys.images],
+        store,
+        lambda: shutil.disk_usage(settings.database.parent).free,
+    )
 
 
 async def _background(app: web.Application) -> AsyncIterator[None]:
@@ -117,7 +143,7 @@ async def _background(app: web.Application) -> AsyncIterator[None]:
         app[keys.sockets].watch(),
         app[keys.leaving].run(),
         chores.clean_up(store, app[keys.stamper], app[keys.settings]),
-        chores.watch(store, app[keys.journal], partial(sessions.close_ended, app)),
+        chores.watch(store, app[keys.journal], app[keys.revocations].elsewhere),
     )
     async with AsyncExitStack() as running:
         for loop in loops:

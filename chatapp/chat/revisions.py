@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from chatapp.chat.messaging import Messaging
 from chatapp.delivery.backlog import Entry
-from chatapp.model.conversations import Conversation
+from chatapp.model.acts import Target
 from chatapp.model.messages import Identity, Message, key_of
 from chatapp.model.people import User
 from chatapp.model.refusals import Rejected
@@ -16,15 +16,6 @@ from chatapp.system import clock
 from chatapp.system.clock import Stamper
 
 TAKE_BACK = 15.0  # seconds after a removal in which it can be undone; pages offer it for ten
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """A revision that somebody saw and wants to change."""
-
-    conversation: Conversation
-    message_id: int
-    rev: int  # what they saw: a change of anything else would overwrite what they do not know
 
 
 class Revisions:

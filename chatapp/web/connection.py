@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from chatapp.chat import allowance
 from chatapp.chat.allowance import FLOOD_SECONDS, Allowance
 from chatapp.chat.presence import Presence
 from chatapp.chat.unread import Unread
-from chatapp.model.events import Beat, Refused
-from chatapp.model.numbers import cursor, number
-from chatapp.model.refusals import NotFound, Rejected
+from chatapp.model import events
+from chatapp.model.acts import Act, Beat, Edit, Join, Post, Read, Remove, Restore, Typing
+from chatapp.model.refusals import Close, NotFound, Rejected
 from chatapp.store import Busy, Unwritable
-from chatapp.web import keys, legacy, places, sessions
-from chatapp.web.speaker import Frame, Speaker
+from chatapp.web import acts, keys, places, sessions
+from chatapp.web.acts import Frame
+from chatapp.web.legacy import acts as legacy
+from chatapp.web.legacy.acts import Shot
+from chatapp.web.speaker import Speaker
 from chatapp.wire import jsonframes
 from chatapp.wire.rfc6455 import TRY_AGAIN
 from chatapp.wire.websocket import ABUSE
@@ -41,7 +44,7 @@ class Connection(Speaker):
     ) -> None:
         """Catch up and go on live, unless there is a close code as a refusal.
 
-        ``endings`` is the hub's count of ended sessions from before this one was looked up.
+        ``endings`` is how many ends of sessions there were before this one was looked up.
         """
         self.app[keys.sockets].add(self)
         if code := refusal():
@@ -50,8 +53,10 @@ class Connection(Speaker):
         with self._or_later():
             await self._catch_up(since, epoch)  # it joins before it waits: a limit is never passed by two at once
             # Only now would it be found by whoever ends its session; that may have happened while it was opened.
-            if self._hub.endings != endings and not await sessions.is_open(self, self._listener.session_id):
-                self.shut(sessions.CLOSED)
+            if self.app[keys.revocations].count != endings and not await sessions.is_open(
+                self, self._listener.session_id
+            ):
+                self.shut(Close.SIGNED_OUT)
         self._presence.changed()
 
     @contextmanager
@@ -105,7 +110,8 @@ class Connection(Speaker):
         return not wait or await self.rest(wait)
 
     def _price(self, kind: str) -> float:
-        is_free = kind in _WRITING and not self.app[keys.settings].messages_per_second  # it has a limit of its own
+        kind = legacy.KINDS.get(kind, kind)
+        is_free = kind in acts.WRITING and not self.app[keys.settings].messages_per_second  # it has its own limit
         return 0 if is_free else allowance.price(kind)
 
     # --- what comes in ----------------------------------------------------------------------------------------------
@@ -121,9 +127,9 @@ class Connection(Speaker):
         key = frame.get("key") if frame else None
         try:
             if isinstance(text, bytearray):
-                await self._received_picture(text)
+                await self._post_picture(await legacy.of_large_text(text))
             else:
-                await self._do(frame)
+                await self._obey(frame)
         except Rejected as refusal:
             self._refuse(key, refusal)
         except (Busy, Unwritable) as error:
@@ -132,25 +138,32 @@ class Connection(Speaker):
         except NotFound:
             self._refuse(key, Rejected("not_found"))
 
-    async def _do(self, frame: Frame | None) -> None:
+    async def _obey(self, frame: Frame | None) -> None:
         """Do what a frame asks for, when it is its person's turn."""
-        kind = str(frame.get("type")) if frame else ""
-        price = self._price(kind)
+        price = self._price(str(frame.get("type")) if frame else "")
         if price and not await self._afford(price):
             return
         if frame is None:
             raise Rejected("not_json")
-        action = _ACTIONS.get(kind)
-        if action is None:
-            raise Rejected("unknown_type")
-        await action(self, frame)
+        act = await legacy.of_frame(frame, self._place, self._me, self.app[keys.access])
+        await self._do(act or acts.of_frame(frame, self._place))
 
-    async def _received_picture(self, text: bytearray) -> None:
-        """Post a picture that came in a text as large as only pictures are."""
-        frame, data = await legacy.picture(text)
-        if frame.get("type") != "image":
-            raise Rejected("unknown_type")
-        await self.picture(frame, data)
+    async def _do(self, act: Act | Shot) -> None:
+        match act:
+            case Post():
+                await self._post(act)
+            case Shot():
+                await self._post_picture(act)
+            case Edit() | Remove() | Restore():
+                await self._change(act)
+            case Join():
+                await self._join(act)
+            case Read():
+                self._read(act)
+            case Typing():
+                self._presence.typing(self._listener, self._me)
+            case Beat():
+                self._tell(events.Beat())
 
     def _refuse(self, key: object, refusal: Rejected) -> None:
         nonsense = not (refusal.retry or refusal.row.expected)
@@ -158,59 +171,31 @@ class Connection(Speaker):
             self.shut(ABUSE, "too many bad frames")
             return
         # Half a character cannot be sent back.
-        self._tell(Refused(key if isinstance(key, str) and key.isascii() else None, refusal))
+        self._tell(events.Refused(key if isinstance(key, str) and key.isascii() else None, refusal))
 
-    async def join(self, frame: Frame) -> None:
+    async def _join(self, act: Join) -> None:
         """Move to another conversation on the same socket, and catch up there."""
-        nowhere = frame.get("room") is None and frame.get("direct") is None
         with self._or_later():
-            self._place = None if nowhere else await places.find(self, self._me, frame)
-            await self._catch_up(cursor(frame), frame.get("epoch"))
+            found = (
+                None if act.is_nowhere else await self.app[keys.access].find(self._me, room=act.room, direct=act.direct)
+            )
+            self._place = places.of(found) if found else None
+            await self._catch_up(act.since, act.epoch)
 
-    async def switch_room(self, frame: Frame) -> None:
-        """Move to a room, which relatives of the original program may call by its name."""
-        rooms = await self.app[keys.store].messages.rooms()
-        await self.join(frame | {"room": legacy.room(frame.get("room"), rooms) or "", "direct": None})
+    def _read(self, act: Read) -> None:
+        """Note how far the person has read in the conversation that they see."""
+        if self._place is not None and act.message_id is not None:
+            self.app[keys.reading].mark(self._me, self._place.conversation, act.message_id)
 
-    async def _catch_up(self, since: int | None, epoch: object) -> None:
+    async def _catch_up(self, since: int | None, epoch: str | None) -> None:
         if self.closed:
             return  # it was told to go while its place was looked for
-        await self._messaging.resume.bring(
+        await self.app[keys.messaging].resume.bring(
             [self._listener],
             self._place.conversation if self._place else None,
             since,
-            epoch if isinstance(epoch, str) else None,
+            epoch,
             self.send,
         )
         self._tell(self._presence.greeting())
         await self._unread.greet(self._listener)
-
-    async def read(self, frame: Frame) -> None:
-        """Note how far the person has read."""
-        message_id = number(frame.get("id"))
-        if message_id is not None:
-            self._unread.read(self._listener, min(message_id, self._messaging.newest))
-
-    async def typing(self, frame: Frame) -> None:
-        """Tell the others that the person is typing."""
-        self._presence.typing(self._listener, self._me)
-
-    async def beat(self, frame: Frame) -> None:
-        """Answer a sign of life."""
-        self._tell(Beat())
-
-
-_ACTIONS: dict[str, Callable[[Connection, Frame], Awaitable[None]]] = {
-    "message": Connection.message,
-    "image": Connection.image,
-    "edit": Connection.revise,
-    "remove": Connection.revise,
-    "restore": Connection.revise,
-    "join": Connection.join,
-    "read": Connection.read,
-    "typing": Connection.typing,
-    "beat": Connection.beat,
-    "private_message": Connection.private_message,
-    "switch_room": Connection.switch_room,
-}
-_WRITING = {"message", "private_message", "image", "edit", "remove", "restore"}  # these have a limit of their own

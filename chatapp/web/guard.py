@@ -88,7 +88,7 @@ def _note(request: web.Request, status: int, seconds: float) -> None:
 
 async def _admit(request: web.Request, storage: sessions.CookieStorage) -> Handler:
     """Put a handshake through what other requests meet in the middlewares; return what answers it."""
-    request[keys.endings] = request.app[keys.hub].endings
+    request[keys.revoked] = request.app[keys.revocations].count
     await _recognise(request, storage.load_session)
     return request.match_info.handler if origins.is_ours(request, handshake=True) else _forbid
 

@@ -11,8 +11,10 @@ from chatapp.delivery.audience import Listener
 from chatapp.html import language
 from chatapp.model.numbers import cursor
 from chatapp.model.people import User
-from chatapp.web import keys, legacy, places, refusals, sessions
+from chatapp.model.refusals import Close
+from chatapp.web import keys, places, refusals
 from chatapp.web.connection import Connection
+from chatapp.web.legacy import connections as legacy
 from chatapp.web.places import Place
 from chatapp.wire import rfc6455
 from chatapp.wire.addresses import address_key
@@ -28,10 +30,7 @@ async def socket(request: web.Request) -> web.StreamResponse:
     query = dict(request.query)
     place = await _first_place(request, session.user, query)
     settings = request.app[keys.settings]
-    # Our page says where it is; a connection that does not may be the original program's client,
-    # which sends pictures as frames.
-    ours = "epoch" in query or "join" in query
-    larger = None if ours else legacy.PICTURES
+    larger = legacy.larger_frames(query)
     response, transport = Upgrade(request), request.transport
     try:
         await response.prepare(request)
@@ -44,19 +43,16 @@ async def socket(request: web.Request) -> web.StreamResponse:
     connection = Connection(request.app, transport, listener, session.user, place, settings.frame_bytes, larger)
     # Somebody else may have logged in since the page was rendered: what waits in it is not theirs to send.
     foreign = query.get("author", str(session.user.id)) != str(session.user.id)
-    refusal = (lambda: sessions.CLOSED) if foreign else partial(_turned_away, request.app, listener)
+    refusal = (lambda: Close.SIGNED_OUT) if foreign else partial(_turned_away, request.app, listener)
     since, epoch = cursor(query), query.get("epoch")
-    connection.begin(request, connection.enter(refusal, since, epoch, endings=request[keys.endings]))
+    connection.begin(request, connection.enter(refusal, since, epoch, endings=request[keys.revoked]))
     return response
 
 
 async def _first_place(request: web.Request, me: User, query: dict[str, str]) -> Place | None:
     if "room" in query or "direct" in query:
         return await places.find(request, me, query)
-    if "epoch" in query or "join" in query:
-        return None  # a page that shows no conversation
-    rooms = await request.app[keys.store].messages.rooms()
-    return places.of_room(rooms[0])  # where the original program's client begins
+    return places.of(request.app[keys.access].first(me)) if legacy.is_old(query) else None
 
 
 def _turned_away(app: web.Application, listener: Listener) -> int | None:
