@@ -63,7 +63,7 @@ def create_app(settings: Settings) -> web.Application:
     if settings.base_path:
         app.router.add_get("/", _to_base)
         app.router.add_get(settings.base_path, _to_base)
-    app.on_response_prepare.append(guard.seal)
+    app.on_response_prepare.append(guard.add_security_headers)
     app.on_shutdown.append(_say_goodbye)
     app.cleanup_ctx.extend([_workers, _storage, partial(_delivery, cookies=storage), _background])
     return app

@@ -2,34 +2,63 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+
+from aiohttp import web
 
 from chatapp.chat import allowance
 from chatapp.chat.allowance import FLOOD_SECONDS, Allowance
 from chatapp.chat.presence import Presence
 from chatapp.chat.unread import Unread
+from chatapp.delivery.audience import Listener
 from chatapp.model import events
 from chatapp.model.acts import Act, Beat, Edit, Join, Post, Read, Remove, Restore, Typing
+from chatapp.model.people import User
 from chatapp.model.refusals import Close, NotFound, Rejected
 from chatapp.store import Busy, Unwritable
-from chatapp.web import acts, keys, places, sessions
+from chatapp.web import acts, admission, keys, places, sessions
 from chatapp.web.acts import Frame
 from chatapp.web.legacy import acts as legacy
 from chatapp.web.legacy.acts import Shot
+from chatapp.web.places import Place
 from chatapp.web.speaker import Speaker
 from chatapp.wire import jsonframes
-from chatapp.wire.rfc6455 import TRY_AGAIN
-from chatapp.wire.websocket import ABUSE
+from chatapp.wire.decoder import Larger
 
 log = logging.getLogger("chatapp.web")
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """How a connection comes in."""
+
+    place: Place | None  # what it shows first
+    since: int | None  # the cursor to catch up from
+    epoch: str | None  # of the database that the cursor belongs to
+    is_foreign: bool  # its page was rendered for somebody else
+    revoked: int  # how many ends of sessions there were before its own was looked up
 
 
 class Connection(Speaker):
     """One person's socket: their frames in, one after the other, and what they lead to."""
 
-    __slots__ = ()
+    __slots__ = ("_arrival",)
+
+    def __init__(  # noqa: PLR0913 - whose it is and where
+        self,
+        app: web.Application,
+        transport: asyncio.Transport,
+        listener: Listener,
+        me: User,
+        arrival: Arrival,
+        larger: Larger | None,
+    ) -> None:
+        super().__init__(app, transport, listener, me, arrival.place, larger)
+        self._arrival: Arrival | None = arrival
 
     @property
     def _presence(self) -> Presence:
@@ -39,34 +68,34 @@ class Connection(Speaker):
     def _unread(self) -> Unread:
         return self.app[keys.unread]
 
-    async def enter(
-        self, refusal: Callable[[], int | None], since: int | None, epoch: str | None, *, endings: int
-    ) -> None:
-        """Catch up and go on live, unless there is a close code as a refusal.
-
-        ``endings`` is how many ends of sessions there were before this one was looked up.
-        """
+    async def opened(self) -> None:
+        """Catch up and go on live, unless there is a reason to close it at once."""
+        arrival, self._arrival = self._arrival, None
+        assert arrival is not None, "a connection is opened once"
         self.app[keys.sockets].add(self)
-        if code := refusal():
+        if code := Close.SIGNED_OUT if arrival.is_foreign else admission.refusal(self.app, self._listener):
             self.shut(code)
             return
         with self._or_later():
-            await self._catch_up(since, epoch)  # it joins before it waits: a limit is never passed by two at once
-            # Only now would it be found by whoever ends its session; that may have happened while it was opened.
-            if self.app[keys.revocations].count != endings and not await sessions.is_open(
-                self, self._listener.session_id
-            ):
+            # It joins before it waits: a limit is never passed by two at once.
+            await self._catch_up(arrival.since, arrival.epoch)
+            if await self._was_revoked(arrival.revoked):
                 self.shut(Close.SIGNED_OUT)
         self._presence.changed()
 
+    async def _was_revoked(self, before: int) -> bool:
+        """Tell whether its session ended while it was opened: only once it has joined, revocations find it."""
+        ended = self.app[keys.revocations].count != before
+        return ended and not await sessions.is_open(self, self._listener.session_id)
+
     @contextmanager
     def _or_later(self) -> Iterator[None]:
-        """Tell a page to come back that cannot be brought up to date: it would wait for a ``ready`` for ever."""
+        """Close with TRY_AGAIN if the page cannot be caught up: it would wait for a ``ready`` forever."""
         try:
             yield
         except (Busy, Unwritable) as error:
             log.warning("the database did not do what a connection needs: %s", error)
-            self.shut(TRY_AGAIN)
+            self.shut(Close.TRY_AGAIN)
 
     def shut(self, code: int, reason: str = "") -> None:
         """Say goodbye, with a code, once."""
@@ -101,7 +130,7 @@ class Connection(Speaker):
         wait = account.take(self._me.id, amount)
         if wait and account.tired(self._me.id) > FLOOD_SECONDS:
             for listener in self._hub.of_user(self._me.id):
-                self._hub.close(listener, ABUSE, "too many frames")
+                self._hub.close(listener, Close.ABUSE, "too many frames")
         return wait
 
     async def _afford(self, price: float) -> bool:
@@ -168,7 +197,7 @@ class Connection(Speaker):
     def _refuse(self, key: object, refusal: Rejected) -> None:
         nonsense = not (refusal.retry or refusal.row.expected)
         if nonsense and self.app[keys.limits].nonsense.take(self._me.id):
-            self.shut(ABUSE, "too many bad frames")
+            self.shut(Close.ABUSE, "too many bad frames")
             return
         # Half a character cannot be sent back.
         self._tell(events.Refused(key if isinstance(key, str) and key.isascii() else None, refusal))

@@ -34,10 +34,9 @@ class Speaker(WebSocket):
         listener: Listener,
         me: User,
         place: Place | None,
-        limit: int,
         larger: Larger | None = None,
     ) -> None:
-        super().__init__(transport, limit, larger)
+        super().__init__(transport, app[keys.settings].frame_bytes, larger)
         self.app = app
         self._listener = listener
         self._me = me

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import gc
 import json
 import re
 import socket
@@ -14,6 +15,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from chatapp.model.conversations import Conversation
 from chatapp.model.messages import Draft
@@ -22,6 +24,7 @@ from chatapp.operate.certificates import self_signed
 from chatapp.store import Busy
 from chatapp.system import clock
 from chatapp.web import keys
+from chatapp.wire.handshake import Upgrade
 from conftest import Client, Server
 from people import PASSWORD, Person
 from pictures import picture
@@ -385,3 +388,13 @@ async def _close_code(socket: Any) -> int | None:
     while not socket.closed:
         await socket.receive()
     return socket.close_code
+
+
+async def test_nothing_of_the_request_that_opened_a_socket_stays_in_memory(meet) -> None:
+    an = await meet("An")
+    async with an.socket("/ws?room=general&since=0&epoch=x") as socket:
+        await socket.send_str('{"type":"beat"}')
+        while '"beat"' not in (await socket.receive()).data:
+            pass
+        gc.collect()
+        assert not [held for held in gc.get_objects() if isinstance(held, web.Request | Upgrade)]
