@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import shutil
 import signal
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -14,15 +15,20 @@ import aiohttp_jinja2
 from aiohttp import web
 
 from chatapp.chat import chores, limits
+from chatapp.chat.access import Access
 from chatapp.chat.account_deletion import AccountDeletion
 from chatapp.chat.broadcast import Broadcast
 from chatapp.chat.history import History
 from chatapp.chat.messaging import Messaging
 from chatapp.chat.news import Newsroom
+from chatapp.chat.pictures import Pictures
+from chatapp.chat.posting import Posting
 from chatapp.chat.presence import Presence
+from chatapp.chat.reading import Reading
 from chatapp.chat.resume import Resume
 from chatapp.chat.retries import Retries
 from chatapp.chat.revisions import Revisions
+from chatapp.chat.revocations import Revocations
 from chatapp.chat.standing import Standing
 from chatapp.chat.unread import Unread
 from chatapp.delivery.envelope import Format
@@ -62,7 +68,7 @@ def create_app(settings: Settings) -> web.Application:
     if settings.base_path:
         app.router.add_get("/", _to_base)
         app.router.add_get(settings.base_path, _to_base)
-    app.on_response_prepare.append(guard.seal)
+    app.on_response_prepare.append(guard.add_security_headers)
     app.on_shutdown.append(_say_goodbye)
     app.cleanup_ctx.extend([_workers, _storage, partial(_delivery, cookies=storage), _background])
     return app
@@ -116,9 +122,29 @@ async def _delivery(app: web.Application, cookies: sessions.CookieStorage) -> As
     messaging = app[keys.messaging] = Messaging(journal, retries, news)
     app[keys.revisions] = Revisions(journal, standing, messaging)
     app[keys.account_deletion] = AccountDeletion(store, journal, standing, messaging)
+    app[keys.revocations] = Revocations(store, hub)
+    await _rules(app)
     app[health.key] = health.Readiness(store.probe, lambda: journal.healthy and not journal.full)
     async with _running(app, journal.run()):
         yield
+
+
+async def _rules(app: web.Application) -> None:
+    """Put the rules of the chat between the path of a message and the web."""
+    settings, store, limit, messaging = app[keys.settings], app[keys.store], app[keys.limits], app[keys.messaging]
+    access = app[keys.access] = Access(store)
+    await access.load()
+    app[keys.posting] = Posting(access, limit, messaging, app[keys.revisions])
+    app[keys.reading] = Reading(store, access, app[keys.history], app[keys.standing], app[keys.unread])
+    app[keys.pictures] = Pictures(
+        settings,
+        access,
+        limit,
+        messaging,
+        app[keys.images],
+        store,
+        lambda: shutil.disk_usage(settings.database.parent).free,
+    )
 
 
 async def _background(app: web.Application) -> AsyncIterator[None]:
@@ -128,7 +154,7 @@ async def _background(app: web.Application) -> AsyncIterator[None]:
         app[keys.sockets].watch(),
         app[keys.account_deletion].run(),
         chores.clean_up(store, app[keys.journal], app[keys.settings]),
-        chores.watch(store, app[keys.journal], partial(sessions.close_ended, app)),
+        chores.watch(store, app[keys.journal], app[keys.revocations].elsewhere),
     )
     async with AsyncExitStack() as running:
         for loop in loops:

@@ -20,7 +20,7 @@ KEYS = 10_000  # people remembered; of more, those who asked for nothing for lon
 FRAMES_PER_SECOND, FRAME_BURST = 1000.0, 2000.0
 # What a frame asks for, in signs of life. One costs some tens of microseconds: fifty a second are below one percent.
 ACTS_PER_SECOND, ACT_BURST = 50.0, 200.0
-_PRICES = {"join": 10.0, "switch_room": 10.0}  # all that was missed is looked up
+_PRICES = {"join": 10.0}  # all that was missed is looked up
 _BYTES = 4096  # characters of a text that cost as much again: a long one takes its time to be read
 _PICTURE_BYTES = 256 * 1024  # of a large text, which is read by the side
 # Seconds without a breath after which a person's sockets are closed: nobody types that much. It is work for nothing.

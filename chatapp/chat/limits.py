@@ -137,7 +137,7 @@ class Limits:
         """Tell whether a person has sent too much for long, up to a moment ago."""
         return max(self.frames.tired(person), self.acts.tired(person)) > FLOOD_SECONDS
 
-    def log_in(self, name_key: str, address: str) -> float:
+    async def log_in(self, name_key: str, address: str) -> float:
         """Count a try to log in before its password is looked at, and return 0 or the seconds to wait.
 
         A name is counted for each address, so a stranger's tries do not lock its owner out.

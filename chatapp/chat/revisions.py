@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from chatapp.chat.messaging import Messaging
@@ -10,21 +9,12 @@ from chatapp.chat.standing import Standing
 from chatapp.delivery.entries import Entry
 from chatapp.delivery.journal import Journal
 from chatapp.model import removal
-from chatapp.model.conversations import Conversation
+from chatapp.model.acts import Target
 from chatapp.model.messages import Identity, Message, key_of
 from chatapp.model.people import User
 from chatapp.model.refusals import Rejected
 from chatapp.model.texts import clean
 from chatapp.system import clock
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """A revision that somebody saw and wants to change."""
-
-    conversation: Conversation
-    message_id: int
-    rev: int  # what they saw: a change of anything else would overwrite what they do not know
 
 
 class Revisions:

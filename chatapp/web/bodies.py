@@ -12,7 +12,7 @@ from aiohttp import web
 
 from chatapp.model.refusals import Rejected
 from chatapp.web import keys
-from chatapp.web.patience import Patience
+from chatapp.web.deadlines import BodyDeadline
 from chatapp.wire.addresses import address_key
 
 READ_BYTES = 2**20  # of one form without files, kept or not; past this it is not read to its end
@@ -66,8 +66,8 @@ async def read(request: web.Request, size: Size) -> bytes:
 
 
 async def _pieces(request: web.Request) -> AsyncIterator[bytes]:
-    patience, count = Patience(), 0
-    while piece := await patience.wait(request.content.readany()):
+    deadline, count = BodyDeadline(), 0
+    while piece := await deadline.wait(request.content.readany()):
         count += len(piece)
         if count > READ_BYTES:
             raise web.HTTPRequestEntityTooLarge(READ_BYTES, count)

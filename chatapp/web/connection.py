@@ -2,31 +2,63 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+
+from aiohttp import web
 
 from chatapp.chat import allowance
 from chatapp.chat.allowance import FLOOD_SECONDS, Allowance
 from chatapp.chat.presence import Presence
 from chatapp.chat.unread import Unread
-from chatapp.model.events import Beat, Refused
-from chatapp.model.numbers import cursor, number
-from chatapp.model.refusals import NotFound, Rejected
+from chatapp.delivery.audience import Listener
+from chatapp.model import events
+from chatapp.model.acts import Act, Beat, Edit, Join, Post, Read, Remove, Restore, Typing
+from chatapp.model.people import User
+from chatapp.model.refusals import Close, NotFound, Rejected
 from chatapp.store import Busy, Unwritable
-from chatapp.web import keys, legacy, places, sessions
-from chatapp.web.speaker import Frame, Speaker
+from chatapp.web import acts, admission, keys, places, sessions
+from chatapp.web.acts import Frame
+from chatapp.web.legacy import acts as legacy
+from chatapp.web.legacy.acts import Shot
+from chatapp.web.places import Place
+from chatapp.web.speaker import Speaker
 from chatapp.wire import jsonframes
-from chatapp.wire.rfc6455 import TRY_AGAIN
-from chatapp.wire.websocket import ABUSE
+from chatapp.wire.decoder import Larger
 
 log = logging.getLogger("chatapp.web")
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """How a connection comes in."""
+
+    place: Place | None  # what it shows first
+    since: int | None  # the cursor to catch up from
+    epoch: str | None  # of the database that the cursor belongs to
+    is_foreign: bool  # its page was rendered for somebody else
+    revoked: int  # how many ends of sessions there were before its own was looked up
 
 
 class Connection(Speaker):
     """One person's socket: their frames in, one after the other, and what they lead to."""
 
-    __slots__ = ()
+    __slots__ = ("_arrival",)
+
+    def __init__(  # noqa: PLR0913 - whose it is and where
+        self,
+        app: web.Application,
+        transport: asyncio.Transport,
+        listener: Listener,
+        me: User,
+        arrival: Arrival,
+        larger: Larger | None,
+    ) -> None:
+        super().__init__(app, transport, listener, me, arrival.place, larger)
+        self._arrival: Arrival | None = arrival
 
     @property
     def _presence(self) -> Presence:
@@ -36,32 +68,34 @@ class Connection(Speaker):
     def _unread(self) -> Unread:
         return self.app[keys.unread]
 
-    async def enter(
-        self, refusal: Callable[[], int | None], since: int | None, epoch: str | None, *, revocations: int
-    ) -> None:
-        """Catch up and go on live, unless there is a close code as a refusal.
-
-        ``revocations`` is the hub's count of ended sessions from before this one was looked up.
-        """
+    async def opened(self) -> None:
+        """Catch up and go on live, unless there is a reason to close it at once."""
+        arrival, self._arrival = self._arrival, None
+        assert arrival is not None, "a connection is opened once"
         self.app[keys.sockets].add(self)
-        if code := refusal():
+        if code := Close.SIGNED_OUT if arrival.is_foreign else admission.refusal(self.app, self._listener):
             self.shut(code)
             return
         with self._or_later():
-            await self._catch_up(since, epoch)  # it joins before it waits: a limit is never passed by two at once
-            # Only now would it be found by whoever ends its session; that may have happened while it was opened.
-            if self._hub.revocations != revocations and not await sessions.is_open(self, self._listener.session_id):
-                self.shut(sessions.CLOSED)
+            # It joins before it waits: a limit is never passed by two at once.
+            await self._catch_up(arrival.since, arrival.epoch)
+            if await self._was_revoked(arrival.revoked):
+                self.shut(Close.SIGNED_OUT)
         self._presence.changed()
+
+    async def _was_revoked(self, before: int) -> bool:
+        """Tell whether its session ended while it was opened: only once it has joined, revocations find it."""
+        ended = self.app[keys.revocations].count != before
+        return ended and not await sessions.is_open(self, self._listener.session_id)
 
     @contextmanager
     def _or_later(self) -> Iterator[None]:
-        """Tell a page to come back that cannot be brought up to date: it would wait for a ``ready`` for ever."""
+        """Close with TRY_AGAIN if the page cannot be caught up: it would wait for a ``ready`` forever."""
         try:
             yield
         except (Busy, Unwritable) as error:
             log.warning("the database did not do what a connection needs: %s", error)
-            self.shut(TRY_AGAIN)
+            self.shut(Close.TRY_AGAIN)
 
     def shut(self, code: int, reason: str = "") -> None:
         """Say goodbye, with a code, once."""
@@ -96,7 +130,7 @@ class Connection(Speaker):
         wait = account.take(self._me.id, amount)
         if wait and account.tired(self._me.id) > FLOOD_SECONDS:
             for listener in self._hub.of_user(self._me.id):
-                self._hub.close(listener, ABUSE, "too many frames")
+                self._hub.close(listener, Close.ABUSE, "too many frames")
         return wait
 
     async def _afford(self, price: float) -> bool:
@@ -105,7 +139,8 @@ class Connection(Speaker):
         return not wait or await self.rest(wait)
 
     def _price(self, kind: str) -> float:
-        is_free = kind in _WRITING and not self.app[keys.settings].messages_per_second  # it has a limit of its own
+        kind = legacy.KINDS.get(kind, kind)
+        is_free = kind in acts.WRITING and not self.app[keys.settings].messages_per_second  # it has its own limit
         return 0 if is_free else allowance.price(kind)
 
     # --- what comes in ----------------------------------------------------------------------------------------------
@@ -121,9 +156,9 @@ class Connection(Speaker):
         key = frame.get("key") if frame else None
         try:
             if isinstance(text, bytearray):
-                await self._received_picture(text)
+                await self._post_picture(await legacy.of_large_text(text))
             else:
-                await self._do(frame)
+                await self._obey(frame)
         except Rejected as refusal:
             self._refuse(key, refusal)
         except (Busy, Unwritable) as error:
@@ -132,85 +167,64 @@ class Connection(Speaker):
         except NotFound:
             self._refuse(key, Rejected("not_found"))
 
-    async def _do(self, frame: Frame | None) -> None:
+    async def _obey(self, frame: Frame | None) -> None:
         """Do what a frame asks for, when it is its person's turn."""
-        kind = str(frame.get("type")) if frame else ""
-        price = self._price(kind)
+        price = self._price(str(frame.get("type")) if frame else "")
         if price and not await self._afford(price):
             return
         if frame is None:
             raise Rejected("not_json")
-        action = _ACTIONS.get(kind)
-        if action is None:
-            raise Rejected("unknown_type")
-        await action(self, frame)
+        act = await legacy.of_frame(frame, self._place, self._me, self.app[keys.access])
+        await self._do(act or acts.of_frame(frame, self._place))
 
-    async def _received_picture(self, text: bytearray) -> None:
-        """Post a picture that came in a text as large as only pictures are."""
-        frame, data = await legacy.picture(text)
-        if frame.get("type") != "image":
-            raise Rejected("unknown_type")
-        await self.picture(frame, data)
+    async def _do(self, act: Act | Shot) -> None:
+        match act:
+            case Post():
+                await self._post(act)
+            case Shot():
+                await self._post_picture(act)
+            case Edit() | Remove() | Restore():
+                await self._change(act)
+            case Join():
+                await self._join(act)
+            case Read():
+                self._read(act)
+            case Typing():
+                self._presence.typing(self._listener, self._me)
+            case Beat():
+                self._tell(events.Beat())
 
     def _refuse(self, key: object, refusal: Rejected) -> None:
         nonsense = not (refusal.retry or refusal.row.expected)
         if nonsense and self.app[keys.limits].nonsense.take(self._me.id):
-            self.shut(ABUSE, "too many bad frames")
+            self.shut(Close.ABUSE, "too many bad frames")
             return
         # Half a character cannot be sent back.
-        self._tell(Refused(key if isinstance(key, str) and key.isascii() else None, refusal))
+        self._tell(events.Refused(key if isinstance(key, str) and key.isascii() else None, refusal))
 
-    async def join(self, frame: Frame) -> None:
+    async def _join(self, act: Join) -> None:
         """Move to another conversation on the same socket, and catch up there."""
-        nowhere = frame.get("room") is None and frame.get("direct") is None
         with self._or_later():
-            self._place = None if nowhere else await places.find(self, self._me, frame)
-            await self._catch_up(cursor(frame), frame.get("epoch"))
+            found = (
+                None if act.is_nowhere else await self.app[keys.access].find(self._me, room=act.room, direct=act.direct)
+            )
+            self._place = places.of(found) if found else None
+            await self._catch_up(act.since, act.epoch)
 
-    async def switch_room(self, frame: Frame) -> None:
-        """Move to a room, which relatives of the original program may call by its name."""
-        rooms = await self.app[keys.store].messages.rooms()
-        await self.join(frame | {"room": legacy.room(frame.get("room"), rooms) or "", "direct": None})
+    def _read(self, act: Read) -> None:
+        """Note how far the person has read in the conversation that they see."""
+        if self._place is not None and act.message_id is not None:
+            self.app[keys.reading].mark(self._me, self._place.conversation, act.message_id)
 
-    async def _catch_up(self, since: int | None, epoch: object) -> None:
+    async def _catch_up(self, since: int | None, epoch: str | None) -> None:
         if self.closed:
             return  # it was told to go while its place was looked for
         await self.app[keys.resume].bring(
             [self._listener],
             self._place.conversation if self._place else None,
             since,
-            epoch if isinstance(epoch, str) else None,
+            epoch,
             self.send,
         )
         self._tell(self._presence.greeting())
         await self._unread.greet(self._listener)
-
-    async def read(self, frame: Frame) -> None:
-        """Note how far the person has read."""
-        message_id = number(frame.get("id"))
-        if message_id is not None:
-            self._unread.read(self._listener, message_id)
-
-    async def typing(self, frame: Frame) -> None:
-        """Tell the others that the person is typing."""
-        self._presence.typing(self._listener, self._me)
-
-    async def beat(self, frame: Frame) -> None:
-        """Answer a sign of life."""
-        self._tell(Beat())
-
-
-_ACTIONS: dict[str, Callable[[Connection, Frame], Awaitable[None]]] = {
-    "message": Connection.message,
-    "image": Connection.image,
-    "edit": Connection.revise,
-    "remove": Connection.revise,
-    "restore": Connection.revise,
-    "join": Connection.join,
-    "read": Connection.read,
-    "typing": Connection.typing,
-    "beat": Connection.beat,
-    "private_message": Connection.private_message,
-    "switch_room": Connection.switch_room,
-}
-_WRITING = {"message", "private_message", "image", "edit", "remove", "restore"}  # these have a limit of their own

@@ -1,11 +1,10 @@
-"""What every request passes before its handler, and every response before it leaves."""
+"""Middlewares and security headers: what every request passes before its handler, and every response after it."""
 
 from __future__ import annotations
 
 import functools
 import logging
 import secrets
-from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from urllib.parse import unquote
 
@@ -52,17 +51,14 @@ def middlewares(storage: sessions.CookieStorage) -> list[Middleware]:
     cookies: Middleware = aiohttp_session.session_middleware(storage)
 
     @web.middleware
-    async def attend(request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Number the request, believe its proxies, answer its errors, and log one line."""
+    async def handle(request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Number the request, trust its proxies, answer its errors, and log one line."""
         request[keys.request_id] = number = secrets.token_hex(6)
         logs.request.set(number)  # for the lines that others write about this request
-        request = origins.believing(request)
+        request = origins.with_trusted_proxy(request)
         began, status = clock.monotonic(), _CLIENT_LEFT
         try:
             _check_host(request)
-            if _own_path(request) == paths.SOCKET and is_handshake(request):
-                # What wraps a socket stays in memory as long as the socket lives: its checks are called instead.
-                handler = await _admit(request, storage)
             response = await handler(request)
             status = response.status
         except Exception as error:
@@ -73,7 +69,7 @@ def middlewares(storage: sessions.CookieStorage) -> list[Middleware]:
             _note(request, status, clock.monotonic() - began)
         return response
 
-    return [attend, cookies, recognise, same_origin]
+    return [handle, cookies, recognise, same_origin]
 
 
 def _note(request: web.Request, status: int, seconds: float) -> None:
@@ -84,17 +80,6 @@ def _note(request: web.Request, status: int, seconds: float) -> None:
     fields = {"method": request.method, "path": request.rel_url.raw_path, "status": status}
     fields |= {"ms": round(seconds * 1000, 1), "request": request[keys.request_id]}
     access.info("request", extra=fields)
-
-
-async def _admit(request: web.Request, storage: sessions.CookieStorage) -> Handler:
-    """Put a handshake through what other requests meet in the middlewares; return what answers it."""
-    request[keys.revocations] = request.app[keys.hub].revocations
-    await _recognise(request, storage.load_session)
-    return request.match_info.handler if origins.is_ours(request, handshake=True) else _forbid
-
-
-async def _forbid(request: web.Request) -> web.StreamResponse:
-    return refusals.answer(request, Rejected("origin"))
 
 
 def _check_host(request: web.Request) -> None:
@@ -133,17 +118,15 @@ def _answer(request: web.Request, error: Exception) -> web.Response:
 @web.middleware
 async def recognise(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Find out who asks, in which language and time zone."""
-    await _recognise(request, aiohttp_session.get_session)
-    return await handler(request)
-
-
-async def _recognise(request: web.Request, cookie: Callable[[web.Request], Awaitable[aiohttp_session.Session]]) -> None:
+    request[keys.revoked] = request.app[keys.revocations].count  # first: a session that ends from here on is noticed
     request[keys.session] = session = None
     try:
         if not _own_path(request).startswith(_IMPERSONAL):
-            request[keys.session] = session = await sessions.current(request, await cookie(request))
+            cookie = await aiohttp_session.get_session(request)
+            request[keys.session] = session = await sessions.current(request, cookie)
     finally:  # an error page speaks the reader's language too
         _listen_to(request, session)
+    return await handler(request)
 
 
 def _listen_to(request: web.Request, session: Session | None) -> None:
@@ -158,9 +141,10 @@ def _listen_to(request: web.Request, session: Session | None) -> None:
 
 @web.middleware
 async def same_origin(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Refuse the changes that another site makes a browser ask for."""
-    if request.method in _UNSAFE and not origins.is_ours(request):
-        return await _forbid(request)
+    """Refuse the changes and the sockets that another site makes a browser ask for."""
+    is_socket = _own_path(request) == paths.SOCKET and is_handshake(request)
+    if (is_socket or request.method in _UNSAFE) and not origins.is_ours(request, handshake=is_socket):
+        return refusals.answer(request, Rejected("origin"))
     return await handler(request)
 
 
@@ -174,15 +158,15 @@ def login_required(handler: Handler) -> Handler:
     return guarded
 
 
-async def seal(request: web.Request, response: web.StreamResponse) -> None:
-    """Put on what every response wears; connect it to ``on_response_prepare``."""
+async def add_security_headers(request: web.Request, response: web.StreamResponse) -> None:
+    """Add the headers that every response has; connect it to ``on_response_prepare``."""
     headers = response.headers
     headers.pop("Server", None)  # names exact versions
     if response.status == HTTPStatus.SWITCHING_PROTOCOLS:
         return
     for name, value in _HEADERS.items():
         headers.setdefault(name, value)
-    secure = origins.scheme(request) == "https"  # this is the request as it came, before anybody was believed
+    secure = origins.scheme(request) == "https"  # this is the request as it came, before any proxy was trusted
     if secure or origins.is_at_home(request):  # elsewhere browsers only complain about it
         headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
     if secure and _promises_https(request.app[keys.settings]):

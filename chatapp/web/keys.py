@@ -9,13 +9,18 @@ from typing import TYPE_CHECKING, Protocol
 from aiohttp import web
 
 if TYPE_CHECKING:
+    from chatapp.chat.access import Access
     from chatapp.chat.account_deletion import AccountDeletion
     from chatapp.chat.history import History
     from chatapp.chat.limits import Limits
     from chatapp.chat.messaging import Messaging
+    from chatapp.chat.pictures import Pictures
+    from chatapp.chat.posting import Posting
     from chatapp.chat.presence import Presence
+    from chatapp.chat.reading import Reading
     from chatapp.chat.resume import Resume
     from chatapp.chat.revisions import Revisions
+    from chatapp.chat.revocations import Revocations
     from chatapp.chat.standing import Standing
     from chatapp.chat.unread import Unread
     from chatapp.delivery.hub import Hub
@@ -41,12 +46,17 @@ messaging: web.AppKey[Messaging] = web.AppKey("messaging")
 account_deletion: web.AppKey[AccountDeletion] = web.AppKey("account_deletion")
 revisions: web.AppKey[Revisions] = web.AppKey("revisions")
 unread: web.AppKey[Unread] = web.AppKey("unread")
+access: web.AppKey[Access] = web.AppKey("access")
+posting: web.AppKey[Posting] = web.AppKey("posting")
+pictures: web.AppKey[Pictures] = web.AppKey("pictures")
+reading: web.AppKey[Reading] = web.AppKey("reading")
+revocations: web.AppKey[Revocations] = web.AppKey("revocations")
 limits: web.AppKey[Limits] = web.AppKey("limits")
 sockets: web.AppKey[Sockets] = web.AppKey("sockets")
 failed: web.AppKey[asyncio.Event] = web.AppKey("failed")  # set when the server stops because a part of it died
 
 
-class Asker(Protocol):
+class HasApp(Protocol):
     """A request or a socket: what a question about the application comes from."""
 
     @property
@@ -58,4 +68,5 @@ class Asker(Protocol):
 session: web.RequestKey[Session | None] = web.RequestKey("session")
 request_id: web.RequestKey[str] = web.RequestKey("request_id")
 kept: web.RequestKey[tuple[Hashable, str, int]] = web.RequestKey("kept")  # of its form: by whom, from where, bytes
-revocations: web.RequestKey[int] = web.RequestKey("revocations")  # the hub's count before a handshake was recognised
+# Of a handshake: how many ends of sessions there were before it was recognised.
+revoked: web.RequestKey[int] = web.RequestKey("revoked")

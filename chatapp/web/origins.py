@@ -31,7 +31,7 @@ _HOPS = 30  # steps of a request that are looked at, from the last; of a header 
 _HOP_LIMIT = 100  # characters
 
 
-def believing(request: web.Request) -> web.Request:
+def with_trusted_proxy(request: web.Request) -> web.Request:
     """Return the request with the client's address and scheme, as the operator or a proxy they trust says them."""
     hops = _listed(request, "X-Forwarded-For")
     client = client_address(request.remote or "", hops, request.app[keys.settings].trusted_proxies)

@@ -17,7 +17,7 @@ from aiohttp import web
 from chatapp.model.refusals import Rejected
 from chatapp.web import bodies, forms
 from chatapp.web.bodies import SMALL, Size
-from chatapp.web.patience import Patience
+from chatapp.web.deadlines import BodyDeadline
 
 PARTS = 30  # of one form, useful or not: pictures, text fields, and the files that other inputs may bring
 FIELDS_BYTES = bodies.READ_BYTES  # of a form whose files nobody wants, as of one without parts
@@ -64,14 +64,14 @@ def _names(disposition: str) -> tuple[str, str | None]:
 class Parts:
     """The parts of a form, one after the other."""
 
-    def __init__(self, request: web.Request, limit: int, patience: Patience) -> None:
+    def __init__(self, request: web.Request, limit: int, deadline: BodyDeadline) -> None:
         """Read a body of at most ``limit`` bytes. Raise Rejected if it is no form of parts."""
         kind = forms.kind(request)
         if kind.name != forms.MULTIPART or not _BOUNDARY.fullmatch(kind.boundary):
             raise forms.unreadable()
         self._content = request.content
         self._limit = limit
-        self._patience = patience
+        self._deadline = deadline
         self._mark = b"\r\n--" + kind.boundary.encode()
         self._rest = bytearray(b"\r\n")  # so that the first mark is found like all others
         self._size = self._count = 0
@@ -135,11 +135,11 @@ class Parts:
         yield piece
 
     async def _more(self) -> None:
-        chunk = await self._patience.wait(self._content.readany())
+        chunk = await self._deadline.wait(self._content.readany())
         if not chunk:
             raise forms.unreadable()  # it ends in the middle
         self._size += len(chunk)
-        self._patience.came(len(chunk))
+        self._deadline.came(len(chunk))
         if self._size > self._limit:
             raise web.HTTPRequestEntityTooLarge(self._limit, self._size)
         self._rest += chunk
@@ -150,7 +150,7 @@ async def fields(request: web.Request, size: Size = SMALL) -> dict[str, str]:
     if forms.kind(request).name != forms.MULTIPART:
         return await forms.urlencoded(request, size)
     found: dict[str, str] = {}
-    parts, left = Parts(request, FIELDS_BYTES, Patience()), size.form
+    parts, left = Parts(request, FIELDS_BYTES, BodyDeadline()), size.form
     while (part := await parts.next()) is not None:
         if part.filename is not None:
             await parts.read(0)

@@ -1,4 +1,4 @@
-"""Which conversation an address or a frame means, and how it appears in a person's list."""
+"""Conversations as a person sees them: their address and their title."""
 
 from __future__ import annotations
 
@@ -6,15 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from aiohttp import web
-
+from chatapp.chat.access import Found
 from chatapp.html import paths
-from chatapp.html.views import Link, Side, person_title, room_title
-from chatapp.model import names
+from chatapp.html.views import person_title, room_title
 from chatapp.model.conversations import Conversation
-from chatapp.model.marks import Counts
 from chatapp.model.people import User
-from chatapp.model.refusals import NotFound
 from chatapp.model.rooms import Room
 from chatapp.web import keys
 
@@ -29,24 +25,17 @@ class Place:
     person: User | None = None
 
 
-async def find(asker: keys.Asker, me: User, names_given: Mapping[str, object]) -> Place:
+async def find(source: keys.HasApp, me: User, given: Mapping[str, object]) -> Place:
     """Return the place that ``room`` or ``direct`` names. Raise NotFound."""
-    room, direct = names_given.get("room"), names_given.get("direct")
-    if isinstance(room, str):
-        for known in await asker.app[keys.store].messages.rooms():
-            if known.id == room:
-                return of_room(known)
-    elif isinstance(direct, str) and names.may_exist(direct):
-        person = await asker.app[keys.store].accounts.named(direct, names.key(direct))
-        if person is not None and (not person.left or await _knew(asker, me, person)):
-            return of_person(me, person)
-    raise NotFound
+    return of(await source.app[keys.access].find(me, room=given.get("room"), direct=given.get("direct")))
 
 
-async def _knew(asker: keys.Asker, me: User, person: User) -> bool:
-    """Tell whether two people have talked: only then is one who has left to be found."""
-    counts = await asker.app[keys.store].marks.counts(me.id)
-    return any(other.id == person.id for _, other in counts.directs)
+def of(found: Found) -> Place:
+    """Return the place of a conversation."""
+    if found.room is not None:
+        return of_room(found.room)
+    assert found.person is not None, "what is no room is with a person"
+    return of_person(found.conversation, found.person)
 
 
 def of_room(room: Room) -> Place:
@@ -59,36 +48,6 @@ def _room_place(room: Room, title: str) -> Place:
     return Place(Conversation(room.id), paths.room(room.id), title)
 
 
-def of_person(me: User, person: User) -> Place:
-    """Return the place where two people talk."""
-    title, path = person_title(person), paths.direct(person.username)
-    return Place(Conversation.direct(me.id, person.id), path, title, person)
-
-
-async def side(
-    request: web.Request, me: User, counts: Counts, current: Place | None = None, *, last: str | None = None
-) -> Side:
-    """Return the list of a person's conversations with what they have not read.
-
-    ``current`` is shown beside the list; ``last`` is the key of the one that they come from.
-    """
-    online = request.app[keys.presence].online
-    rooms = [of_room(room) for room in await request.app[keys.store].messages.rooms()]
-    directs = [of_person(me, person) for _, person in counts.directs]
-    if current is not None and current.person is not None and current not in directs:
-        directs.insert(0, current)  # a conversation that is about to begin
-
-    def link(place: Place) -> Link:
-        key = place.conversation.key
-        return Link(
-            key=key,
-            path=place.path,
-            title=place.title,
-            count=counts.unread.get(key, 0),
-            current=current is not None and place.conversation == current.conversation,
-            user=place.person,
-            online=place.person is not None and place.person.id in online,
-            last=key == last,
-        )
-
-    return Side([link(place) for place in rooms], [link(place) for place in directs])
+def of_person(conversation: Conversation, person: User) -> Place:
+    """Return the place where somebody talks with a person."""
+    return Place(conversation, paths.direct(person.username), person_title(person), person)

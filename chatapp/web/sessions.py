@@ -14,7 +14,6 @@ from aiohttp_session.cookie_storage import EncryptedCookieStorage
 from cryptography.fernet import Fernet
 
 from chatapp.model.people import Session, User
-from chatapp.model.refusals import Close
 from chatapp.settings import Settings
 from chatapp.store import Busy, Unwritable
 from chatapp.system import clock
@@ -23,7 +22,6 @@ from chatapp.web import keys
 log = logging.getLogger("chatapp.accounts")
 
 NAME = "chatapp"  # of the cookie, over HTTPS after a prefix
-CLOSED = Close.SIGNED_OUT
 _SID = "sid"
 _COOKIE_LIMIT = 4096  # characters; browsers keep no longer ones (RFC 6265bis, 5.6), ours have about 250
 _SEEN_SECONDS = 3600  # a session's last use is written at most this often
@@ -132,14 +130,14 @@ async def current(request: web.Request, cookie: aiohttp_session.Session) -> Sess
     return session
 
 
-async def is_open(asker: keys.Asker, session_id: str) -> bool:
+async def is_open(source: keys.HasApp, session_id: str) -> bool:
     """Tell whether a session is live still: it may have been ended elsewhere since the request was recognised."""
-    return await asker.app[keys.store].accounts.session(session_id, **ages(asker)) is not None
+    return await source.app[keys.store].accounts.session(session_id, **ages(source)) is not None
 
 
-def ages(asker: keys.Asker) -> dict[str, float]:
+def ages(source: keys.HasApp) -> dict[str, float]:
     """Return how old a session may become: the arguments of the store's questions."""
-    settings = asker.app[keys.settings]
+    settings = source.app[keys.settings]
     return {"idle_days": settings.session_idle_days or _FOREVER, "days": settings.session_days or _FOREVER}
 
 
@@ -158,46 +156,16 @@ async def log_in(request: web.Request, user: User, password: str) -> bool:
 
 
 async def change_password(request: web.Request, password: str, *, before: str) -> bool:
-    """Replace a stored password, end all other sessions and their sockets at once, and renew the request's own id.
+    """Replace a stored password, end all other sessions, and renew the id of the request's own.
 
-    Return False, and change nothing, if the stored password is not the one any more that was verified.
+    Return False, and change nothing, if the stored password is no longer the one that was verified.
     """
-    session, sid, hub = mine(request), secrets.token_urlsafe(32), request.app[keys.hub]
-    renewed = row_id(sid)
-    if not await request.app[keys.store].accounts.change_password(
-        session.user.id, password, before=before, session=(session.id, renewed)
-    ):
+    session, sid = mine(request), secrets.token_urlsafe(32)
+    ids = session.id, row_id(sid)
+    if not await request.app[keys.revocations].renewed(session.user.id, ids, password, before=before):
         return False
-    hub.renew_session(session.id, renewed)
-    hub.close_user(session.user.id, besides=renewed, code=CLOSED)
     await _hand_out(request, sid)
     return True
-
-
-async def end_others(request: web.Request) -> None:
-    """End all sessions of the person but the request's own, and their sockets, at once."""
-    session = mine(request)
-    await request.app[keys.store].accounts.close_other_sessions(session.user.id, session.id)
-    request.app[keys.hub].close_user(session.user.id, besides=session.id, code=CLOSED)
-
-
-async def close_ended(app: web.Application) -> None:
-    """Close the sockets of sessions that another program has ended in the database."""
-    hub = app[keys.hub]
-    hub.revocations += 1  # first: who was recognised before, and joins after the look, asks again
-    listening = {listener.session_id for listener in hub.everybody()}
-    ended = listening - await app[keys.store].accounts.still_open(listening)
-    for listener in hub.everybody():
-        if listener.session_id in ended:
-            hub.close(listener, CLOSED)
-    if ended:
-        log.info("sessions were ended from outside the server", extra={"sessions": len(ended)})
-
-
-async def end(request: web.Request, session_id: str) -> None:
-    """End a session and its sockets at once."""
-    await request.app[keys.store].accounts.close_session(session_id)
-    request.app[keys.hub].close_session(session_id, CLOSED)
 
 
 async def _hand_out(request: web.Request, sid: str) -> None:
@@ -219,7 +187,7 @@ async def forget(request: web.Request) -> None:
 
 async def _close(request: web.Request) -> None:
     if session := request[keys.session]:
-        await end(request, session.id)
+        await request.app[keys.revocations].session(session.id)
 
 
 def mine(request: web.Request) -> Session:

@@ -1,23 +1,19 @@
-"""The handshake of a socket: who may open one, and where it begins."""
+"""The handshake of a socket: where it begins, and whose it is."""
 
 from __future__ import annotations
 
-from functools import partial
-
 from aiohttp import web
 
-from chatapp.delivery import hub
 from chatapp.delivery.audience import Listener
 from chatapp.html import language
 from chatapp.model.numbers import cursor
 from chatapp.model.people import User
-from chatapp.web import keys, legacy, places, refusals, sessions
-from chatapp.web.connection import Connection
+from chatapp.web import keys, places, refusals
+from chatapp.web.connection import Arrival, Connection
+from chatapp.web.legacy import connections as legacy
 from chatapp.web.places import Place
-from chatapp.wire import rfc6455
 from chatapp.wire.addresses import address_key
 from chatapp.wire.handshake import Upgrade
-from chatapp.wire.websocket import ABUSE
 
 
 async def socket(request: web.Request) -> web.StreamResponse:
@@ -27,50 +23,27 @@ async def socket(request: web.Request) -> web.StreamResponse:
         return refusals.log_in_first(request)
     query = dict(request.query)
     place = await _first_place(request, session.user, query)
-    settings = request.app[keys.settings]
-    # Our page says where it is; a connection that does not may be the original program's client,
-    # which sends pictures as frames.
-    ours = "epoch" in query or "join" in query
-    larger = None if ours else legacy.PICTURES
     response, transport = Upgrade(request), request.transport
     try:
         await response.prepare(request)
     except ConnectionResetError:
         return response  # the browser went before it was answered
     assert transport is not None, "a request that was just read has a transport"
-    listener = Listener(
-        transport, session.user.id, session.id, address_key(request.remote), language=language.current.get()
+    address, spoken = address_key(request.remote), language.current.get()
+    listener = Listener(transport, session.user.id, session.id, address, language=spoken)
+    arrival = Arrival(
+        place=place,
+        since=cursor(query),
+        epoch=query.get("epoch"),
+        # Somebody else may have logged in since the page was rendered: what waits in it is not theirs to send.
+        is_foreign=query.get("author", str(session.user.id)) != str(session.user.id),
+        revoked=request[keys.revoked],
     )
-    connection = Connection(request.app, transport, listener, session.user, place, settings.frame_bytes, larger)
-    # Somebody else may have logged in since the page was rendered: what waits in it is not theirs to send.
-    foreign = query.get("author", str(session.user.id)) != str(session.user.id)
-    refusal = (lambda: sessions.CLOSED) if foreign else partial(_turned_away, request.app, listener)
-    since, epoch = cursor(query), query.get("epoch")
-    connection.begin(request, connection.enter(refusal, since, epoch, revocations=request[keys.revocations]))
+    Connection(request.app, transport, listener, session.user, arrival, legacy.larger_frames(query)).begin(request)
     return response
 
 
 async def _first_place(request: web.Request, me: User, query: dict[str, str]) -> Place | None:
     if "room" in query or "direct" in query:
         return await places.find(request, me, query)
-    if "epoch" in query or "join" in query:
-        return None  # a page that shows no conversation
-    rooms = await request.app[keys.store].messages.rooms()
-    return places.of_room(rooms[0])  # where the original program's client begins
-
-
-def _turned_away(app: web.Application, listener: Listener) -> int | None:
-    """Return the close code for a connection that is one too many, or comes at the wrong moment."""
-    settings, everybody = app[keys.settings], app[keys.hub]
-    if app[keys.messaging].closing:
-        return rfc6455.RESTART
-    if app[keys.limits].floods(listener.user_id):
-        return ABUSE
-    mine = everybody.of_user(listener.user_id)
-    if len(mine) >= settings.sockets_per_person > 0:
-        return hub.TOO_MANY
-    if everybody.count(listener.address) >= settings.sockets_per_address > 0:
-        return hub.TOO_MANY
-    if everybody.count() >= settings.sockets > 0:
-        return rfc6455.TRY_AGAIN
-    return None
+    return places.of(request.app[keys.access].first(me)) if legacy.is_old(query) else None

@@ -67,6 +67,10 @@ class WebSocket(Outgoing):
     # --- what it means is for a subclass to say ---------------------------------------------------------------------
 
     @abstractmethod
+    async def opened(self) -> None:
+        """Begin, before any text is received."""
+
+    @abstractmethod
     async def received(self, text: str | bytearray) -> None:
         """Act on a text; a bytearray is one that is larger than others may be."""
 
@@ -92,9 +96,9 @@ class WebSocket(Outgoing):
 
     # --- beginning and end ------------------------------------------------------------------------------------------
 
-    def begin(self, request: web.Request, first: Coroutine[None, None, None]) -> None:
-        """Take the connection from the framework, with what has arrived on it already; do something before all else."""
-        self._attend(first)
+    def begin(self, request: web.Request) -> None:
+        """Take the connection from the framework, with what has arrived on it already."""
+        self._attend(self.opened())
         early = taken_over(request, self)
         if early:  # not before: the framework reads on once it is rid of it, whatever we say
             self.data_received(early)

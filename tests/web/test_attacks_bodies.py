@@ -14,7 +14,7 @@ import brotli
 import pytest
 
 from chatapp.chat.limits import BODIES_EACH
-from chatapp.web import patience
+from chatapp.web import deadlines
 from line import FORM, line, post
 from people import PASSWORD
 
@@ -115,8 +115,8 @@ async def test_a_broken_form_is_the_senders_fault_and_no_line_of_trouble(client,
 async def test_a_body_that_does_not_come_is_waited_for_half_a_minute_and_no_longer(
     client, meet, monkeypatch, path: str, kind: str
 ) -> None:
-    assert patience.SECONDS == 30
-    monkeypatch.setattr(patience, "SECONDS", 0.3)
+    assert deadlines.SECONDS == 30
+    monkeypatch.setattr(deadlines, "SECONDS", 0.3)
     an = await meet("An")
     head = post(path, b"", an, Content_Type=kind, Content_Length="100000", Accept="application/json")
     async with line(client) as connection:
@@ -130,7 +130,7 @@ async def test_a_body_that_does_not_come_is_waited_for_half_a_minute_and_no_long
 
 
 async def test_a_slow_body_that_comes_fast_enough_is_taken(client, meet, monkeypatch) -> None:
-    monkeypatch.setattr(patience, "SECONDS", 0.3)
+    monkeypatch.setattr(deadlines, "SECONDS", 0.3)
     an = await meet("An")
     body = b'--b\r\nContent-Disposition: form-data; name="ignored"\r\n\r\n' + b"x" * 40_000 + b"\r\n--b\r\n"
     body += b'Content-Disposition: form-data; name="content"\r\n\r\nslowly\r\n--b--\r\n'

@@ -15,7 +15,8 @@ import pytest
 
 import entrances
 from chatapp.model.pictures import PICTURE_BYTES
-from chatapp.web import connection
+from chatapp.web import acts
+from chatapp.web.legacy import acts as legacy
 from chatapp.web.parts import FIELDS_BYTES
 from entrances import COOKIES, FILES, FORMS, FRAMES, HEADERS, HOSTILE, QUERIES, SHORT
 from fault.server import Server
@@ -43,7 +44,7 @@ Case = tuple[str, bytes]  # what it is called, and what is sent
 def test_every_form_every_kind_of_frame_and_all_that_is_read_of_a_request_is_listed() -> None:
     posts = {path for method, path in entrances.table() if method == "POST"}
     assert posts == set(FORMS), "list the fields of a new form in tests/entrances.py"
-    assert set(connection._ACTIONS) <= set(FRAMES)
+    assert {*acts.KINDS, *legacy.KINDS} <= set(FRAMES)
     fields = {name for names in FORMS.values() for name in names}
     assert entrances.read_of("field") <= fields | {"next", "username"}
     assert entrances.fields_of_pages() <= fields | set(FILES.values()) | set(QUERIES)

@@ -12,8 +12,9 @@ from aiohttp import ClientWebSocketResponse, WSMsgType, web
 from aiohttp.test_utils import TestClient
 from yarl import URL
 
+from chatapp.model.refusals import Close
 from chatapp.system import clock
-from chatapp.web import keys, sessions
+from chatapp.web import keys
 from people import Person
 
 Client = TestClient[web.Request, web.Application]
@@ -64,7 +65,7 @@ async def is_told_to_go(socket: ClientWebSocketResponse) -> bool:
     async with asyncio.timeout(10):
         while (await socket.receive()).type is WSMsgType.TEXT:
             pass
-    return socket.close_code == sessions.CLOSED
+    return socket.close_code == Close.SIGNED_OUT
 
 
 async def age(client: Client, seconds: int) -> None:

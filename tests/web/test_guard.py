@@ -15,9 +15,9 @@ from aiohttp.test_utils import TestClient
 from multidict import CIMultiDict
 
 from chatapp.html.language import current, zone
-from chatapp.model.refusals import NotFound, Rejected
+from chatapp.model.refusals import Close, NotFound, Rejected
 from chatapp.store import Busy, Unwritable
-from chatapp.web import keys, origins, pages, sessions
+from chatapp.web import keys, origins, pages
 from chatapp.web.assets import static
 from chatapp.web.redirects import safe
 from people import Person
@@ -542,7 +542,7 @@ async def test_a_socket_opens_through_a_trusted_proxy_and_ends_with_its_session(
             await an.log_out()
             while (await socket.receive(timeout=5)).type is WSMsgType.TEXT:
                 pass
-            assert socket.close_code == sessions.CLOSED
+            assert socket.close_code == Close.SIGNED_OUT
 
 
 def test_an_ipv4_proxy_seen_through_an_ipv6_socket_is_the_same_proxy() -> None:

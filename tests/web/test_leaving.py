@@ -14,8 +14,9 @@ from aiohttp.test_utils import TestClient
 from PIL import Image
 
 import old_chat
+from chatapp.model.refusals import Close
 from chatapp.settings import Settings
-from chatapp.web import keys, sessions
+from chatapp.web import keys
 from people import PASSWORD, Person
 
 Client = TestClient[web.Request, web.Application]
@@ -58,7 +59,7 @@ async def is_told_to_go(socket: ClientWebSocketResponse) -> bool:
     async with asyncio.timeout(10):
         while (await socket.receive()).type is WSMsgType.TEXT:
             pass
-    return socket.close_code == sessions.CLOSED
+    return socket.close_code == Close.SIGNED_OUT
 
 
 async def hears(socket: ClientWebSocketResponse, *wanted: str) -> str:

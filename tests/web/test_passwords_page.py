@@ -13,7 +13,8 @@ from aiohttp import ClientResponse, ClientWebSocketResponse, WSMsgType, web
 from aiohttp.test_utils import TestClient
 
 from chatapp.model import names
-from chatapp.web import keys, sessions
+from chatapp.model.refusals import Close
+from chatapp.web import keys
 from people import PASSWORD, Person
 
 Client = TestClient[web.Request, web.Application]
@@ -44,7 +45,7 @@ async def is_told_to_go(socket: ClientWebSocketResponse) -> bool:
     async with asyncio.timeout(10):
         while (await socket.receive()).type is WSMsgType.TEXT:
             pass
-    return socket.close_code == sessions.CLOSED
+    return socket.close_code == Close.SIGNED_OUT
 
 
 async def logs_in(client: Client, name: str, password: str) -> bool:

@@ -15,7 +15,7 @@ from PIL import Image
 
 from chatapp.model.pictures import PICTURE_BYTES
 from chatapp.settings import Settings
-from chatapp.web.rooms import posting
+from chatapp.web.rooms import uploads
 from people import Person
 from pictures import picture
 
@@ -77,7 +77,7 @@ async def test_a_text_far_too_long_is_no_empty_one(meet, monkeypatch) -> None:
     assert (told.status, (await told.json()).get("code")) == (422, "too_long")
     page = await an.post("/rooms/general/messages", form(content, pictures=pictures))
     assert content in await page.text()
-    monkeypatch.setattr(posting, "_FIELD_BYTES", 60_000)
+    monkeypatch.setattr(uploads, "_FIELD_BYTES", 60_000)
     more = await an.post("/rooms/general/messages", form(content, pictures=pictures), headers=JSON)
     assert more.status == 413
 

@@ -13,6 +13,7 @@ from aiohttp import ClientResponse, WSMsgType, web
 from aiohttp.test_utils import TestClient
 from cryptography.fernet import Fernet
 
+from chatapp.model.refusals import Close
 from chatapp.settings import Settings
 from chatapp.store import Unwritable
 from chatapp.system import clock
@@ -156,7 +157,7 @@ async def test_logging_out_closes_the_sockets_of_that_session_and_no_other(clien
         for socket in (tab, other_tab):
             while (await socket.receive(timeout=5)).type is WSMsgType.TEXT:
                 pass
-            assert socket.close_code == sessions.CLOSED
+            assert socket.close_code == Close.SIGNED_OUT
         assert not others.closed
         async with Person(client.server, "An") as phone:
             await phone.log_in()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import gc
 import json
 import re
 import socket
@@ -14,6 +15,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from chatapp.model.conversations import Conversation
 from chatapp.model.messages import Draft
@@ -22,6 +24,7 @@ from chatapp.operate.certificates import self_signed
 from chatapp.store import Busy
 from chatapp.system import clock
 from chatapp.web import keys
+from chatapp.wire.handshake import Upgrade
 from conftest import Client, Server
 from people import PASSWORD, Person
 from pictures import picture
@@ -100,19 +103,14 @@ async def test_frames_that_come_with_the_handshake_are_not_lost(meet, connect) -
 
 
 async def test_a_flood_that_comes_with_the_handshake_is_held_back(meet, connect, client, monkeypatch) -> None:
-    an, gate, ask = await meet("An"), asyncio.Event(), client.app[keys.store].messages.rooms
-
-    async def rooms() -> Any:
-        await gate.wait()
-        return await ask()
-
-    monkeypatch.setattr(client.app[keys.store].messages, "rooms", rooms)
+    an = await meet("An")
+    gate = Gate(monkeypatch, client.app[keys.store].accounts, "session")
     async with connect() as line:
         line.writer.write(handshake(an) + said("beat") * 20_000)
         async with asyncio.timeout(10):
             while not any(each._buffer_paused for each in client.server.handler.connections):
                 await asyncio.sleep(0)
-        gate.set()
+        gate.open.set()
         await line.head()
         [socket] = client.app[keys.sockets]._open
         assert socket._inbox.size > 1000  # bytes of which nothing was made yet
@@ -191,9 +189,16 @@ async def test_who_comes_while_the_database_is_locked_is_told_to_come_back(meet,
         assert await line.until(lambda opcode, _: opcode == CLOSE) == (1013).to_bytes(2, "big")
 
 
-@pytest.mark.parametrize(("store", "asked"), [("messages", "rooms"), ("messages", "changes"), ("marks", "counts")])
+@pytest.mark.parametrize(
+    ("store", "asked", "place"),
+    [
+        ("accounts", "named", {"direct": "An"}),
+        ("messages", "changes", {"room": "tech"}),
+        ("marks", "counts", {"room": "tech"}),
+    ],
+)
 async def test_who_moves_while_the_database_is_locked_is_told_to_come_back(
-    meet, connect, client, monkeypatch, store: str, asked: str
+    meet, connect, client, monkeypatch, store: str, asked: str, place: dict[str, str]
 ) -> None:
     async def locked(*_: Any) -> None:
         raise Busy("database is locked")
@@ -204,7 +209,7 @@ async def test_who_moves_while_the_database_is_locked_is_told_to_come_back(
         await line.head()
         await line.told("unread")
         monkeypatch.setattr(getattr(client.app[keys.store], store), asked, locked)
-        line.writer.write(said("join", room="tech", since=1, epoch=client.app[keys.resume].epoch))
+        line.writer.write(said("join", **place, since=1, epoch=client.app[keys.resume].epoch))
         assert await line.until(lambda opcode, _: opcode == CLOSE) == (1013).to_bytes(2, "big")
 
 
@@ -214,10 +219,10 @@ class Gate:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, owner: Any, name: str) -> None:
         self.reached, self.open, original = asyncio.Event(), asyncio.Event(), getattr(owner, name)
 
-        async def held(*arguments: Any) -> Any:
+        async def held(*arguments: Any, **options: Any) -> Any:
             self.reached.set()
             await self.open.wait()
-            return await original(*arguments)
+            return await original(*arguments, **options)
 
         monkeypatch.setattr(owner, name, held)
 
@@ -230,8 +235,8 @@ async def test_who_is_logged_out_while_they_move_hears_nothing_after_the_goodbye
         line.writer.write(handshake(an))
         await line.head()
         await line.told("unread")
-        gate = Gate(monkeypatch, client.app[keys.store].messages, "rooms")
-        line.writer.write(said("join", room="tech", since=0))
+        gate = Gate(monkeypatch, client.app[keys.store].accounts, "named")
+        line.writer.write(said("join", direct="An", since=0))
         await gate.reached.wait()
         await an.log_out()
         gate.open.set()
@@ -383,3 +388,13 @@ async def _close_code(socket: Any) -> int | None:
     while not socket.closed:
         await socket.receive()
     return socket.close_code
+
+
+async def test_nothing_of_the_request_that_opened_a_socket_stays_in_memory(meet) -> None:
+    an = await meet("An")
+    async with an.socket("/ws?room=general&since=0&epoch=x") as socket:
+        await socket.send_str('{"type":"beat"}')
+        while '"beat"' not in (await socket.receive()).data:
+            pass
+        gc.collect()
+        assert not [held for held in gc.get_objects() if isinstance(held, web.Request | Upgrade)]

@@ -38,6 +38,10 @@ class Accounts(Protocol):
         """Return every user with an account, by name."""
         ...
 
+    async def deleted(self) -> set[int]:
+        """Return the ids of the users who deleted their accounts."""
+        ...
+
     async def set_password(self, user_id: int, password: str, *, before: str) -> bool:
         """Replace the stored password if it is still the one that was verified. Return whether it was."""
         ...

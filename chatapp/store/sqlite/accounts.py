@@ -72,6 +72,10 @@ class Accounts(contract.Accounts):
         )
         return _user(row) if row else None
 
+    async def deleted(self) -> set[int]:
+        rows = await self._database.rows("SELECT id FROM users WHERE reserved_name IS NOT NULL")
+        return {row[0] for row in rows}
+
     async def people(self) -> list[User]:
         rows = await self._database.rows(
             f"SELECT {_USER} FROM users WHERE password <> ? ORDER BY name_key",  # noqa: S608

@@ -47,7 +47,8 @@ async def _begin(request: web.Request, stored: str, *, removing: bool) -> None:
     deletions = request.app[keys.store].deletions
     if not await deletions.begin(me.id, password=stored, stamp=stamp, removing=removing):
         raise proof.overtaken()
-    request.app[keys.hub].close_user(me.id, code=sessions.CLOSED)
+    request.app[keys.access].departed(me.id)
+    request.app[keys.revocations].account(me.id)
     request.app[keys.presence].departed(me.id)
     request.app[keys.account_deletion].begin()
 

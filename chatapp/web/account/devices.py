@@ -60,7 +60,7 @@ async def end(request: web.Request) -> web.StreamResponse:
             if log_in.session_id == sessions.mine(request).id:
                 await sessions.log_out(request)
                 return redirects.to(request, paths.HOME)
-            await sessions.end(request, log_in.session_id)
+            await request.app[keys.revocations].session(log_in.session_id)
             log.info("logged out remotely", extra={"user": sessions.me(request).id, "address": request.remote})
             return redirects.to(request, paths.DEVICE_ENDED)
     return redirects.to(request, paths.DEVICES)  # it has ended already
@@ -68,7 +68,8 @@ async def end(request: web.Request) -> web.StreamResponse:
 
 async def end_others(request: web.Request) -> web.StreamResponse:
     """Log the person out everywhere but here."""
-    await sessions.end_others(request)
+    here = sessions.mine(request)
+    await request.app[keys.revocations].user(here.user.id, besides=here.id)
     log.info("logged out everywhere else", extra={"user": sessions.me(request).id, "address": request.remote})
     return redirects.to(request, paths.DEVICE_ENDED)
 

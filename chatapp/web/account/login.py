@@ -11,16 +11,13 @@ from aiohttp import web
 from chatapp.html import language, paths
 from chatapp.html.language import gettext
 from chatapp.model import names
-from chatapp.model.conversations import Conversation, Kind
 from chatapp.model.people import User
 from chatapp.model.refusals import Rejected
-from chatapp.web import keys, pages, parts, redirects, refusals, sessions
+from chatapp.web import keys, pages, parts, places, redirects, refusals, sessions
 from chatapp.wire.addresses import address_key
 from chatapp.workers import inherited, passwords, wellknown
 
 log = logging.getLogger("chatapp.accounts")
-
-_FIRST_ROOM = paths.room("general")
 
 
 async def home(request: web.Request) -> web.StreamResponse:
@@ -31,15 +28,9 @@ async def home(request: web.Request) -> web.StreamResponse:
 
 
 async def _last_path(request: web.Request, user: User) -> str:
-    accounts = request.app[keys.store].accounts
-    key = await accounts.last_conversation(user.id)
-    if not key:
-        return _FIRST_ROOM
-    conversation = Conversation.from_key(key)
-    if conversation.kind is Kind.ROOM:
-        return paths.room(conversation.key)
-    other = await accounts.user(conversation.other(user.id))
-    return paths.direct(other.username) if other else _FIRST_ROOM
+    access, key = request.app[keys.access], await request.app[keys.store].accounts.last_conversation(user.id)
+    found = await access.at(user, key) if key else None
+    return places.of(found or access.first(user)).path
 
 
 async def register_form(request: web.Request) -> web.StreamResponse:
@@ -96,7 +87,7 @@ async def login(request: web.Request) -> web.StreamResponse:
         return _form(request, "login", fields, errors)
     username = username[: names.LOOKUP_LIMIT + 1]  # what is longer is nobody's name, and all that is nobody's is alike
     name_key, address = names.key(username.strip()), address_key(request.remote)
-    if wait := request.app[keys.limits].log_in(name_key, address):
+    if wait := await request.app[keys.limits].log_in(name_key, address):
         log.warning("log-in held off", extra={"address": request.remote})
         return _later(request, "login", fields, wait)
     try:

@@ -21,7 +21,7 @@ async def of_password(request: web.Request, password: str) -> str:
         raise Rejected("password_wrong.too_long")
     me, tries = sessions.me(request), request.app[keys.limits]
     name_key, address = names.key(me.username), address_key(request.remote)
-    if wait := tries.log_in(name_key, address):
+    if wait := await tries.log_in(name_key, address):
         log.warning("password check held off", extra={"user": me.id, "address": request.remote})
         raise Rejected("rate_limited.tries", retry_after=wait, wait=refusals.wait_in_words(wait))
     stored = await request.app[keys.store].accounts.password(me.id)

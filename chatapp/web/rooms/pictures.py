@@ -6,7 +6,6 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from chatapp.model.refusals import NotFound
 from chatapp.web import keys, sessions
 
 # A picture never changes under its id. Private: a shared cache must not keep what only some may see.
@@ -24,9 +23,8 @@ async def thumbnail(request: web.Request) -> web.StreamResponse:
 
 
 async def _serve(request: web.Request, *, thumbnail: bool) -> web.StreamResponse:
-    picture = await request.app[keys.store].pictures.read(request.match_info["id"], thumbnail=thumbnail)
-    if picture is None or not picture.conversation.admits(sessions.me(request).id):
-        raise NotFound
+    me, pictures = sessions.me(request), request.app[keys.pictures]
+    picture = await pictures.read(me, request.match_info["id"], thumbnail=thumbnail)
     return web.Response(
         body=picture.data,
         content_type=picture.mime,

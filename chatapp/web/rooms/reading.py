@@ -13,6 +13,5 @@ async def mark(request: web.Request) -> web.StreamResponse:
     me = sessions.me(request)
     place = await places.find(request, me, request.match_info)
     fields = await parts.fields(request)
-    message_id = id_of(fields.get("id", ""))
-    request.app[keys.unread].mark(me.id, place.conversation.key, message_id)
+    request.app[keys.reading].mark(me, place.conversation, id_of(fields.get("id", "")))
     return redirects.to(request, place.path)

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import secrets
-
 from aiohttp import web
 
-from chatapp.chat.revisions import Target
-from chatapp.delivery.entries import Entry
 from chatapp.html import paths
+from chatapp.model.acts import Target
 from chatapp.model.messages import Message
 from chatapp.model.numbers import id_of
 from chatapp.model.people import User
 from chatapp.model.refusals import NotFound, Rejected
-from chatapp.web import bodies, keys, pages, parts, places, redirects, refusals, sessions
+from chatapp.web import acts, bodies, keys, pages, parts, places, redirects, refusals, sessions
 from chatapp.web.places import Place
-from chatapp.web.rooms import posting
 
 
 async def form(request: web.Request) -> web.StreamResponse:
-    """Show an own message as a form, with the ways to save, to remove and to bring it back; give programs its text."""
+    """Show the edit form of your own message, which can also remove and restore it; give programs the text."""
     me, place, message = await _found(request)
     if message.author_id != me.id:
         raise NotFound
@@ -48,7 +44,7 @@ async def restore(request: web.Request) -> web.StreamResponse:
 async def versions(request: web.Request) -> web.StreamResponse:
     """Show what a message said before."""
     _, place, message = await _found(request)
-    before = [] if message.removed else await request.app[keys.store].messages.versions(message)
+    before = await request.app[keys.reading].versions(sessions.me(request), message)
     context = {"place": place, "message": message, "versions": before}
     return pages.page(request, "rooms/versions.html", context)
 
@@ -56,7 +52,7 @@ async def versions(request: web.Request) -> web.StreamResponse:
 async def _found(request: web.Request) -> tuple[User, Place, Message]:
     me = sessions.me(request)
     place = await places.find(request, me, request.match_info)
-    message = await request.app[keys.standing].current(place.conversation, id_of(request.match_info["id"]))
+    message = await request.app[keys.reading].message(me, place.conversation, id_of(request.match_info["id"]))
     return me, place, message
 
 
@@ -64,11 +60,10 @@ async def _change(request: web.Request, what: str) -> web.StreamResponse:
     me, place, message = await _found(request)
     fields = await parts.fields(request, bodies.TEXT)
     target = Target(place.conversation, message.id, id_of(fields.get("rev", str(message.rev))))
+    act, posting = acts.change(what, target, fields, fields.get("key") or acts.new_key()), request.app[keys.posting]
     try:
-        posting.take_turn(request, me)
-        entry = await _revised(request, me, target, what, fields)
-        if not await entry.saved:
-            raise Rejected("storage")
+        entry, _ = await posting.change(me, act)
+        await posting.saved(entry)
     except Rejected as refusal:
         if pages.wants_json(request) or message.author_id != me.id:
             return refusals.answer(request, refusal)
@@ -79,13 +74,6 @@ async def _change(request: web.Request, what: str) -> web.StreamResponse:
     if what == "remove":  # this page offers to undo it
         return redirects.to(request, paths.message(place.path, message.id, "edit"))
     return redirects.to(request, paths.at_message(place.path, message.id))
-
-
-async def _revised(request: web.Request, me: User, target: Target, what: str, fields: dict[str, str]) -> Entry:
-    revisions, key = request.app[keys.revisions], fields.get("key") or secrets.token_urlsafe(16)
-    if what == "edit":
-        return (await revisions.edit(me, target, fields.get("content"), key))[0]
-    return (await (revisions.remove if what == "remove" else revisions.restore)(me, target, key))[0]
 
 
 def _form(  # noqa: PLR0913
@@ -101,6 +89,6 @@ def _form(  # noqa: PLR0913
         "message": message,
         "content": message.content if content is None else content,
         "error": error,
-        "key": secrets.token_urlsafe(16),
+        "key": acts.new_key(),
     }
     return pages.page(request, "rooms/edit.html", context, status)

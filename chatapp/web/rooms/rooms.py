@@ -6,30 +6,29 @@ from aiohttp import web
 
 from chatapp.html import paths
 from chatapp.model import collation
-from chatapp.model.conversations import Kind
 from chatapp.model.numbers import ID_LIMIT, id_of
 from chatapp.model.refusals import NotFound
 from chatapp.web import keys, pages, places, redirects, sessions
-from chatapp.web.rooms import conversations
+from chatapp.web.rooms import conversations, sidebar
 
 _QUERY_LIMIT = 100  # characters to find somebody by; names are shorter
 
 
 async def index(request: web.Request) -> web.StreamResponse:
     """Show the list of conversations."""
-    around = await conversations.surroundings(request)
-    side = await places.side(request, sessions.me(request), around.counts, last=around.counts.last)
-    return pages.chat_page(request, "rooms/rooms.html", {"side": side, "beside": around.beside})
+    beside = await sidebar.load(request)
+    side = sidebar.conversations(request, beside.counts, last=beside.counts.last)
+    return pages.chat_page(request, "rooms/rooms.html", {"side": side, "beside": beside.listed})
 
 
 async def people(request: web.Request) -> web.StreamResponse:
     """Show everybody, to start a direct conversation with, or those whose name has a text ``q`` in it."""
     query = request.query.get("q", "").strip()[:_QUERY_LIMIT]
-    around = await conversations.surroundings(request)
-    side = await places.side(request, sessions.me(request), around.counts)
+    beside = await sidebar.load(request)
+    side = sidebar.conversations(request, beside.counts)
     wanted = collation.fold(query)
-    found = [someone for someone in around.people if wanted in collation.fold(someone.user.username)]
-    context = {"side": side, "people": found, "beside": around.beside, "query": query}
+    found = [someone for someone in beside.people if wanted in collation.fold(someone.user.username)]
+    context = {"side": side, "people": found, "beside": beside.listed, "query": query}
     return pages.chat_page(request, "rooms/people.html", context)
 
 
@@ -40,9 +39,9 @@ async def conversation(request: web.Request) -> web.StreamResponse:
     before, after = _id(request, "before"), _id(request, "after")
     if before is None and after is None and "latest" not in request.query:
         return await conversations.open_at_unread(request, place)
-    found = request.app[keys.history].page(place.conversation, before=before, after=after)
-    page, around = await conversations.with_surroundings(request, found)
-    return await conversations.show(request, place, page, around, start=ID_LIMIT if after is None else after)
+    found = request.app[keys.reading].page(me, place.conversation, before=before, after=after)
+    page, beside = await sidebar.load_with(request, found)
+    return await conversations.show(request, place, page, beside, start=ID_LIMIT if after is None else after)
 
 
 async def messages(request: web.Request) -> web.StreamResponse:
@@ -50,7 +49,7 @@ async def messages(request: web.Request) -> web.StreamResponse:
     me = sessions.me(request)
     place = await places.find(request, me, request.match_info)
     before, after = _id(request, "before"), _id(request, "after")
-    page = await request.app[keys.history].page(place.conversation, before=before, after=after)
+    page = await request.app[keys.reading].page(me, place.conversation, before=before, after=after)
     if not pages.asks_for_part(request):
         return await conversations.show(request, place, page, start=ID_LIMIT if after is None else after)
     context = conversations.listing(page, me) | {
@@ -63,27 +62,21 @@ async def messages(request: web.Request) -> web.StreamResponse:
 
 async def permalink(request: web.Request) -> web.StreamResponse:
     """Show a message among those around it."""
-    place = await places.find(request, sessions.me(request), request.match_info)
+    me = sessions.me(request)
+    place = await places.find(request, me, request.match_info)
     message_id = id_of(request.match_info["id"])
-    found = request.app[keys.history].around(place.conversation, message_id)
-    page, around = await conversations.with_surroundings(request, found)
+    found = request.app[keys.reading].around(me, place.conversation, message_id)
+    page, beside = await sidebar.load_with(request, found)
     if page is None:
         raise NotFound
-    return await conversations.show(request, place, page, around, focus=message_id)
+    return await conversations.show(request, place, page, beside, focus=message_id)
 
 
 async def message(request: web.Request) -> web.StreamResponse:
     """Send a reader on to where a message stands: its address is the same for everybody who may read it."""
-    me, store = sessions.me(request), request.app[keys.store]
-    message_id, more = id_of(request.match_info["id"]), request.match_info.get("more")
-    for found in await store.conversations.of_message(message_id):
-        if found.kind is Kind.ROOM:
-            return redirects.to(request, paths.message(paths.room(found.key), message_id, more))
-        if found.admits(me.id):
-            other = await store.accounts.user(found.other(me.id))
-            if other is not None:
-                return redirects.to(request, paths.message(places.of_person(me, other).path, message_id, more))
-    raise NotFound
+    message_id = id_of(request.match_info["id"])
+    found = await request.app[keys.access].of_message(sessions.me(request), message_id)
+    return redirects.to(request, paths.message(places.of(found).path, message_id, request.match_info.get("more")))
 
 
 def _id(request: web.Request, name: str) -> int | None:

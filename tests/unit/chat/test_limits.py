@@ -147,46 +147,46 @@ def test_memory_is_bounded_and_the_key_unused_for_longest_goes_first(
     assert len(bucket._levels) == 100
 
 
-def test_five_failures_hold_an_account_off_at_one_address_only(settings: Settings, watch: Watch) -> None:
+async def test_five_failures_hold_an_account_off_at_one_address_only(settings: Settings, watch: Watch) -> None:
     them = Limits(replace(settings, login_tries=5, address_tries=0), watch)
     for _ in range(5):
-        assert them.log_in("an", "192.0.2.1") == 0
-    assert them.log_in("an", "192.0.2.1") == limits.ACCOUNT_SECONDS
-    assert them.log_in("an", "192.0.2.2") == 0, "its owner is not locked out elsewhere"
-    assert them.log_in("binh", "192.0.2.1") == 0
+        assert await them.log_in("an", "192.0.2.1") == 0
+    assert await them.log_in("an", "192.0.2.1") == limits.ACCOUNT_SECONDS
+    assert await them.log_in("an", "192.0.2.2") == 0, "its owner is not locked out elsewhere"
+    assert await them.log_in("binh", "192.0.2.1") == 0
 
 
-def test_ten_failures_under_changing_names_hold_an_address_off(settings: Settings, watch: Watch) -> None:
+async def test_ten_failures_under_changing_names_hold_an_address_off(settings: Settings, watch: Watch) -> None:
     them = Limits(replace(settings, login_tries=5, address_tries=10), watch)
     for number in range(10):
-        assert them.log_in(f"name {number}", "192.0.2.1") == 0
-    assert them.log_in("an", "192.0.2.1") == limits.ADDRESS_SECONDS
-    assert them.log_in("an", "192.0.2.2") == 0
+        assert await them.log_in(f"name {number}", "192.0.2.1") == 0
+    assert await them.log_in("an", "192.0.2.1") == limits.ADDRESS_SECONDS
+    assert await them.log_in("an", "192.0.2.2") == 0
 
 
-def test_a_whole_class_logs_in_from_behind_one_address(settings: Settings, watch: Watch) -> None:
+async def test_a_whole_class_logs_in_from_behind_one_address(settings: Settings, watch: Watch) -> None:
     them = Limits(replace(settings, login_tries=5, address_tries=10), watch)
     for number in range(40):
-        assert them.log_in(f"pupil {number}", "192.0.2.1") == 0
+        assert await them.log_in(f"pupil {number}", "192.0.2.1") == 0
         them.logged_in(f"pupil {number}", "192.0.2.1")
 
 
-def test_logging_in_now_and_then_does_not_let_a_guesser_start_anew(settings: Settings, watch: Watch) -> None:
+async def test_logging_in_now_and_then_does_not_let_a_guesser_start_anew(settings: Settings, watch: Watch) -> None:
     them = Limits(replace(settings, login_tries=5, address_tries=10), watch)
     guesses = 0
     for number in range(100):
-        if them.log_in(f"victim {number}", "192.0.2.1") == 0:
+        if await them.log_in(f"victim {number}", "192.0.2.1") == 0:
             guesses += 1
-        if them.log_in("own account", "192.0.2.1") == 0:
+        if await them.log_in("own account", "192.0.2.1") == 0:
             them.logged_in("own account", "192.0.2.1")
     assert guesses == 10
 
 
-def test_a_try_refused_for_its_account_does_not_count_for_its_address(settings: Settings, watch: Watch) -> None:
+async def test_a_try_refused_for_its_account_does_not_count_for_its_address(settings: Settings, watch: Watch) -> None:
     them = Limits(replace(settings, login_tries=1, address_tries=3), watch)
     for _ in range(20):
-        them.log_in("an", "192.0.2.1")
-    assert them.log_in("binh", "192.0.2.1") == 0
+        await them.log_in("an", "192.0.2.1")
+    assert await them.log_in("binh", "192.0.2.1") == 0
 
 
 @pytest.mark.parametrize(

@@ -11,14 +11,14 @@ import pytest
 from chatapp.model.pictures import PICTURE_BYTES
 from chatapp.model.refusals import Rejected
 from chatapp.model.rooms import Room
-from chatapp.web import legacy
+from chatapp.web.legacy import acts, pictures
 
 DATA = os.urandom(200_000)
 URL = "data:image/png;base64," + base64.b64encode(DATA).decode()
 
 
 def begins(text: str) -> bool:
-    return legacy.PICTURES.opening.match(text[: legacy.PICTURES.head].encode()) is not None
+    return pictures.LARGER.opening.match(text[: pictures.LARGER.head].encode()) is not None
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def begins(text: str) -> bool:
 async def test_a_picture_comes_out_as_it_was_however_its_frame_is_written(text: str) -> None:
     assert begins(text)
     whole = bytearray(text.encode())
-    frame, data = await legacy.picture(whole)
+    frame, data = await pictures.take_apart(whole)
     assert data == DATA
     assert frame["type"] == "image"
     assert not whole, "it is not kept twice"
@@ -86,7 +86,7 @@ def test_what_does_not_begin_as_a_picture_is_none(text: str) -> None:
 )
 async def test_a_picture_that_is_none_is_refused(text: str, code: str) -> None:
     with pytest.raises(Rejected) as refused:
-        await legacy.picture(bytearray(text.encode()))
+        await pictures.take_apart(bytearray(text.encode()))
     assert refused.value.code == code
 
 
@@ -95,13 +95,13 @@ async def test_it_does_not_matter_where_a_slash_or_the_end_falls(cut: int) -> No
     letters = ("A" * cut)[: cut - cut % 4] + "////" * 20_000
     data = base64.b64decode(letters)
     text = '{"type":"image","content":"data:image/png;base64,' + letters.replace("/", "\\/") + '"}'
-    _, found = await legacy.picture(bytearray(text.encode()))
+    _, found = await pictures.take_apart(bytearray(text.encode()))
     assert found == data
 
 
 def test_a_room_is_meant_by_its_id_or_by_its_name() -> None:
     rooms = [Room("general"), Room("tech"), Room("am-nhac", "Âm nhạc")]
-    assert [legacy.room(named, rooms) for named in ("general", " General ", "TECH", "Âm Nhạc", "am-nhac")] == [
+    assert [acts.find_room(named, rooms) for named in ("general", " General ", "TECH", "Âm Nhạc", "am-nhac")] == [
         "general", "general", "tech", "am-nhac", "am-nhac"
     ]  # fmt: skip
-    assert [legacy.room(named, rooms) for named in ("nowhere", "", 5, None, ["general"], "x" * 10**6)] == [None] * 6
+    assert [acts.find_room(named, rooms) for named in ("nowhere", "", 5, None, ["general"], "x" * 10**6)] == [None] * 6

@@ -1,4 +1,4 @@
-"""How long a server waits for the body of a request."""
+"""How long the server waits for the body of a request."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from chatapp.system import clock
 
 T = TypeVar("T")
 
-SECONDS = 30.0  # of waiting that a body may cost in one go
-RATE = 4 * 1024  # bytes a second that win the waiting back: a photo over a bad mobile line comes four times as fast
+SECONDS = 30.0  # of waiting for a body in one go
+RATE = 4 * 1024  # bytes a second that earn the waiting back: a photo over a bad mobile line comes four times as fast
 
 
-class Patience:
-    """The time that the body of one request may take to come. What comes fast enough may come for ever."""
+class BodyDeadline:
+    """The time that the body of one request may take to arrive. There is no limit while data keeps arriving."""
 
     def __init__(self) -> None:
         self._left = SECONDS
 
     async def wait(self, reading: Awaitable[T]) -> T:
-        """Return what is read. Raise HTTPRequestTimeout once the patience is used up."""
+        """Return what is read. Raise HTTPRequestTimeout once that takes too long."""
         began = clock.monotonic()
         try:
             async with asyncio.timeout(self._left):

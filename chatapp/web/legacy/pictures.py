@@ -1,18 +1,17 @@
-"""What clients of the original program and its relatives send: other names for a few things, pictures in texts."""
+"""Pictures in texts, as the original program's client sends them."""
 
 from __future__ import annotations
 
 import asyncio
+import base64
 import binascii
 import re
 import threading
 from typing import Any
 
-from chatapp.html.views import room_title
+from chatapp.chat.pictures import too_big
 from chatapp.model.pictures import PICTURE_BYTES
 from chatapp.model.refusals import Rejected
-from chatapp.model.rooms import Room
-from chatapp.web.rooms import posting
 from chatapp.wire import jsonframes
 from chatapp.wire.buffers import LARGE
 from chatapp.wire.decoder import Larger
@@ -30,25 +29,17 @@ _OPENING = re.compile(
 # would let the event loop wait for 5 ms at each of its turns if this thread did not make way by itself.
 _CHUNK, _BREATH = 64 * 1024, 0.0005
 _QUAD = 4  # letters of base64 that stand for whole bytes
-_ROOM_NAME = 100  # characters of a room's name that are looked at
 
-PICTURES = Larger(LARGE, _OPENING, _HEAD)
+# What a browser calls a file is a guess by its name, or nothing: the bytes decide.
+_DATA_URL = re.compile(
+    r"data:(image/[a-z0-9.+-]{1,40}|application/octet-stream|)(;[a-z0-9=.+-]{1,40}){0,3};base64,", re.IGNORECASE
+)
+_NAME = "picture"  # of a picture that comes without one
 
-
-def words(frame: Frame) -> object:
-    """Return what a message says: relatives of the original program put it into ``message``."""
-    return frame["content"] if "content" in frame else frame.get("message")
-
-
-def room(named: object, rooms: list[Room]) -> str | None:
-    """Return the id of the room that an old client means by its id or its name."""
-    if not isinstance(named, str):
-        return None
-    wanted = named[:_ROOM_NAME].strip().lower()
-    return next((each.id for each in rooms if wanted in (each.id.lower(), room_title(each).lower())), None)
+LARGER = Larger(LARGE, _OPENING, _HEAD)
 
 
-async def picture(text: bytearray) -> tuple[Frame, bytes]:
+async def take_apart(text: bytearray) -> tuple[Frame, bytes]:
     """Take a text apart that holds a picture, and empty it. Return the frame without it, and it. Raise Rejected."""
     return await asyncio.to_thread(_picture, text)
 
@@ -86,5 +77,18 @@ def _decoded(text: bytearray, start: int, end: int) -> bytes:
     except binascii.Error as error:
         raise Rejected("damaged") from error
     if len(data) > PICTURE_BYTES:
-        raise posting.too_big("picture")
+        raise too_big(_NAME)
     return bytes(data)
+
+
+def decoded(content: object) -> bytes:
+    """Return the bytes of a picture in a frame of ordinary size. Raise Rejected."""
+    if not isinstance(content, str) or not _DATA_URL.match(content):
+        raise Rejected("content_type.picture")
+    try:
+        data = base64.b64decode(content.partition(",")[2], validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise Rejected("damaged") from error
+    if len(data) > PICTURE_BYTES:
+        raise too_big(_NAME)
+    return data

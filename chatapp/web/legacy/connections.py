@@ -1,0 +1,18 @@
+"""Sockets of the original program's client: where they begin, and what they may send."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from chatapp.web.legacy import pictures
+from chatapp.wire.decoder import Larger
+
+
+def is_old(query: Mapping[str, str]) -> bool:
+    """Tell whether the address of a socket may be that of an old client: our own page says more in it."""
+    return not ("epoch" in query or "join" in query)
+
+
+def larger_frames(query: Mapping[str, str]) -> Larger | None:
+    """Return which larger frames a socket may send: old clients send pictures in frames."""
+    return pictures.LARGER if is_old(query) else None
