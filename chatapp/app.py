@@ -114,7 +114,7 @@ async def _background(app: web.Application) -> AsyncIterator[None]:
     store = app[keys.store]
     loops = (
         _beat(app),
-        app[keys.sockets].watch(),
+        app[keys.sockets].reap(),
         app[keys.leaving].run(),
         chores.clean_up(store, app[keys.stamper], app[keys.settings]),
         chores.watch(store, app[keys.journal], partial(sessions.close_ended, app)),
@@ -156,4 +156,4 @@ async def _say_goodbye(app: web.Application) -> None:
     """Save what was accepted, then tell every page to come back soon."""
     await app[keys.messaging].close(_FLUSH_PATIENCE)
     app[keys.hub].close_all()
-    await app[keys.sockets].part()
+    await app[keys.sockets].wait_closed()

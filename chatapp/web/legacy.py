@@ -15,7 +15,7 @@ from chatapp.model.rooms import Room
 from chatapp.web.rooms import posting
 from chatapp.wire import jsonframes
 from chatapp.wire.buffers import LARGE
-from chatapp.wire.decoder import Larger
+from chatapp.wire.fragments import LargeTexts
 
 Frame = dict[str, Any]
 
@@ -32,7 +32,7 @@ _CHUNK, _BREATH = 64 * 1024, 0.0005
 _QUAD = 4  # letters of base64 that stand for whole bytes
 _ROOM_NAME = 100  # characters of a room's name that are looked at
 
-PICTURES = Larger(LARGE, _OPENING, _HEAD)
+PICTURES = LargeTexts(LARGE, _OPENING, _HEAD)
 
 
 def words(frame: Frame) -> object:

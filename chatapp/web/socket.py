@@ -31,7 +31,7 @@ async def socket(request: web.Request) -> web.StreamResponse:
     # Our page says where it is; a connection that does not may be the original program's client,
     # which sends pictures as frames.
     ours = "epoch" in query or "join" in query
-    larger = None if ours else legacy.PICTURES
+    large = None if ours else legacy.PICTURES
     response, transport = Upgrade(request), request.transport
     try:
         await response.prepare(request)
@@ -41,7 +41,7 @@ async def socket(request: web.Request) -> web.StreamResponse:
     listener = Listener(
         transport, session.user.id, session.id, address_key(request.remote), language=language.current.get()
     )
-    connection = Connection(request.app, transport, listener, session.user, place, settings.frame_bytes, larger)
+    connection = Connection(request.app, transport, listener, session.user, place, settings.frame_bytes, large)
     # Somebody else may have logged in since the page was rendered: what waits in it is not theirs to send.
     foreign = query.get("author", str(session.user.id)) != str(session.user.id)
     refusal = (lambda: sessions.CLOSED) if foreign else partial(_turned_away, request.app, listener)

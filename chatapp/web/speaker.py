@@ -23,7 +23,7 @@ from chatapp.model.refusals import Rejected
 from chatapp.web import keys, legacy, places
 from chatapp.web.places import Place
 from chatapp.web.rooms import posting
-from chatapp.wire.decoder import Larger
+from chatapp.wire.fragments import LargeTexts
 from chatapp.wire.websocket import WebSocket
 
 Frame = dict[str, Any]
@@ -42,9 +42,9 @@ class Speaker(WebSocket):
         me: User,
         place: Place | None,
         limit: int,
-        larger: Larger | None = None,
+        large: LargeTexts | None = None,
     ) -> None:
-        super().__init__(transport, limit, larger)
+        super().__init__(transport, limit, large)
         self.app = app
         self._listener = listener
         self._me = me
