@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Hashable, Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import replace
 
 from chatapp.chat.history import History
@@ -20,7 +20,7 @@ from chatapp.model.people import User
 from chatapp.model.refusals import Rejected
 from chatapp.store import Store
 from chatapp.system import clock
-from chatapp.system.pace import Pace
+from chatapp.system.throttle import Throttle
 
 _SAVED_PACE = 0.25  # seconds between two saved marks for those who are not the author
 
@@ -45,7 +45,7 @@ class Messaging:
         self._unread = unread
         self.history = History(store, journal)
         self._retries = Retries(store)
-        self._mark_saved = Pace(_SAVED_PACE, self._publish_saved)
+        self._mark_saved = Throttle(_SAVED_PACE, self._publish_saved)
         self._chores: set[asyncio.Task[None]] = set()
         self.resume = Resume(self.history, journal, hub, epoch=epoch)
         self.closing = False
@@ -142,8 +142,8 @@ class Messaging:
         for conversation in {entry.message.conversation.key for entry in entries}:
             self._mark_saved(conversation)
 
-    def _publish_saved(self, conversation: Hashable) -> None:
-        self._hub.publish(str(conversation), Covered(str(conversation), self._journal.watermark))
+    def _publish_saved(self, conversation: str) -> None:
+        self._hub.publish(conversation, Covered(conversation, self._journal.watermark))
 
     def _lost(self, entries: Sequence[Entry]) -> None:
         """Take back what everybody has seen and nobody will find on the disk."""

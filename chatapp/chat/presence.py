@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-
 from chatapp.delivery.audience import Listener
 from chatapp.delivery.envelope import Envelope
 from chatapp.delivery.hub import Hub
 from chatapp.model.events import Departed, Newcomers, Online, PresenceChanged, Typing
 from chatapp.model.people import User
 from chatapp.system import clock
-from chatapp.system.pace import Pace
+from chatapp.system.throttle import Throttle
 
 _PACE = 1.0  # seconds between two lists of comings and goings
 _TYPISTS = 10_000  # people whose last note is remembered: a bound on memory, not a rule
@@ -26,8 +24,8 @@ class Presence:
         self._greeting: Envelope | None = None  # of them
         self._typed: dict[tuple[int, str], float] = {}
         self._newcomers: list[User] = []
-        self.changed = Pace(_PACE, self._publish)
-        self._introduce = Pace(_PACE, self._publish_newcomers)
+        self.changed = Throttle(_PACE, self._publish)
+        self._introduce = Throttle(_PACE, self._publish_newcomers)
 
     @property
     def online(self) -> set[int]:
@@ -48,7 +46,7 @@ class Presence:
         self._newcomers.append(user)
         self._introduce()
 
-    def _publish_newcomers(self, _: Hashable) -> None:
+    def _publish_newcomers(self) -> None:
         users, self._newcomers = self._newcomers, []
         self._hub.publish_everywhere(Newcomers(users))
 
@@ -68,7 +66,7 @@ class Presence:
         self._typed[key] = now
         self._hub.publish(listener.conversation, Typing(user), droppable=True)
 
-    def _publish(self, _: Hashable) -> None:
+    def _publish(self) -> None:
         online = self.online
         came, left = sorted(online - self._shown), sorted(self._shown - online)
         if came or left:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Hashable, Iterable, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 
 from chatapp.delivery.audience import Listener
 from chatapp.delivery.hub import Hub
@@ -15,7 +15,7 @@ from chatapp.model.events import Unread as Counted
 from chatapp.model.messages import Message
 from chatapp.model.people import User
 from chatapp.store import Busy, Store, Unwritable
-from chatapp.system.pace import Pace
+from chatapp.system.throttle import Throttle
 
 _PACE = 0.25  # seconds between two pieces of news: of all rooms, or of one direct conversation
 _STORE_PACE = 0.5  # seconds between two transactions that store read marks
@@ -31,10 +31,10 @@ class Unread:
         self._journal = journal
         self._hub = hub
         self._news: dict[Conversation, list[Message]] = {}
-        self._announce = Pace(_PACE, self._publish)
+        self._announce = Throttle(_PACE, self._publish)
         self._read: dict[int, dict[str, int]] = {}  # marks that moved and are not stored yet, by person
         self._turn = asyncio.Lock()  # to store them
-        self._store_reads = Pace(_STORE_PACE, self._begin_storing)
+        self._store_reads = Throttle(_STORE_PACE, self._begin_storing)
         self._chores: set[asyncio.Task[None]] = set()  # kept, or they could be collected while they run
         # The two people of each direct conversation that had news, to show one the other in their list.
         self._names: dict[int, User] = {}
@@ -48,7 +48,7 @@ class Unread:
         # how long the others take that somebody talks in private.
         self._announce(None if message.conversation.kind is Kind.ROOM else message.conversation)
 
-    def _publish(self, direct: Hashable) -> None:
+    def _publish(self, direct: Conversation | None) -> None:
         ripe = [place for place in self._news if (place.kind is Kind.ROOM if direct is None else place == direct)]
         for conversation in ripe:
             self._tell_those_elsewhere(conversation, self._news.pop(conversation))
@@ -78,7 +78,7 @@ class Unread:
             marks[conversation] = message_id
             self._store_reads()
 
-    def _begin_storing(self, _: Hashable) -> None:
+    def _begin_storing(self) -> None:
         self._do(self._store_marks())
 
     async def _store_marks(self) -> None:
