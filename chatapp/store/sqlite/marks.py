@@ -14,11 +14,12 @@ from chatapp.store.sqlite.database import Database
 _COUNTS = """SELECT NULL, value, NULL, NULL, (SELECT last_conversation FROM users WHERE id = :user), NULL, NULL, NULL
 FROM meta WHERE name = 'watermark'
 UNION ALL
-SELECT r.id, coalesce(m.message_id, 0), (
+SELECT r.key, coalesce(m.message_id, 0), (
     SELECT count(*) FROM (SELECT 1 FROM messages
-    WHERE room = r.id AND id > coalesce(m.message_id, 0) AND author_id <> :user LIMIT :limit)
+    WHERE room = r.key AND id > coalesce(m.message_id, 0) AND author_id <> :user LIMIT :limit)
 ), NULL, NULL, NULL, NULL, NULL
-FROM rooms r LEFT JOIN read_marks m ON m.user_id = :user AND m.conversation = r.id
+FROM conversations r LEFT JOIN read_marks m ON m.user_id = :user AND m.conversation = r.key
+WHERE r.kind = 'room'
 UNION ALL
 SELECT d.conversation, coalesce(m.message_id, 0), (
     SELECT count(*) FROM (SELECT 1 FROM private_messages

@@ -51,7 +51,9 @@ class Messages(contract.Messages):
 
     async def rooms(self) -> list[Room]:
         if self._rooms is None:  # every page and every socket asks, and only a migration makes rooms
-            rows = await self._database.rows("SELECT id, name FROM rooms ORDER BY position, id")
+            rows = await self._database.rows(
+                "SELECT key, name FROM conversations WHERE kind = 'room' ORDER BY position, key"
+            )
             self._rooms = [Room(row[0], row[1]) for row in rows]
         return self._rooms
 

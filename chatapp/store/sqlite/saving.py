@@ -112,13 +112,18 @@ def _insert_directs(db: sqlite3.Connection, batch: Sequence[Message]) -> None:
             for m in batch
         ],
     )
+    latest = {message.conversation: message.id for message in batch}  # in id order: once for each conversation
+    db.executemany(
+        "INSERT INTO conversations (key, kind) VALUES (?, 'direct') ON CONFLICT DO NOTHING",
+        [(conversation.key,) for conversation in latest],
+    )
     db.executemany(
         "INSERT INTO directs VALUES (?, ?, ?, ?)"
         " ON CONFLICT DO UPDATE SET latest_id = max(latest_id, excluded.latest_id)",
         [
-            (user, m.conversation.key, m.conversation.other(user), m.id)
-            for m in batch
-            for user in set(m.conversation.members)
+            (user, conversation.key, conversation.other(user), message_id)
+            for conversation, message_id in latest.items()
+            for user in set(conversation.members)
         ],
     )
 

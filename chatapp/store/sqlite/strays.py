@@ -21,9 +21,12 @@ _MESSAGE = (
     " OR EXISTS (SELECT 1 FROM private_messages direct WHERE direct.id = message_id"
     " AND direct.conversation = {0}.conversation)"
 )
+_RECORDED = "(SELECT key FROM conversations)"
+_ROOMS = "(SELECT key FROM conversations WHERE kind = 'room')"
+_NOBODY = "(user_id NOT IN (SELECT id FROM users) OR other_id NOT IN (SELECT id FROM users))"
 _PICTURE = "EXISTS (SELECT 1 FROM pictures WHERE message_id = {0}.id AND pictures.conversation = {0}.{1})"
 _PLACE = (  # a room, or the two people in the key of a direct conversation, such as @3-7
-    "(conversation IN (SELECT id FROM rooms) OR conversation LIKE '@%-%'"
+    f"(conversation IN {_ROOMS} OR conversation LIKE '@%-%'"  # noqa: S608
     " AND CAST(substr(conversation, 2) AS INTEGER) IN (SELECT id FROM users)"
     " AND CAST(substr(conversation, instr(conversation, '-') + 1) AS INTEGER) IN (SELECT id FROM users))"
 )
@@ -52,7 +55,11 @@ class Stray:
 
 
 _KINDS = (
-    Kind("messages in rooms that do not exist", "messages", "room NOT IN (SELECT id FROM rooms)"),
+    Kind(
+        "messages in rooms that do not exist",
+        "messages",
+        f"room NOT IN {_ROOMS}",
+    ),
     Kind("messages by nobody", "messages", "coalesce(author_id, 0) NOT IN (SELECT id FROM users)"),
     Kind(
         "direct messages by or to nobody",
@@ -96,7 +103,19 @@ _KINDS = (
     Kind(
         "direct conversations without a person",
         "directs",
-        "user_id NOT IN (SELECT id FROM users) OR other_id NOT IN (SELECT id FROM users)",
+        _NOBODY,
+        "DELETE FROM directs",
+    ),
+    Kind(
+        "direct messages in missing conversations",
+        "private_messages",
+        f"conversation NOT IN {_RECORDED}",
+        "INSERT OR IGNORE INTO conversations (key, kind) SELECT conversation, 'direct' FROM private_messages",
+    ),
+    Kind(
+        "members of missing conversations",
+        "directs",
+        f"conversation NOT IN {_RECORDED} AND NOT {_NOBODY}",
         "DELETE FROM directs",
     ),
     Kind(

@@ -13,7 +13,7 @@ from pathlib import Path
 from chatapp.store.sqlite import schema
 from chatapp.store.sqlite.adoption.reading import recognised
 from chatapp.store.sqlite.database import Row
-from chatapp.store.sqlite.schema import Kind
+from chatapp.store.sqlite.ownership import Kind, kind_of
 from chatapp.system import clock
 from chatapp.system.lock import is_used_by_another_name
 from chatapp.system.startup import CannotStart
@@ -247,7 +247,7 @@ def settle(path: Path) -> None:
 
 def _check_kind(db: sqlite3.Connection, path: Path) -> Kind:
     """Return whose database this is. Raise Refused for one that no start of the server would take."""
-    kind = schema.kind_of(db)
+    kind = kind_of(db)
     if kind is Kind.FOREIGN:
         try:
             recognised(db, path)
