@@ -5,6 +5,7 @@ from __future__ import annotations
 from chatapp.model.conversations import Conversation
 from chatapp.model.rooms import Room
 from chatapp.store import contract
+from chatapp.store.sqlite import tables
 from chatapp.store.sqlite.database import Database
 
 
@@ -29,9 +30,5 @@ class Conversations(contract.Conversations):
         return [Conversation.from_key(row[0]) for row in rows]
 
     async def of_message(self, message_id: int) -> list[Conversation]:
-        rows = await self._database.rows(
-            "SELECT room FROM messages WHERE id = ?"
-            " UNION ALL SELECT conversation FROM private_messages WHERE id = ? AND conversation IS NOT NULL",
-            (message_id, message_id),
-        )
+        rows = await self._database.rows(tables.USES_OF_ID, (message_id,))
         return [Conversation.from_key(row[0]) for row in rows]
