@@ -265,3 +265,12 @@ def test_only_delivery_looks_into_the_backlog(module: str) -> None:
 def test_only_the_journal_gives_numbers(module: str) -> None:
     if not named(module, "delivery.* operate.*"):
         assert "chatapp.system.clock.Stamper" not in imports(module), "ask the journal for a number"
+
+
+def test_only_presence_says_who_is_online(module: str) -> None:
+    called = {
+        node.func.attr
+        for node in ast.walk(modules()[module])
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    }
+    assert "users" not in called or module == "chat.presence", "ask chat.presence who is online"
