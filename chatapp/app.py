@@ -151,7 +151,7 @@ async def _background(app: web.Application) -> AsyncIterator[None]:
     store = app[keys.store]
     loops = (
         _beat(app),
-        app[keys.sockets].watch(),
+        app[keys.sockets].reap(),
         app[keys.account_deletion].run(),
         chores.clean_up(store, app[keys.journal], app[keys.settings]),
         chores.watch(store, app[keys.journal], app[keys.revocations].elsewhere),
@@ -193,4 +193,4 @@ async def _say_goodbye(app: web.Application) -> None:
     """Save what was accepted, then tell every page to come back soon."""
     await app[keys.messaging].close(_FLUSH_PATIENCE)
     app[keys.hub].close_all()
-    await app[keys.sockets].part()
+    await app[keys.sockets].wait_closed()

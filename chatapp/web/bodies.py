@@ -37,7 +37,7 @@ def keep(request: web.Request, count: int) -> None:
     person = session.user.id if session else f"stranger at {address}"
     person, address, before = request.get(keys.kept, (person, address, 0))
     request[keys.kept] = person, address, before + count
-    if not request.app[keys.limits].forms.keep(person, address, count):
+    if not request.app[keys.limits].forms.count(person, address, count):
         raise Rejected("busy.forms")
 
 
@@ -45,7 +45,7 @@ def release(request: web.Request) -> None:
     """Note that nothing is kept of a request any more."""
     person, address, count = request.get(keys.kept, (None, "", 0))
     if count:
-        request.app[keys.limits].forms.keep(person, address, -count)
+        request.app[keys.limits].forms.count(person, address, -count)
 
 
 async def read(request: web.Request, size: Size) -> bytes:

@@ -27,7 +27,7 @@ from chatapp.web.legacy.acts import Shot
 from chatapp.web.places import Place
 from chatapp.web.speaker import Speaker
 from chatapp.wire import jsonframes
-from chatapp.wire.decoder import Larger
+from chatapp.wire.fragments import LargeTexts
 
 log = logging.getLogger("chatapp.web")
 
@@ -55,9 +55,9 @@ class Connection(Speaker):
         listener: Listener,
         me: User,
         arrival: Arrival,
-        larger: Larger | None,
+        large: LargeTexts | None,
     ) -> None:
-        super().__init__(app, transport, listener, me, arrival.place, larger)
+        super().__init__(app, transport, listener, me, arrival.place, large)
         self._arrival: Arrival | None = arrival
 
     @property
@@ -102,7 +102,7 @@ class Connection(Speaker):
         if not self.closed:
             self._hub.close(self._listener, code, reason)
 
-    def left(self) -> None:
+    def disconnected(self) -> None:
         """Forget this connection."""
         self._hub.leave(self._listener)
         self._presence.changed()
@@ -110,17 +110,17 @@ class Connection(Speaker):
 
     # --- how much a person may ask for ------------------------------------------------------------------------------
 
-    def took(self, count: int) -> float:
-        """Return for how many seconds this person has to wait after so many frames."""
+    def charge(self, count: int) -> float:
+        """Charge this person for ``count`` frames. Return the seconds for which they are not read."""
         return self._spend(self.app[keys.limits].frames, count)
 
-    def keep(self, more: int) -> bool:
-        """Note that so many more bytes (or fewer) are kept of this person. Return False if that is too much."""
-        return self.app[keys.limits].buffers.keep(self._me.id, self._listener.address, more)
+    def count_buffered(self, more: int) -> bool:
+        """Count bytes of this person that are buffered, or released. Return False if that is too much."""
+        return self.app[keys.limits].buffers.count(self._me.id, self._listener.address, more)
 
-    async def room(self, size: int) -> bool:
-        """Wait for room for a large text, and count it as kept. Return False when there is none."""
-        return await self.app[keys.limits].buffers.room(self._me.id, self._listener.address, size)
+    async def reserve(self, size: int) -> bool:
+        """Wait for memory for a large text, and count it. Return False when there is none."""
+        return await self.app[keys.limits].buffers.reserve(self._me.id, self._listener.address, size)
 
     def _spend(self, account: Allowance, amount: float) -> float:
         """Take from what all sockets of this person have together; close them all when it has been too much for long.

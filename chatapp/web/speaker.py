@@ -18,7 +18,7 @@ from chatapp.model.people import User
 from chatapp.web import acts, keys
 from chatapp.web.legacy.acts import Shot
 from chatapp.web.places import Place
-from chatapp.wire.decoder import Larger
+from chatapp.wire.fragments import LargeTexts
 from chatapp.wire.websocket import WebSocket
 
 
@@ -34,9 +34,9 @@ class Speaker(WebSocket):
         listener: Listener,
         me: User,
         place: Place | None,
-        larger: Larger | None = None,
+        large: LargeTexts | None = None,
     ) -> None:
-        super().__init__(transport, app[keys.settings].frame_bytes, larger)
+        super().__init__(transport, app[keys.settings].frame_bytes, large)
         self.app = app
         self._listener = listener
         self._me = me

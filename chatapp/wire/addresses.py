@@ -6,7 +6,7 @@ import ipaddress
 
 
 def address_key(address: str | None) -> str:
-    """Return what limits count as one address: an IPv6 client owns the 2**64 addresses of its network."""
+    """Return the key under which limits count an address. An IPv6 client owns the 2**64 addresses of its network."""
     try:
         parsed = ipaddress.ip_address(address or "")
     except ValueError:

@@ -1,6 +1,6 @@
-"""How much of what clients sent is kept until it can be dealt with: by person, by address, and in all.
+"""Memory bounds for what clients have sent and the server has not handled yet: per person, per address, in total.
 
-Accounts cost nothing, so a bound by person alone would bound nothing.
+Accounts are free, so a bound per person alone would bound nothing.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from typing import NamedTuple
 
 from chatapp.model.pictures import PICTURE_BYTES
 
-# A picture as base64 in a text: the original program's client sends it so, and nothing else may be that large.
+# A picture as base64 in a text frame, as the original program's client sends it; nothing else may be that large.
 LARGE = PICTURE_BYTES * 4 // 3 + 1024
-PERSON_BYTES = 16 * 2**20  # one such text, and what twenty tabs may have under way besides
-ADDRESS_BYTES = 48 * 2**20  # three such texts: of a class behind one address the others wait their turn
+PERSON_BYTES = 16 * 2**20  # one such text, and what twenty tabs may be sending besides
+ADDRESS_BYTES = 48 * 2**20  # three such texts: behind a shared address, the others wait for their turn
 ALL_BYTES = 128 * 2**20
 
 
 class Bounds(NamedTuple):
-    """How many bytes are kept at most."""
+    """How many bytes may be buffered."""
 
     person: int
     address: int
@@ -28,13 +28,13 @@ class Bounds(NamedTuple):
 
 
 SOCKETS = Bounds(PERSON_BYTES, ADDRESS_BYTES, ALL_BYTES)
-# Strangers at one address count as one person: 256 of them may be in the middle of a form, and leave room for members.
+# Strangers at one address count as one person: 256 of them may be sending a form, which leaves space for members.
 FORMS = Bounds(4 * 2**20, 16 * 2**20, 64 * 2**20)
-WAIT_SECONDS = 60.0  # for room; who waits longer comes back later
+WAIT_SECONDS = 60.0  # for memory; after that the client is told to come back later
 
 
 class Buffers:
-    """Count the bytes that are kept of everybody. Not thread-safe."""
+    """Count buffered bytes. Not thread-safe."""
 
     def __init__(self, bounds: Bounds = SOCKETS) -> None:
         self._bounds = bounds
@@ -44,11 +44,11 @@ class Buffers:
 
     @property
     def total(self) -> int:
-        """Return how many bytes are kept in all."""
+        """Return the number of buffered bytes."""
         return self._all
 
-    def keep(self, person: Hashable, address: str, more: int) -> bool:
-        """Note that so many more bytes (or fewer) are kept. Tell whether that is still within the bounds."""
+    def count(self, person: Hashable, address: str, more: int) -> bool:
+        """Count ``more`` buffered bytes, or released ones if negative. Tell whether that is within the bounds."""
         self._all += more
         for key in (person, address):
             self._kept[key] += more
@@ -60,24 +60,24 @@ class Buffers:
                     each.set_result(None)
         return more <= 0 or self._fits(person, address, 0)
 
-    async def room(self, person: Hashable, address: str, more: int) -> bool:
-        """Wait until there is room for so many more bytes, and keep it. Return False when that took too long."""
+    async def reserve(self, person: Hashable, address: str, more: int) -> bool:
+        """Wait until ``more`` bytes are within the bounds, and count them. Return False when that takes too long."""
         try:
             async with asyncio.timeout(WAIT_SECONDS):
                 while not self._fits(person, address, more):
-                    await self._change()
+                    await self._released()
         except TimeoutError:
             return False
-        return self.keep(person, address, more)
+        return self.count(person, address, more)
 
-    async def _change(self) -> None:
-        """Wait until less is kept."""
-        change: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.add(change)
+    async def _released(self) -> None:
+        """Wait until some bytes are released."""
+        released: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.add(released)
         try:
-            await change
+            await released
         finally:
-            self._waiting.discard(change)
+            self._waiting.discard(released)
 
     def _fits(self, person: Hashable, address: str, more: int) -> bool:
         kept, bounds = self._kept, self._bounds

@@ -1,4 +1,4 @@
-"""The handshake of a WebSocket, RFC 6455, and how a connection changes hands after it."""
+"""The WebSocket handshake, RFC 6455, and taking the connection over from aiohttp."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _VERSION = "13"
 
 
 class Upgrade(web.StreamResponse):
-    """The answer to a handshake, and all that the framework sends on the connection.
+    """The response to a handshake, the last thing that aiohttp sends on the connection.
 
-    It names no extension and no subprotocol: what a client offers of them is declined by silence (section 4.2.2).
+    It names no extension and no subprotocol, which declines those that the client offers (section 4.2.2).
     """
 
     def __init__(self, request: web.Request) -> None:
@@ -26,21 +26,21 @@ class Upgrade(web.StreamResponse):
         super().__init__(status=101, headers=accept)
 
     async def write_eof(self, data: bytes = b"") -> None:
-        """Write nothing: the connection belongs to somebody else."""
+        """Write nothing: the connection belongs to the WebSocket now."""
 
 
 def is_handshake(request: web.Request) -> bool:
-    """Tell whether the request wants to become a WebSocket."""
+    """Tell whether a request asks for a WebSocket."""
     return request.headers.get("Upgrade", "").lower() == "websocket"
 
 
 def _answer(request: web.Request) -> str:
-    """Return the proof that the handshake was understood (section 4.2.1). Raise HTTPBadRequest."""
+    """Return the value of Sec-WebSocket-Accept (section 4.2.2). Raise HTTPBadRequest."""
     keys = request.headers.getall("Sec-WebSocket-Key", [])
     valid = (
         request.method == hdrs.METH_GET
         and request.version == HttpVersion11
-        and is_handshake(request)  # else it did not pass the checks of one
+        and is_handshake(request)  # or it skipped the checks made for handshakes
         and "upgrade" in _listed(request, "Connection")
         and request.headers.getall("Sec-WebSocket-Version", []) == [_VERSION]
         and len(keys) == 1
@@ -63,19 +63,19 @@ def _is_key(key: str) -> bool:
 
 
 def taken_over(request: web.Request, protocol: Any) -> bytes:
-    """Take a connection from the framework for a protocol of ours. Return what has arrived on it already."""
+    """Take a connection over from aiohttp for a protocol of ours. Return the bytes that have arrived on it already."""
     connection, early = request.protocol, _Early()
     transport = connection.transport
     assert transport is not None, "a request that was just answered has a transport"
-    connection.set_parser(cast(Any, early))  # it wants no more than this of a parser
+    connection.set_parser(cast(Any, early))  # which is given the early bytes
     transport.set_protocol(protocol)
-    connection.transport = None  # or it would close it
+    connection.transport = None  # or aiohttp would close it
     connection.connection_lost(None)
     return early.data
 
 
 class _Early:
-    """Stands in for a parser of the framework while a connection changes hands: it is given what came early."""
+    """Stands in for a parser of aiohttp during the takeover, to collect the bytes that came early."""
 
     data = b""
 
@@ -84,4 +84,4 @@ class _Early:
         return False, b""
 
     def feed_eof(self) -> None:
-        """Do nothing: the connection goes on without the framework."""
+        """Do nothing: the connection continues without aiohttp."""

@@ -30,7 +30,7 @@ def closing(code: int | None, reason: str = "") -> bytes:
 
 
 def pong(payload: bytes) -> bytes:
-    """Return the answer to a ping."""
+    """Return a whole pong frame, the answer to a ping."""
     return _frame(PONG, payload)
 
 
@@ -55,7 +55,7 @@ class Violation(Exception):  # noqa: N818 - it ends a connection in good order
 
 
 def close_code(payload: bytes) -> int | None:
-    """Return the code in the payload of a close frame, None if there is none. Raise Violation."""
+    """Return the code in the payload of a close frame; None if there is none. Raise Violation."""
     if not payload:
         return None
     code = int.from_bytes(payload[:2], "big")
@@ -66,7 +66,7 @@ def close_code(payload: bytes) -> int | None:
 
 
 def decoded(payload: bytes) -> str:
-    """Return the text of a payload. Raise Violation."""
+    """Decode the payload of a text frame. Raise Violation."""
     try:
         return payload.decode()
     except UnicodeDecodeError as error:

@@ -49,7 +49,7 @@ class Echo(WebSocket):
             self._closed = True
             self.transport.write(rfc6455.closing(code, reason))
 
-    def left(self) -> None:
+    def disconnected(self) -> None:
         pass
 
 

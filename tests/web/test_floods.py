@@ -140,10 +140,10 @@ async def test_half_a_message_is_waited_for_and_not_for_ever(meet, client, monke
         await until(lambda: kept._inbox.size)
         now = clock.monotonic()
         kept._heard = now + 29  # pings and pieces are signs of life
-        kept.look(now + 29, 20)
+        kept.check_idle(now + 29, 20)
         assert not kept.closed
         kept._heard = now + 31
-        kept.look(now + 31, 20)
+        kept.check_idle(now + 31, 20)
         assert await close_code(ear.socket) == 1008
 
 
@@ -155,7 +155,7 @@ async def test_a_message_that_comes_slowly_but_comes_is_taken(meet, client, monk
         raw(ear, frame[:-1])
         await until(lambda: kept._inbox.size > 59_000)
         kept._heard = clock.monotonic() + 33
-        kept.look(kept._heard, 20)  # at sixteen kilobytes a second it may take 33.6 s
+        kept.check_idle(kept._heard, 20)  # at sixteen kilobytes a second it may take 33.6 s
         raw(ear, frame[-1:])
         await ear.control("sent")
 
@@ -173,7 +173,7 @@ async def test_nothing_is_counted_as_kept_once_everybody_has_gone(meet, client) 
 
 async def test_who_keeps_too_much_waiting_comes_back_later(meet, client) -> None:
     kept, an = client.app[keys.limits].buffers, await meet("An")
-    kept.keep(1, "elsewhere", PERSON_BYTES - 10_000)
+    kept.count(1, "elsewhere", PERSON_BYTES - 10_000)
     async with opened(an, client) as (ear, _):
         raw(ear, masked(FIN | TEXT, b"x" * 60_000)[:50_000])
         assert await close_code(ear.socket) == 1013
@@ -202,7 +202,7 @@ async def test_who_waits_too_long_for_room_comes_back_later(meet, client, monkey
     async def none(*_: Any) -> bool:
         return False
 
-    monkeypatch.setattr(Buffers, "room", none)
+    monkeypatch.setattr(Buffers, "reserve", none)
     an = await meet("An")
     async with opened(an, client, "/ws") as (ear, _):
         raw(ear, masked(FIN | TEXT, PICTURE, claimed=LARGE) + b"A" * 10_000)

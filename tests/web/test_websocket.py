@@ -318,10 +318,10 @@ async def test_nobody_is_cut_because_the_server_was_held_for_a_while(meet, conne
     async with connect() as line:
         socket = await opened(an, line, client)
         long_after = clock.monotonic() + 1000
-        socket.look(long_after, 20)
+        socket.check_idle(long_after, 20)
         assert not socket.transport.is_closing()
         await line.until(lambda opcode, _: opcode == PING)
-        socket.look(long_after + 1, 20)  # pinged, and still silent
+        socket.check_idle(long_after + 1, 20)  # pinged, and still silent
         assert socket.transport.is_closing()
 
 
@@ -367,9 +367,9 @@ async def test_who_does_not_read_is_cut_although_nothing_is_read_of_them_either(
         sending = asyncio.create_task(socket.send(b""))
         socket._paused = True
         now = clock.monotonic()
-        socket.look(now + 21, 20)
+        socket.check_idle(now + 21, 20)
         assert not socket.transport.is_closing()
-        socket.look(now + 29, 20)
+        socket.check_idle(now + 29, 20)
         assert socket.transport.is_closing()
         with suppress(ConnectionResetError):
             await sending

@@ -14,7 +14,7 @@ from chatapp.model.pictures import PICTURE_BYTES
 from chatapp.model.refusals import Rejected
 from chatapp.wire import jsonframes
 from chatapp.wire.buffers import LARGE
-from chatapp.wire.decoder import Larger
+from chatapp.wire.fragments import LargeTexts
 
 Frame = dict[str, Any]
 
@@ -36,7 +36,7 @@ _DATA_URL = re.compile(
 )
 _NAME = "picture"  # of a picture that comes without one
 
-LARGER = Larger(LARGE, _OPENING, _HEAD)
+LARGE_TEXTS = LargeTexts(LARGE, _OPENING, _HEAD)
 
 
 async def take_apart(text: bytearray) -> tuple[Frame, bytes]:

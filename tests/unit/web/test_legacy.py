@@ -18,7 +18,7 @@ URL = "data:image/png;base64," + base64.b64encode(DATA).decode()
 
 
 def begins(text: str) -> bool:
-    return pictures.LARGER.opening.match(text[: pictures.LARGER.head].encode()) is not None
+    return pictures.LARGE_TEXTS.opening.match(text[: pictures.LARGE_TEXTS.head].encode()) is not None
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ def test_it_does_not_matter_where_the_bytes_are_cut(texts: list[bytes], cuts: li
     assert found == [(BINARY, text) for text in texts]
 
 
-def test_a_message_in_pieces_is_put_together_around_a_ping() -> None:
+def test_a_message_in_fragments_is_put_together_around_a_ping() -> None:
     data = masked(TEXT, b"one ") + masked(FIN | PING, b"?") + masked(CONTINUATION, b"two ")
     decoder = Decoder(100)
     assert [*feed(decoder, data)] == [(PING, b"?")]
@@ -54,7 +54,7 @@ def test_a_message_in_pieces_is_put_together_around_a_ping() -> None:
 def test_nothing_is_kept_between_messages() -> None:
     decoder = Decoder(1000)
     [*feed(decoder, masked(FIN | TEXT, b"x" * 900))]
-    assert (decoder._buffer, decoder._pieces) == (b"", None)
+    assert (decoder._buffer, decoder._fragments) == (b"", None)
 
 
 @pytest.mark.parametrize(
