@@ -24,8 +24,8 @@ class Presence:
         self._greeting: Envelope | None = None  # of them
         self._typed: dict[tuple[int, str], float] = {}
         self._newcomers: list[User] = []
-        self._announce: Throttle[None] = Throttle(_PAUSE, self._publish)
-        self._introduce: Throttle[None] = Throttle(_PAUSE, self._publish_newcomers)
+        self._announce = Throttle(_PAUSE, self._publish)
+        self._introduce = Throttle(_PAUSE, self._publish_newcomers)
 
     @property
     def online(self) -> set[int]:
@@ -34,7 +34,7 @@ class Presence:
 
     def changed(self) -> None:
         """Tell everybody soon who came and left: somebody may have."""
-        self._announce(None)
+        self._announce()
 
     def greeting(self) -> Envelope:
         """Return what tells a new connection who is here, but for the last comings and goings.
@@ -48,9 +48,9 @@ class Presence:
     def registered(self, user: User) -> None:
         """Tell everybody that there is somebody new: their lists of people were drawn before."""
         self._newcomers.append(user)
-        self._introduce(None)
+        self._introduce()
 
-    def _publish_newcomers(self, _: None) -> None:
+    def _publish_newcomers(self) -> None:
         users, self._newcomers = self._newcomers, []
         self._hub.publish_everywhere(Newcomers(users))
 
@@ -70,7 +70,7 @@ class Presence:
         self._typed[key] = now
         self._hub.publish(listener.conversation, Typing(user), droppable=True)
 
-    def _publish(self, _: None) -> None:
+    def _publish(self) -> None:
         online = self.online
         came, left = sorted(online - self._shown), sorted(self._shown - online)
         if came or left:

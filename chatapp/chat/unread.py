@@ -33,7 +33,7 @@ class Unread(Subscriber):
         self._presence = presence
         self._read: dict[int, dict[str, int]] = {}  # marks that moved and are not stored yet, by person
         self._turn = asyncio.Lock()  # to store them
-        self._store_reads: Throttle[None] = Throttle(_STORE_PAUSE, self._begin_storing)
+        self._store_reads = Throttle(_STORE_PAUSE, self._begin_storing)
         self._background = Background()
 
     # --- read marks -------------------------------------------------------------------------------------------------
@@ -48,9 +48,9 @@ class Unread(Subscriber):
         marks, message_id = self._read.setdefault(user_id, {}), min(message_id, self._journal.newest(conversation))
         if message_id > marks.get(conversation, 0):
             marks[conversation] = message_id
-            self._store_reads(None)
+            self._store_reads()
 
-    def _begin_storing(self, _: None) -> None:
+    def _begin_storing(self) -> None:
         self._background.run(self._store_marks())
 
     async def _store_marks(self) -> None:

@@ -14,9 +14,9 @@ async def test_a_half_full_connection_learns_that_somebody_left(chat) -> None:
     for listener in (slow, other):
         chat.hub.join(listener, "general")
         chat.hub.go_live(listener)
-    presence._publish(None)
+    presence._publish()
     slow.transport.buffered = 200_000  # for a moment
     chat.hub.leave(other)
-    presence._publish(None)
+    presence._publish()
     await asyncio.sleep(0)
     assert any('data-left="2"' in text for text in slow.transport.texts)
