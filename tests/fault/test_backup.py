@@ -17,8 +17,8 @@ import aiohttp
 import pytest
 from PIL import Image
 
-from chatapp.operate import upkeep
-from chatapp.operate.upkeep import Refused
+from chatapp.operate import maintenance
+from chatapp.operate.maintenance import Refused
 from fault.commands import command, run
 from fault.figures import amount
 from fault.people import integrity, table
@@ -244,5 +244,5 @@ async def test_a_backup_onto_a_disk_that_fills_up_ends_with_a_sentence(start, di
     put_ballast(server.database, 20)
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: shutil._ntuple_diskusage(2**40, 0, 2**40))
     with pytest.raises(Refused, match="full"):
-        upkeep.backup(server.database, disk.folder / "copy.db", lambda done, total: None)
+        maintenance.backup(server.database, disk.folder / "copy.db", lambda done, total: None)
     assert not list(disk.folder.iterdir())
