@@ -281,7 +281,7 @@ async def test_who_asks_what_is_unread_waits_for_nobody_else_to_be_told(chat, an
         return await counts(user_id)
 
     chat.store.marks.counts = held
-    unread._store_reads = lambda _: None
+    unread._store_reads = lambda: None
     unread.read(reading.listener, entry.message.id)
     unread._read[binh.id] = {"general": entry.message.id}
     async with asyncio.timeout(10):
