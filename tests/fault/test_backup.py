@@ -27,7 +27,7 @@ from pictures import picture
 
 BACKUPS = amount("BACKUPS", 3)
 BALLAST = amount("BACKUP_MB", 100)
-KILLS = amount("RESTORE_KILLS", 10)
+KILLS = amount("RESTORE_KILLS", 6)
 CALM = amount("BACKUP_CALM_SECONDS", 5)  # of chatting without a backup, to compare with
 UPLOADS = {"CHATAPP_UPLOADS_PER_MINUTE": "0"}
 TALK = "SELECT id, author_id, message, msg_type FROM messages ORDER BY id"
