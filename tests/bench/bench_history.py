@@ -66,7 +66,10 @@ def fill(path: Path, messages: int) -> None:
         db.execute("PRAGMA synchronous = OFF")
         people = [(n + 1, f"person {n}", f"person {n}", "x") for n in range(PEOPLE)]
         db.executemany("INSERT INTO users (id, username, name_key, password) VALUES (?, ?, ?, ?)", people)
-        db.executemany("INSERT INTO rooms VALUES (?, ?, ?)", [(room(n), room(n), n + 9) for n in range(ROOMS)])
+        db.executemany(
+            "INSERT INTO conversations (key, kind, name, position) VALUES (?, 'room', ?, ?)",
+            [(room(n), room(n), n + 9) for n in range(ROOMS)],
+        )
         db.executemany(
             "INSERT INTO messages (id, rev, room, author_id, sender, message, msg_type, created_at)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, '2026-01-01T00:00:00.000Z')",

@@ -49,7 +49,10 @@ def furnish(server: Server) -> None:
     """Make rooms: there is no other way yet than to write them into the database while nobody uses it."""
     server.stop()
     with closing(sqlite3.connect(server.database)) as db, db:
-        db.executemany("INSERT INTO rooms VALUES (?, ?, ?)", [(room, room, n + 9) for n, room in enumerate(ROOMS)])
+        db.executemany(
+            "INSERT INTO conversations (key, kind, name, position) VALUES (?, 'room', ?, ?)",
+            [(room, room, n + 9) for n, room in enumerate(ROOMS)],
+        )
     server.start()
 
 

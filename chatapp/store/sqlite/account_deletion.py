@@ -1,20 +1,23 @@
-"""People who leave: their accounts are locked at once, and what they leave behind is cleared step by step."""
+"""Account deletion: the account is locked at once, its traces are cleared batch by batch."""
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterable
 
-from chatapp.model.conversations import Conversation, Kind
+from chatapp.model.conversations import Conversation
 from chatapp.model.people import Deletion
 from chatapp.store import contract
+from chatapp.store.sqlite import saving, tables
 from chatapp.store.sqlite.adoption import LOCKED
 from chatapp.store.sqlite.database import Database
+from chatapp.store.sqlite.tables import Table
 
 _BATCH = 200  # rows of one transaction: a few milliseconds
 
 
 class AccountDeletion(contract.AccountDeletion):
-    """Keep who has left, until nothing shows their name any more."""
+    """Deleted accounts in SQLite."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -37,36 +40,33 @@ class AccountDeletion(contract.AccountDeletion):
         return [Deletion(row[0], bool(row[1]), row[2]) for row in rows]
 
     async def anonymise(self, conversation: Conversation, user_id: int) -> None:
-        if conversation.kind is Kind.ROOM:
-            await self._blank("messages", "room", ("sender", "author_id"), (conversation.key, user_id))
-            return
-        for name in ("sender", "receiver"):
-            await self._blank("private_messages", "conversation", (name, f"{name}_id"), (conversation.key, user_id))
+        table = tables.of(conversation)
+        for name, person in table.people:
+            await self._blank(table, name, person, (conversation.key, user_id))
 
-    async def _blank(self, table: str, place: str, columns: tuple[str, str], whose: tuple[str, int]) -> None:
-        """Blank names a few at a time, which are looked for beside the writer: others want to save meanwhile."""
-        name, person = columns
+    async def _blank(self, table: Table, name: str, person: str, whose: tuple[str, int]) -> None:
+        """Blank names in small batches, found by the reader so that the writer is free for others in between."""
         named = (
-            f"SELECT id FROM {table} WHERE {place} = ? AND {person} = ? AND id > ? AND {name} <> ''"  # noqa: S608
-            " ORDER BY id LIMIT ?"
+            f"SELECT id FROM {table.name}"  # noqa: S608
+            f" WHERE {table.conversation} = ? AND {person} = ? AND id > ? AND {name} <> '' ORDER BY id LIMIT ?"
         )
         after = 0
         while rows := await self._database.rows(named, (*whose, after, _BATCH)):
             async with self._database.transaction() as db:
-                await db.executemany(f"UPDATE {table} SET {name} = '' WHERE id = ?", rows)  # noqa: S608
+                await db.executemany(f"UPDATE {table.name} SET {name} = '' WHERE id = ?", rows)  # noqa: S608
             after = rows[-1][0]
 
     async def erase(self, conversation: Conversation, message_ids: Iterable[int]) -> None:
-        table, place = ("messages", "room") if conversation.kind is Kind.ROOM else ("private_messages", "conversation")
-        rows = [(conversation.key, message_id) for message_id in message_ids]
-        async with self._database.transaction() as db:
-            await db.executemany(
-                f"UPDATE {table} SET message = '', msg_type = 'text'"  # noqa: S608
-                f" WHERE {place} = ? AND id = ? AND removed_at IS NOT NULL",
-                rows,
+        removed = [(conversation, message_id) for message_id in message_ids]
+
+        def write(db: sqlite3.Connection) -> None:
+            saving.erase(db, removed)
+            db.executemany(
+                "DELETE FROM removals WHERE conversation = ? AND message_id = ?",
+                [(conversation.key, message_id) for _, message_id in removed],
             )
-            for gone in ("message_versions", "pictures", "removals", "unreadable_pictures"):
-                await db.executemany(f"DELETE FROM {gone} WHERE conversation = ? AND message_id = ?", rows)  # noqa: S608
+
+        await self._database.write(write)
 
     async def end(self, user_id: int) -> None:
         keys = "SELECT author_id, key FROM message_keys WHERE author_id = ? LIMIT ?"
@@ -76,5 +76,5 @@ class AccountDeletion(contract.AccountDeletion):
         async with self._database.transaction() as db:
             for table in ("read_marks", "directs", "departures"):
                 await db.execute(f"DELETE FROM {table} WHERE user_id = ?", (user_id,))  # noqa: S608
-            # A removal of nothing: the next sweep then folds the log, in which the words still are.
+            # A removal of no message: the next sweep then folds the write-ahead log, which still holds the texts.
             await db.execute("INSERT OR REPLACE INTO removals VALUES ('', 0, 0)")

@@ -43,7 +43,10 @@ class Accounts(contract.Accounts):
                     "INSERT INTO users (username, name_key, password, role, created_at) VALUES (?, ?, ?, 'user', ?)",
                     (username, name_key, password, clock.timestamp()),
                 )
-                await db.execute("INSERT INTO read_marks SELECT ?, id, ? FROM rooms", (cursor.lastrowid, read_up_to))
+                await db.execute(
+                    "INSERT INTO read_marks SELECT ?, key, ? FROM conversations WHERE kind = 'room'",
+                    (cursor.lastrowid, read_up_to),
+                )
         except sqlite3.IntegrityError as error:
             raise Rejected("name_taken") from error
         assert cursor.lastrowid is not None, "an insert has a row id"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from chatapp.model.conversations import Conversation
 from chatapp.model.rooms import Room
 from chatapp.store import contract
+from chatapp.store.sqlite import tables
 from chatapp.store.sqlite.database import Database
 
 
@@ -15,19 +16,19 @@ class Conversations(contract.Conversations):
         self._database = database
 
     async def all_rooms(self) -> list[Room]:
-        rows = await self._database.rows("SELECT id, name FROM rooms ORDER BY position, id")
+        rows = await self._database.rows(
+            "SELECT key, name FROM conversations WHERE kind = 'room' ORDER BY position, key"
+        )
         return [Room(row[0], row[1]) for row in rows]
 
     async def of_user(self, user_id: int) -> list[Conversation]:
         rows = await self._database.rows(
-            "SELECT id FROM rooms UNION ALL SELECT conversation FROM directs WHERE user_id = ?", (user_id,)
+            "SELECT key FROM conversations WHERE kind = 'room'"
+            " UNION ALL SELECT conversation FROM directs WHERE user_id = ?",
+            (user_id,),
         )
         return [Conversation.from_key(row[0]) for row in rows]
 
     async def of_message(self, message_id: int) -> list[Conversation]:
-        rows = await self._database.rows(
-            "SELECT room FROM messages WHERE id = ?"
-            " UNION ALL SELECT conversation FROM private_messages WHERE id = ? AND conversation IS NOT NULL",
-            (message_id, message_id),
-        )
+        rows = await self._database.rows(tables.USES_OF_ID, (message_id,))
         return [Conversation.from_key(row[0]) for row in rows]

@@ -1,4 +1,4 @@
-"""How far everybody has read, and the direct conversations they have."""
+"""Read marks, and the unread counts that follow from them."""
 
 from __future__ import annotations
 
@@ -7,31 +7,37 @@ from collections.abc import Iterable
 from chatapp.model.marks import COUNT_LIMIT, Counts
 from chatapp.model.people import User
 from chatapp.store import contract
+from chatapp.store.sqlite import tables
 from chatapp.store.sqlite.database import Database
+from chatapp.store.sqlite.tables import Table
 
-# One statement, so that all of it is one committed state. The first row is about the person, one for each conversation
-# follows; the sort is of one person's conversations, all of which are asked for.
-_COUNTS = """SELECT NULL, value, NULL, NULL, (SELECT last_conversation FROM users WHERE id = :user), NULL, NULL, NULL
+
+def _unread(table: Table, key: str) -> str:
+    """Return an expression that counts the messages of others above the read mark ``m``."""
+    return (
+        f"(SELECT count(*) FROM (SELECT 1 FROM {table.name} WHERE {table.conversation} = {key}"  # noqa: S608
+        f" AND id > coalesce(m.message_id, 0) AND {table.author} <> :user LIMIT :limit))"
+    )
+
+
+# One statement, so that all of it is one committed state: a row about the person, then one for each conversation.
+_COUNTS = f"""SELECT NULL, value, NULL, NULL, (SELECT last_conversation FROM users WHERE id = :user), NULL, NULL, NULL
 FROM meta WHERE name = 'watermark'
 UNION ALL
-SELECT r.id, coalesce(m.message_id, 0), (
-    SELECT count(*) FROM (SELECT 1 FROM messages
-    WHERE room = r.id AND id > coalesce(m.message_id, 0) AND author_id <> :user LIMIT :limit)
-), NULL, NULL, NULL, NULL, NULL
-FROM rooms r LEFT JOIN read_marks m ON m.user_id = :user AND m.conversation = r.id
+SELECT r.key, coalesce(m.message_id, 0), {_unread(tables.ROOMS, "r.key")}, NULL, NULL, NULL, NULL, NULL
+FROM conversations r LEFT JOIN read_marks m ON m.user_id = :user AND m.conversation = r.key
+WHERE r.kind = 'room'
 UNION ALL
-SELECT d.conversation, coalesce(m.message_id, 0), (
-    SELECT count(*) FROM (SELECT 1 FROM private_messages
-    WHERE conversation = d.conversation AND id > coalesce(m.message_id, 0) AND sender_id <> :user LIMIT :limit)
-), d.latest_id, u.id, u.username, u.role, u.reserved_name IS NOT NULL
+SELECT d.conversation, coalesce(m.message_id, 0), {_unread(tables.DIRECTS, "d.conversation")},
+d.latest_id, u.id, u.username, u.role, u.reserved_name IS NOT NULL
 FROM directs d JOIN users u ON u.id = d.other_id
 LEFT JOIN read_marks m ON m.user_id = :user AND m.conversation = d.conversation
 WHERE d.user_id = :user
-"""
+"""  # noqa: S608
 
 
 class Marks(contract.Marks):
-    """Keep a read mark for each person and conversation; it never moves back."""
+    """Read marks in SQLite."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

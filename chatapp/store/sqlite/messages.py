@@ -1,4 +1,4 @@
-"""Messages of rooms and of direct conversations, which share one counter and one path."""
+"""Messages, in pages and one by one."""
 
 from __future__ import annotations
 
@@ -8,41 +8,37 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 
 from chatapp.model import removal
-from chatapp.model.conversations import Conversation, Kind
+from chatapp.model.conversations import Conversation
 from chatapp.model.messages import Identity, Message, Page, Undo
 from chatapp.model.numbers import ID_LIMIT
 from chatapp.model.pictures import Picture
 from chatapp.model.rooms import Room
 from chatapp.store import contract
-from chatapp.store.sqlite import saving
+from chatapp.store.sqlite import saving, tables
 from chatapp.store.sqlite.database import Database, Row
+from chatapp.store.sqlite.tables import Table
 from chatapp.system import clock
 
 
-def _select(table: str, place: str, author: str) -> str:
+def _selecting(table: Table) -> str:
     """Return the beginning of every question about messages: one statement, which sees one committed state."""
     pictures = (
-        "SELECT json_group_array(json_array(position, id, name, width, height, thumb_width, thumb_height, digest))"  # noqa: S608
-        f" FROM pictures WHERE message_id = {table}.id AND pictures.conversation = {table}.{place}"
+        "SELECT json_group_array(json_array(position, p.id, name, width, height, thumb_width, thumb_height, digest))"  # noqa: S608
+        f" FROM pictures p WHERE p.message_id = {table.name}.id AND p.conversation = {table.name}.{table.conversation}"
     )
     return (
-        f"SELECT id, rev, {author}, sender, message, created_at, edited_at, removed_at IS NOT NULL,"  # noqa: S608
-        f" CASE WHEN msg_type = 'image' THEN ({pictures}) END FROM {table} WHERE {place} = ?"
+        f"SELECT id, rev, {table.author}, sender, message, created_at, edited_at, removed_at IS NOT NULL,"  # noqa: S608
+        f" CASE WHEN msg_type = 'image' THEN ({pictures}) END FROM {table.name} WHERE {table.conversation} = ?"
     )
 
 
-_ROOM = _select("messages", "room", "author_id")
-_DIRECT = _select("private_messages", "conversation", "sender_id")
-_FIRST_UNREAD = {
-    True: "SELECT id FROM messages WHERE room = ? AND id > ? AND author_id <> ? ORDER BY id LIMIT 1",
-    False: "SELECT id FROM private_messages WHERE conversation = ? AND id > ? AND sender_id <> ? ORDER BY id LIMIT 1",
-}
+_SELECT = {table: _selecting(table) for table in tables.BOTH}
 # With messages, or without any, the watermark of the state that they were seen in.
 _PAGE = "SELECT value, {others}, page.* FROM meta LEFT JOIN ({found}) AS page WHERE meta.name = 'watermark'"
 
 
 class Messages(contract.Messages):
-    """Keep what was said."""
+    """Messages in SQLite."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -50,7 +46,9 @@ class Messages(contract.Messages):
 
     async def rooms(self) -> list[Room]:
         if self._rooms is None:  # every page and every socket asks, and only a migration makes rooms
-            rows = await self._database.rows("SELECT id, name FROM rooms ORDER BY position, id")
+            rows = await self._database.rows(
+                "SELECT key, name FROM conversations WHERE kind = 'room' ORDER BY position, key"
+            )
             self._rooms = [Room(row[0], row[1]) for row in rows]
         return self._rooms
 
@@ -114,8 +112,12 @@ class Messages(contract.Messages):
         return Page(messages[start:end], start > 0, len(messages) > end, rows[0][0])
 
     async def first_unread(self, conversation: Conversation, reader_id: int, read: int) -> int | None:
-        _, place = _source(conversation)
-        row = await self._database.row(_FIRST_UNREAD[conversation.kind is Kind.ROOM], (place, read, reader_id))
+        table = tables.of(conversation)
+        row = await self._database.row(
+            f"SELECT id FROM {table.name} WHERE {table.conversation} = ? AND id > ? AND {table.author} <> ?"  # noqa: S608
+            " ORDER BY id LIMIT 1",
+            (conversation.key, read, reader_id),
+        )
         return row[0] if row else None
 
     async def changes(self, conversation: Conversation, since: int, limit: int) -> list[Message]:
@@ -141,7 +143,7 @@ class Messages(contract.Messages):
         self, conversation: Conversation, author_id: int, *, after: int = 0, limit: int = 50
     ) -> list[Message]:
         select, place = _source(conversation)
-        author = "author_id" if conversation.kind is Kind.ROOM else "sender_id"
+        author = tables.of(conversation).author
         rows = await self._database.rows(
             f"{select} AND id > ? AND {author} = ? ORDER BY id LIMIT ?", (place, after, author_id, limit)
         )
@@ -160,14 +162,14 @@ class Messages(contract.Messages):
     async def erase_removed(self) -> None:
         before = clock.unix_time() - removal.ERASED_AFTER
         if await self._database.row("SELECT 1 FROM removals WHERE removed_at < ? LIMIT 1", (before,)):
-            await self._database.write(partial(saving.erase, before=before))
+            await self._database.write(partial(saving.erase_old, before=before))
             if await self._database.fold():  # while somebody reads an older state, the log still holds the words
                 async with self._database.transaction() as db:
                     await db.execute("DELETE FROM removals WHERE removed_at < ?", (before,))
 
 
 def _source(conversation: Conversation) -> tuple[str, str]:
-    return (_ROOM if conversation.kind is Kind.ROOM else _DIRECT), conversation.key
+    return _SELECT[tables.of(conversation)], conversation.key
 
 
 def _seen(conversation: Conversation, rows: Sequence[Row]) -> list[Message]:

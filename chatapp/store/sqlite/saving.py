@@ -1,23 +1,59 @@
-"""How messages and their later revisions are written: inside a transaction, in the thread that writes."""
+"""Writing messages and their revisions: inside a transaction, in the thread that writes."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-from chatapp.model.conversations import Kind
-from chatapp.model.messages import Message
+from chatapp.model.conversations import Conversation, Kind
+from chatapp.model.messages import Identity, Message
+from chatapp.store.sqlite import tables
+from chatapp.store.sqlite.tables import Table
 from chatapp.system import clock
+
+
+def _for_each(statement: Callable[[Table], str]) -> dict[Table, str]:
+    return {table: statement(table) for table in tables.BOTH}
+
+
+def _inserting(table: Table) -> str:
+    (name, person), *others = table.people
+    columns = ["id", "rev", table.conversation, name, person, "message", "msg_type", "created_at"]
+    values = ["?"] * len(columns)
+    for number, (other_name, other_id) in enumerate(others, len(columns) + 1):
+        columns += [other_name, other_id]
+        values += [f"(SELECT username FROM users WHERE id = ?{number})", f"?{number}"]  # noqa: S608
+    return f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES ({', '.join(values)})"  # noqa: S608
+
+
+_INSERT = _for_each(_inserting)
+_CHANGE = _for_each(
+    lambda table: (
+        f"UPDATE {table.name} SET message = ?, rev = ?, edited_at = ?, removed_at = ?"  # noqa: S608
+        f" WHERE id = ? AND {table.conversation} = ?"
+    )
+)
+_KEEP_VERSION = _for_each(
+    lambda table: (
+        f"INSERT OR IGNORE INTO message_versions"  # noqa: S608
+        f" SELECT {table.conversation}, id, rev, message, coalesce(edited_at, created_at) FROM {table.name}"
+        f" WHERE id = ? AND {table.conversation} = ? AND message <> ? AND removed_at IS NULL"
+    )
+)
+_ERASE = _for_each(
+    lambda table: (
+        f"UPDATE {table.name} SET message = '', msg_type = 'text'"  # noqa: S608
+        f" WHERE {table.conversation} = ? AND id = ? AND removed_at IS NOT NULL"
+    )
+)
 
 
 def insert(db: sqlite3.Connection, batch: Sequence[Message]) -> None:
     """Insert new messages in id order, with their keys and pictures."""
-    rooms = [message for message in batch if message.conversation.kind is Kind.ROOM]
-    directs = [message for message in batch if message.conversation.kind is Kind.DIRECT]
-    if rooms:
-        _insert_rooms(db, rooms)
-    if directs:
-        _insert_directs(db, directs)
+    for table in tables.BOTH:
+        if rows := [_row(message) for message in batch if message.conversation.kind is table.kind]:
+            db.executemany(_INSERT[table], rows)
+    _list_directs(db, batch)
     db.executemany(
         "INSERT INTO message_keys VALUES (?, ?, ?, ?)",
         [(message.author_id, message.key, message.conversation.key, message.id) for message in batch],
@@ -25,100 +61,31 @@ def insert(db: sqlite3.Connection, batch: Sequence[Message]) -> None:
     _claim_pictures(db, batch)
 
 
-def change(db: sqlite3.Connection, message: Message, *, undoing: bool = False) -> None:
-    """Make a later revision of a message the current one; keep what it said before.
-
-    ``undoing`` puts an earlier one back, if the message came to be at all.
-    """
-    table, place = (
-        ("messages", "room") if message.conversation.kind is Kind.ROOM else ("private_messages", "conversation")
-    )
-    key, rev = message.conversation.key, message.rev
-    (_forget_versions(db, message) if undoing else _keep_version(db, message, table, place))
-    changed = db.execute(
-        f"UPDATE {table} SET message = ?, rev = ?, edited_at = ?, removed_at = ? WHERE id = ? AND {place} = ?",  # noqa: S608
-        (message.content, rev, message.edited_at, clock.timestamp() if message.removed else None, message.id, key),
-    )
-    if changed.rowcount != 1 and not undoing:
-        raise sqlite3.IntegrityError("the message of this change is gone")
-    if message.removed:
-        db.execute("INSERT OR REPLACE INTO removals VALUES (?, ?, ?)", (key, message.id, clock.unix_time()))
-    else:
-        db.execute("DELETE FROM removals WHERE conversation = ? AND message_id = ?", (key, message.id))
+def _row(m: Message) -> tuple[object, ...]:
+    row = (m.id, m.rev, m.conversation.key, m.author, m.author_id, m.content, _type(m), m.created_at)
+    return (*row, m.conversation.other(m.author_id)) if m.conversation.kind is Kind.DIRECT else row
 
 
-def _keep_version(db: sqlite3.Connection, message: Message, table: str, place: str) -> None:
-    db.execute(
-        f"INSERT OR IGNORE INTO message_versions SELECT {place}, id, rev, message, coalesce(edited_at, created_at)"  # noqa: S608
-        f" FROM {table} WHERE id = ? AND {place} = ? AND message <> ? AND removed_at IS NULL",
-        (message.id, message.conversation.key, message.content),
-    )
-
-
-def _forget_versions(db: sqlite3.Connection, before: Message) -> None:
-    """Take out of the versions the revision that stands again, and what was made of it."""
-    place = (before.conversation.key, before.id)
-    db.execute(
-        "DELETE FROM message_versions WHERE conversation = ? AND message_id = ? AND rev >= (SELECT min(rev)"
-        " FROM message_versions WHERE conversation = ? AND message_id = ? AND content = ? AND created_at = ?)",
-        (*place, *place, before.content, before.edited_at or before.created_at),
-    )
-
-
-def erase(db: sqlite3.Connection, before: int) -> None:
-    """Erase the texts and pictures of messages that were removed before a time (Unix), all of their versions."""
-    for key, message_id in list(
-        db.execute("SELECT conversation, message_id FROM removals WHERE removed_at < ?", (before,))
-    ):
-        table, place = ("private_messages", "conversation") if key.startswith("@") else ("messages", "room")
-        db.execute(
-            f"UPDATE {table} SET message = '', msg_type = 'text'"  # noqa: S608
-            f" WHERE id = ? AND {place} = ? AND removed_at IS NOT NULL",
-            (message_id, key),
-        )
-        for gone in ("message_versions", "pictures", "unreadable_pictures"):
-            db.execute(f"DELETE FROM {gone} WHERE conversation = ? AND message_id = ?", (key, message_id))  # noqa: S608
-
-
-def _kind(message: Message) -> str:
+def _type(message: Message) -> str:
     return "image" if message.pictures else "text"
 
 
-def _insert_rooms(db: sqlite3.Connection, batch: Sequence[Message]) -> None:
+def _list_directs(db: sqlite3.Connection, batch: Sequence[Message]) -> None:
+    """Create new direct conversations, and move those with messages to the top of their members' lists."""
+    latest = {message.conversation: message.id for message in batch if message.conversation.kind is Kind.DIRECT}
+    if not latest:
+        return
     db.executemany(
-        "INSERT INTO messages (id, rev, room, author_id, sender, message, msg_type, created_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        [(m.id, m.rev, m.conversation.key, m.author_id, m.author, m.content, _kind(m), m.created_at) for m in batch],
-    )
-
-
-def _insert_directs(db: sqlite3.Connection, batch: Sequence[Message]) -> None:
-    db.executemany(
-        "INSERT INTO private_messages"
-        " (id, rev, conversation, sender_id, sender, receiver_id, receiver, message, msg_type, created_at)"
-        " SELECT ?, ?, ?, ?, ?, id, username, ?, ?, ? FROM users WHERE id = ?",
-        [
-            (
-                m.id,
-                m.rev,
-                m.conversation.key,
-                m.author_id,
-                m.author,
-                m.content,
-                _kind(m),
-                m.created_at,
-                m.conversation.other(m.author_id),
-            )
-            for m in batch
-        ],
+        "INSERT INTO conversations (key, kind) VALUES (?, 'direct') ON CONFLICT DO NOTHING",
+        [(conversation.key,) for conversation in latest],
     )
     db.executemany(
         "INSERT INTO directs VALUES (?, ?, ?, ?)"
         " ON CONFLICT DO UPDATE SET latest_id = max(latest_id, excluded.latest_id)",
         [
-            (user, m.conversation.key, m.conversation.other(user), m.id)
-            for m in batch
-            for user in set(m.conversation.members)
+            (user, conversation.key, conversation.other(user), message_id)
+            for conversation, message_id in latest.items()
+            for user in set(conversation.members)
         ],
     )
 
@@ -136,14 +103,62 @@ def _claim_pictures(db: sqlite3.Connection, batch: Sequence[Message]) -> None:
             raise sqlite3.IntegrityError("a picture of this message is gone, or belongs to another one")
 
 
+def change(db: sqlite3.Connection, message: Message, *, undoing: bool = False) -> None:
+    """Make a later revision of a message the current one; keep what it said before.
+
+    ``undoing`` puts back an earlier one, if the message exists.
+    """
+    table, key, rev = tables.of(message.conversation), message.conversation.key, message.rev
+    if undoing:
+        _forget_versions(db, message)
+    else:
+        db.execute(_KEEP_VERSION[table], (message.id, key, message.content))
+    removed_at = clock.timestamp() if message.removed else None
+    changed = db.execute(_CHANGE[table], (message.content, rev, message.edited_at, removed_at, message.id, key))
+    if changed.rowcount != 1 and not undoing:
+        raise sqlite3.IntegrityError("the message of this change is gone")
+    if message.removed:
+        db.execute("INSERT OR REPLACE INTO removals VALUES (?, ?, ?)", (key, message.id, clock.unix_time()))
+    else:
+        db.execute("DELETE FROM removals WHERE conversation = ? AND message_id = ?", (key, message.id))
+
+
+def _forget_versions(db: sqlite3.Connection, before: Message) -> None:
+    """Delete from the versions the revision that is current again, and all that were made of it."""
+    place = (before.conversation.key, before.id)
+    db.execute(
+        "DELETE FROM message_versions WHERE conversation = ? AND message_id = ? AND rev >= (SELECT min(rev)"
+        " FROM message_versions WHERE conversation = ? AND message_id = ? AND content = ? AND created_at = ?)",
+        (*place, *place, before.content, before.edited_at or before.created_at),
+    )
+
+
+def erase(db: sqlite3.Connection, removed: Iterable[Identity]) -> None:
+    """Erase the texts of removed messages, all of their versions, and their pictures."""
+    rows: dict[Table, list[tuple[str, int]]] = {table: [] for table in tables.BOTH}
+    for conversation, message_id in removed:
+        rows[tables.of(conversation)].append((conversation.key, message_id))
+    for table, found in rows.items():
+        db.executemany(_ERASE[table], found)
+        for trace in ("message_versions", "pictures", "unreadable_pictures"):
+            db.executemany(f"DELETE FROM {trace} WHERE conversation = ? AND message_id = ?", found)  # noqa: S608
+
+
+def erase_old(db: sqlite3.Connection, before: int) -> None:
+    """Erase messages that were removed before a time (Unix)."""
+    found = db.execute("SELECT conversation, message_id FROM removals WHERE removed_at < ?", (before,)).fetchall()
+    # A removal of nothing is there when an account was deleted.
+    erase(db, [(Conversation.from_key(key), message_id) for key, message_id in found])
+
+
 def delete(db: sqlite3.Connection, message_id: int) -> None:
-    for trace in ("message_versions", "removals"):  # of changes that were committed with it
+    """Delete a message that an earlier commit may have left behind, with its later changes."""
+    for trace in ("message_versions", "removals"):
         db.execute(
-            f"DELETE FROM {trace} WHERE message_id = ?1 AND conversation IN (SELECT room FROM messages WHERE id = ?1"  # noqa: S608
-            " UNION ALL SELECT conversation FROM private_messages WHERE id = ?1)",
+            f"DELETE FROM {trace} WHERE message_id = ?1 AND conversation IN ({tables.USES_OF_ID})",  # noqa: S608
             (message_id,),
         )
-    db.execute("DELETE FROM messages WHERE id = ?", (message_id,))
-    db.execute("DELETE FROM private_messages WHERE id = ?", (message_id,))
+    for table in tables.BOTH:
+        db.execute(f"DELETE FROM {table.name} WHERE id = ?", (message_id,))  # noqa: S608
     db.execute("DELETE FROM message_keys WHERE message_id = ?", (message_id,))
     db.execute("UPDATE pictures SET message_id = NULL WHERE message_id = ?", (message_id,))

@@ -1,11 +1,9 @@
-"""Whose a database is, and the ordered list of migrations; the first is the original program's ``chat.db``."""
+"""The ordered list of migrations; the first makes the original program's ``chat.db``."""
 
 from __future__ import annotations
 
 import secrets
-import sqlite3
 from collections.abc import Awaitable, Callable
-from enum import Enum
 
 import aiosqlite
 from cryptography.fernet import Fernet
@@ -13,38 +11,6 @@ from cryptography.fernet import Fernet
 from chatapp.model.pictures import Prepare
 from chatapp.store.sqlite.adoption import rooms
 from chatapp.store.sqlite.adoption.pictures import embedded_pictures
-
-
-class Kind(Enum):
-    """Whose database a file is."""
-
-    NEW = "new"  # it holds no table yet
-    OURS = "ours"
-    FOREIGN = "foreign"  # of the original program, one of its relatives, or something else
-
-
-# What only our own tables have. Other programs have tables called meta or rooms too, and a user_version of their own.
-_OURS = (("meta", "name value"), ("rooms", "id position"), ("users", "id name_key"), ("messages", "id rev author_id"))
-
-
-def kind_of(db: sqlite3.Connection) -> Kind:
-    """Tell whose database this is. Errors are SQLite's."""
-    if not db.execute("SELECT 1 FROM sqlite_schema WHERE name NOT LIKE 'sqlite~_%' ESCAPE '~' LIMIT 1").fetchall():
-        return Kind.NEW
-    return Kind.OURS if all(_has(db, table, columns.split()) for table, columns in _OURS) else Kind.FOREIGN
-
-
-def _has(db: sqlite3.Connection, table: str, columns: list[str]) -> bool:
-    try:
-        return all(
-            db.execute("SELECT 1 FROM pragma_table_info(?) WHERE name = ?", (table, column)).fetchall()
-            for column in columns
-        )
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_ERROR:
-            return False  # a table of a module that is not here
-        raise
-
 
 _ORIGINAL = """
 CREATE TABLE IF NOT EXISTS users (
@@ -231,12 +197,39 @@ async def departures(db: aiosqlite.Connection, prepare: Prepare) -> None:
     await _script(db, _DEPARTURES)
 
 
+_NUMBERED = """
+CREATE TABLE conversations (
+    number INTEGER PRIMARY KEY,
+    key TEXT NOT NULL UNIQUE,
+    kind TEXT NOT NULL CHECK (kind IN ('room', 'direct')),
+    name TEXT,
+    position INTEGER
+);
+CREATE INDEX conversations_kind ON conversations(kind, position, key);
+INSERT INTO conversations (key, kind, name, position) SELECT id, 'room', name, position FROM rooms
+    ORDER BY position, id;
+INSERT INTO conversations (key, kind) SELECT conversation, 'direct' FROM directs
+    UNION SELECT conversation, 'direct' FROM private_messages WHERE conversation IS NOT NULL;
+DROP TABLE rooms;
+"""
+
+
+async def numbered_conversations(db: aiosqlite.Connection, prepare: Prepare) -> None:
+    """Make every conversation a row, whether room or direct, with a small number.
+
+    Rows are never deleted, so no number is ever given to a second conversation. The members of a direct conversation
+    are its rows in ``directs``; every user is a member of every room.
+    """
+    await _script(db, _NUMBERED)
+
+
 MIGRATIONS: tuple[Callable[[aiosqlite.Connection, Prepare], Awaitable[None]], ...] = (
     original,
     conversations,
     embedded_pictures,
     changes,
     departures,
+    numbered_conversations,
 )
 
 

@@ -7,6 +7,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from chatapp.store.sqlite import tables
+from chatapp.store.sqlite.tables import DIRECTS, ROOMS, Table
 from chatapp.store.sqlite.upkeep import Reading, connect, translated
 
 # Where the rest of a table is sound, an index is made anew from it. All other lines of SQLite are damage.
@@ -16,19 +18,24 @@ _POINTERS = (  # each foreign key with rows that point to nothing, and how many
     ' FROM pragma_foreign_key_check broken JOIN pragma_foreign_key_list(broken."table") key ON key.id = broken.fkid'
     " GROUP BY 1, 2, 3, 4, 5"
 )
-_MESSAGE = (
-    "EXISTS (SELECT 1 FROM messages WHERE messages.id = message_id AND room = {0}.conversation)"
-    " OR EXISTS (SELECT 1 FROM private_messages direct WHERE direct.id = message_id"
-    " AND direct.conversation = {0}.conversation)"
+_MESSAGE = " OR ".join(
+    f"EXISTS (SELECT 1 FROM {table.name} m WHERE m.id = message_id AND m.{table.conversation} = {{0}}.conversation)"  # noqa: S608
+    for table in tables.BOTH
 )
-_PICTURE = "EXISTS (SELECT 1 FROM pictures WHERE message_id = {0}.id AND pictures.conversation = {0}.{1})"
+_RECORDED = "(SELECT key FROM conversations)"
+_ROOMS = "(SELECT key FROM conversations WHERE kind = 'room')"
+_NOBODY = "(user_id NOT IN (SELECT id FROM users) OR other_id NOT IN (SELECT id FROM users))"
+_PICTURES_GONE = (
+    "msg_type = 'image' AND NOT EXISTS (SELECT 1 FROM pictures p"
+    " WHERE p.message_id = {0.name}.id AND p.conversation = {0.name}.{0.conversation})"
+)
 _PLACE = (  # a room, or the two people in the key of a direct conversation, such as @3-7
-    "(conversation IN (SELECT id FROM rooms) OR conversation LIKE '@%-%'"
+    f"(conversation IN {_ROOMS} OR conversation LIKE '@%-%'"  # noqa: S608
     " AND CAST(substr(conversation, 2) AS INTEGER) IN (SELECT id FROM users)"
     " AND CAST(substr(conversation, instr(conversation, '-') + 1) AS INTEGER) IN (SELECT id FROM users))"
 )
-_NEWEST = (
-    "(SELECT max(coalesce((SELECT max(rev) FROM messages), 0), coalesce((SELECT max(rev) FROM private_messages), 0)))"
+_NEWEST = "(SELECT max({}))".format(
+    ", ".join(f"coalesce((SELECT max(rev) FROM {table.name}), 0)" for table in tables.BOTH)  # noqa: S608
 )
 
 
@@ -51,25 +58,24 @@ class Stray:
     mendable: bool
 
 
+def _unknown_people(table: Table) -> str:
+    return " OR ".join(f"coalesce({person}, 0) NOT IN (SELECT id FROM users)" for _, person in table.people)  # noqa: S608
+
+
 _KINDS = (
-    Kind("messages in rooms that do not exist", "messages", "room NOT IN (SELECT id FROM rooms)"),
-    Kind("messages by nobody", "messages", "coalesce(author_id, 0) NOT IN (SELECT id FROM users)"),
+    Kind(
+        "messages in rooms that do not exist",
+        "messages",
+        f"room NOT IN {_ROOMS}",
+    ),
+    Kind("messages by nobody", ROOMS.name, _unknown_people(ROOMS)),
     Kind(
         "direct messages by or to nobody",
-        "private_messages",
-        "conversation IS NULL OR coalesce(sender_id, 0) NOT IN (SELECT id FROM users)"
-        " OR coalesce(receiver_id, 0) NOT IN (SELECT id FROM users)",
+        DIRECTS.name,
+        f"{DIRECTS.conversation} IS NULL OR {_unknown_people(DIRECTS)}",
     ),
-    Kind(
-        "messages whose pictures are gone",
-        "messages",
-        "msg_type = 'image' AND NOT " + _PICTURE.format("messages", "room"),
-    ),
-    Kind(
-        "direct messages whose pictures are gone",
-        "private_messages",
-        "msg_type = 'image' AND NOT " + _PICTURE.format("private_messages", "conversation"),
-    ),
+    Kind("messages whose pictures are gone", ROOMS.name, _PICTURES_GONE.format(ROOMS)),
+    Kind("direct messages whose pictures are gone", DIRECTS.name, _PICTURES_GONE.format(DIRECTS)),
     Kind(
         "pictures without their bytes",
         "pictures",
@@ -96,7 +102,19 @@ _KINDS = (
     Kind(
         "direct conversations without a person",
         "directs",
-        "user_id NOT IN (SELECT id FROM users) OR other_id NOT IN (SELECT id FROM users)",
+        _NOBODY,
+        "DELETE FROM directs",
+    ),
+    Kind(
+        "direct messages in missing conversations",
+        DIRECTS.name,
+        f"{DIRECTS.conversation} NOT IN {_RECORDED}",
+        f"INSERT OR IGNORE INTO conversations (key, kind) SELECT {DIRECTS.conversation}, 'direct' FROM {DIRECTS.name}",  # noqa: S608
+    ),
+    Kind(
+        "members of missing conversations",
+        "directs",
+        f"conversation NOT IN {_RECORDED} AND NOT {_NOBODY}",
         "DELETE FROM directs",
     ),
     Kind(

@@ -10,10 +10,10 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from chatapp.store.sqlite import schema
+from chatapp.store.sqlite import schema, tables
 from chatapp.store.sqlite.adoption.reading import recognised
 from chatapp.store.sqlite.database import Row
-from chatapp.store.sqlite.schema import Kind
+from chatapp.store.sqlite.ownership import Kind, kind_of
 from chatapp.system import clock
 from chatapp.system.lock import is_used_by_another_name
 from chatapp.system.startup import CannotStart
@@ -126,12 +126,12 @@ class Reading:
         if self.is_original:
             old = recognised(self._db, self.path)
             return Counts(old.count(old.users), old.count(old.messages) + old.count(old.private), 0, "")
-        tables = self._tables()
+        known = self._tables()
 
         def count(table: str) -> int:
-            return int(self.rows(f"SELECT count(*) FROM {table}")[0][0]) if table in tables else 0  # noqa: S608
+            return int(self.rows(f"SELECT count(*) FROM {table}")[0][0]) if table in known else 0  # noqa: S608
 
-        talk = [table for table in ("messages", "private_messages") if table in tables]
+        talk = [table.name for table in tables.BOTH if table.name in known]
         newest = [self.rows(f"SELECT created_at FROM {table} ORDER BY id DESC LIMIT 1") for table in talk]  # noqa: S608
         return Counts(
             count("users"),
@@ -247,7 +247,7 @@ def settle(path: Path) -> None:
 
 def _check_kind(db: sqlite3.Connection, path: Path) -> Kind:
     """Return whose database this is. Raise Refused for one that no start of the server would take."""
-    kind = schema.kind_of(db)
+    kind = kind_of(db)
     if kind is Kind.FOREIGN:
         try:
             recognised(db, path)

@@ -210,6 +210,7 @@ async def test_what_is_missing_is_named_and_a_backup_is_called_for(database: Pat
         ("INSERT INTO read_marks VALUES (1, 'cellar', 1)", "read marks without a person or a conversation: 1"),
         ("INSERT INTO read_marks VALUES (1, '@1-77', 1)", "read marks without a person or a conversation: 1"),
         ("INSERT INTO directs VALUES (1, '@1-77', 77, 5)", "direct conversations without a person: 1"),
+        ("INSERT INTO directs VALUES (1, '@1-1', 1, 5)", "members of missing conversations: 1"),
         ("UPDATE pictures SET message_id = 5", "pictures of messages that are gone: 1"),
         ("UPDATE meta SET value = 9 WHERE name = 'ceiling'", "ids above the highest one recorded: 1"),
         ("INSERT INTO sessions VALUES ('s', 77, '', 1, 1)", "rows of sessions that refer to missing users: 1"),
@@ -233,6 +234,16 @@ async def test_what_points_nowhere_is_found_and_removed_without_a_loss(
     if "pictures SET" not in statement:
         assert contents(database) == before
     assert meta(database, "ceiling") >= 1_003
+
+
+async def test_a_direct_conversation_that_is_not_on_record_is_put_there_again(database: Path) -> None:
+    before = contents(database)
+    change(database, "DELETE FROM conversations WHERE kind = 'direct'")
+    report = await checked(database)
+    assert (State.REPAIRABLE, "direct messages in missing conversations: 1") in report.found
+    upkeep.mend(database)
+    assert (await checked(database)).state is State.FINE
+    assert contents(database) == before
 
 
 async def test_an_index_that_lacks_rows_is_made_anew(database: Path) -> None:

@@ -663,7 +663,7 @@ async def comes_alive(store: Store, path: Path) -> None:
     report = store.adopted
     assert report is not None
     adoption.text(report, "vi", str(path))
-    for room in await store.messages.rooms():
+    for room in await store.conversations.all_rooms():
         assert room.id
     await store.accounts.create("Người mới", names.key("Người mới"), "hash")
     await store.close()

@@ -205,7 +205,7 @@ async def upgraded(old: Path) -> Any:
 
 
 async def test_rooms_are_found_in_every_spelling_and_an_unknown_one_is_kept(upgraded: Store) -> None:
-    assert [(room.id, room.name) for room in await upgraded.messages.rooms()] == [
+    assert [(room.id, room.name) for room in await upgraded.conversations.all_rooms()] == [
         ("general", None),
         ("tech", None),
         ("game", None),
@@ -213,7 +213,7 @@ async def test_rooms_are_found_in_every_spelling_and_an_unknown_one_is_kept(upgr
     ]
     ids = {
         room.id: [message.id for message in (await upgraded.messages.page(Conversation(room.id))).messages]
-        for room in await upgraded.messages.rooms()
+        for room in await upgraded.conversations.all_rooms()
     }
     assert ids == {"general": [1, 2, 3, 4], "tech": [5, 6, 7, 8], "game": [9, 10, 11], "am-nhac-doi-song": [12]}
 
@@ -339,7 +339,7 @@ async def test_a_room_gets_an_id_that_can_stand_in_an_address(path: Path, name: 
     store = await Store.open(path, prepare)
     page = await store.messages.page(Conversation(room))
     assert page.messages[-1].content == "tìm tôi"
-    assert room in [each.id for each in await store.messages.rooms()]
+    assert room in [each.id for each in await store.conversations.all_rooms()]
     await store.close()
 
 
@@ -432,6 +432,89 @@ async def test_a_database_of_an_earlier_version_is_upgraded_after_a_copy(
     await store.close()
     assert beside(path) == [f"chat.db.before-upgrade-{version}"]
     assert dump(path.with_name(f"chat.db.before-upgrade-{version}")) == before
+
+
+async def test_rooms_and_direct_conversations_of_an_earlier_version_become_rows_with_numbers(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(schema, "MIGRATIONS", MIGRATIONS[:5])
+        await (await Database.open(path, prepare)).close()
+    tell(
+        path,
+        "INSERT INTO rooms VALUES ('am-nhac', 'Âm nhạc', 3)",
+        "INSERT INTO directs VALUES (1, '@1-2', 2, 5), (2, '@1-2', 1, 5), (3, '@3-3', 3, 6)",
+        # Both have deleted their accounts: only the messages tell that they talked.
+        "INSERT INTO private_messages (sender, receiver, message, conversation) VALUES ('', '', 'x', '@4-5')",
+    )
+    await upgrade(path)
+    assert ask(path, "SELECT * FROM conversations ORDER BY number") == [
+        (1, "general", "room", None, 0),
+        (2, "tech", "room", None, 1),
+        (3, "game", "room", None, 2),
+        (4, "am-nhac", "room", "Âm nhạc", 3),
+        (5, "@1-2", "direct", None, None),
+        (6, "@3-3", "direct", None, None),
+        (7, "@4-5", "direct", None, None),
+    ]
+
+
+async def test_a_direct_conversation_gets_its_row_with_its_first_message_and_keeps_it(path: Path) -> None:
+    store = await Store.open(path, prepare)
+    one, other = [await store.accounts.create(name, name, "x") for name in ("an", "binh")]
+    talk = Conversation.direct(one.id, other.id)
+
+    async def say(number: int, key: str) -> None:
+        message = Message(number, number, talk, one.id, "an", "hi", "", key)
+        await store.messages.save([message], watermark=number, ceiling=99)
+
+    rows = "SELECT number, kind FROM conversations WHERE key = '@1-2'"
+    await say(10, "one")
+    assert ask(path, rows) == [(4, "direct")]
+    await say(11, "two")
+    with pytest.raises(sqlite3.IntegrityError):
+        await say(12, "two")
+    await store.close()
+    assert ask(path, rows) == [(4, "direct")]
+
+
+KILLED_AT_THE_END = """
+import asyncio, sys
+from pathlib import Path
+from chatapp.store import Store
+from chatapp.store.sqlite import schema
+
+async def hang(db, prepare):
+    await last(db, prepare)
+    print("here", flush=True)
+    while True:
+        pass
+
+*others, last = schema.MIGRATIONS
+schema.MIGRATIONS = (*others, hang)
+asyncio.run(Store.open(Path(sys.argv[1]), None))
+"""
+
+
+async def test_a_migration_that_is_killed_before_its_commit_is_not_begun_and_the_next_start_completes_it(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(schema, "MIGRATIONS", MIGRATIONS[:-1])
+        await (await Database.open(path, prepare)).close()
+    tell(path, "INSERT INTO directs VALUES (1, '@1-2', 2, 5), (2, '@1-2', 1, 5)")
+    before, unharmed = dump(path), tmp_path / "there" / "chat.db"
+    unharmed.parent.mkdir()
+    unharmed.write_bytes(path.read_bytes())
+    await upgrade(unharmed)
+    with subprocess.Popen([sys.executable, "-c", KILLED_AT_THE_END, str(path)], stdout=subprocess.PIPE) as victim:
+        assert victim.stdout is not None
+        assert victim.stdout.readline() == b"here\n"
+        victim.send_signal(signal.SIGKILL)
+        victim.wait()
+    assert dump(path) == before
+    await upgrade(path)
+    assert dump(path) == dump(unharmed)
 
 
 # An upgrade that does not end
@@ -577,7 +660,7 @@ async def test_a_newer_database_is_refused_and_not_touched(path: Path) -> None:
     tell(path, "PRAGMA user_version = 99")
     before = dump(path)
     sentence = await refusal(path)
-    assert sentence.startswith(f"{path} was written by a newer chatapp (its schema is 99, this program knows 5).")
+    assert sentence.startswith(f"{path} was written by a newer chatapp (its schema is 99, this program knows 6).")
     assert dump(path) == before
     assert beside(path) == []
 
@@ -614,15 +697,13 @@ async def test_a_folder_that_cannot_be_written_is_refused() -> None:
 
 # How the statements find their rows
 
-SMALL = ("rooms", "r", "meta", "departures", "page", "asked")  # tables of a handful of rows; a page has fifty
+SMALL = ("meta", "departures", "page", "asked")  # tables of a handful of rows; a page has fifty
 SORT = "USE TEMP B-TREE FOR ORDER BY"
 ALLOWED = {
     "Accounts.create": {"SCAN users"},  # looks at every name for one that looks alike; registrations are few
     "Accounts.people": {"SCAN users USING INDEX users_name_key"},  # everybody is what is asked for
     "Accounts.credentials": {SORT},  # of two rows: by name and by key
     "Accounts.named": {SORT},
-    "Messages.rooms": {SORT},
-    "Conversations.all_rooms": {SORT},
     "AccountDeletion.erase": {"SCAN unreadable_pictures"},  # grows only when an old database is upgraded
     "Messages.erase_removed": {"SCAN unreadable_pictures"},
 }
@@ -735,16 +816,8 @@ async def test_no_statement_of_the_store_goes_through_a_table_that_grows(path: P
         await connection.set_trace_callback(seen.append)
     data = old_chat.picture((1, 2, 3))
     table = calls(store, Prepared("cat.png", data, "d"))
-    parts = [
-        store.accounts,
-        store.messages,
-        store.marks,
-        store.pictures,
-        store.meta,
-        store.deletions,
-        store.conversations,
-    ]
-    assert public_methods(parts) == set(table)
+    parts = [store.accounts, store.conversations, store.messages, store.marks, store.pictures, store.meta]
+    assert public_methods([*parts, store.deletions]) | {"SqliteStore.probe"} == set(table)
     found: dict[str, set[str]] = {}
     with closing(sqlite3.connect(path)) as planner:
         for name, ways in table.items():

@@ -446,7 +446,7 @@ async def test_everything_is_still_there_after_a_restart(opener: Callable[[], Aw
 
 
 async def test_a_new_store_has_three_rooms_and_secrets_of_its_own(store: Store) -> None:
-    assert [(room.id, room.name) for room in await store.messages.rooms()] == [
+    assert [(room.id, room.name) for room in await store.conversations.all_rooms()] == [
         ("general", None),
         ("tech", None),
         ("game", None),

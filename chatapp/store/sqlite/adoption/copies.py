@@ -11,9 +11,8 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from chatapp.store.sqlite import schema
 from chatapp.store.sqlite.adoption import damage, reading
-from chatapp.store.sqlite.schema import Kind
+from chatapp.store.sqlite.ownership import Kind, kind_of
 from chatapp.system import files
 from chatapp.system.startup import CannotStart
 
@@ -95,7 +94,7 @@ def foreign(path: Path) -> Iterator[Path | None]:
     elif journal or _is_filled(path, "-wal"):
         _copy_unsettled(path, part)
         with reading.opened(part) as db:
-            kind = schema.kind_of(db)
+            kind = kind_of(db)
             if kind is Kind.FOREIGN:
                 _refuse_cut_off(part, path)
                 reading.recognised(db, path)
@@ -125,13 +124,13 @@ def _looking(path: Path) -> Iterator[sqlite3.Connection]:
 def _is_ours(path: Path) -> bool:
     """Tell whether the file by itself, without what its log may add to it, is a database of ours."""
     with _looking(path) as db:
-        return schema.kind_of(db) is Kind.OURS
+        return kind_of(db) is Kind.OURS
 
 
 def _copy(path: Path, part: Path) -> bool:
     """Copy a file at rest that another program left. Return whether it is one."""
     with _looking(path) as db:
-        if schema.kind_of(db) is not Kind.FOREIGN:
+        if kind_of(db) is not Kind.FOREIGN:
             return False
         _refuse_cut_off(path, path)
         reading.recognised(db, path)  # first: what is refused need not be copied

@@ -126,8 +126,8 @@ class Transfer:
         return found
 
     async def _write_rooms(self, rooms: Rooms) -> None:
-        made = [(slug, title, place) for place, (slug, title) in enumerate(rooms.made.items(), len(DEFAULT))]
-        await self.db.executemany("INSERT INTO rooms VALUES (?, ?, ?)", made)
+        made = [(slug, "room", title, place) for place, (slug, title) in enumerate(rooms.made.items(), len(DEFAULT))]
+        await self.db.executemany("INSERT INTO conversations (key, kind, name, position) VALUES (?, ?, ?, ?)", made)
 
     async def _write(self, talk: Talk) -> None:
         gallery = Gallery(self.db, self.prepare)
@@ -175,9 +175,13 @@ class Transfer:
         await self.db.executemany(
             "INSERT INTO directs VALUES (?, ?, ?, ?)", [(*place, *newest) for place, newest in self._latest.items()]
         )
+        await self.db.executemany(
+            "INSERT INTO conversations (key, kind) VALUES (?, 'direct')",
+            [(key,) for key in sorted({key for _, key in self._latest})],
+        )
         await self.db.execute(
-            "INSERT INTO read_marks SELECT u.id, r.id, coalesce((SELECT max(id) FROM messages WHERE room = r.id), 0)"
-            " FROM users u, rooms r"
+            "INSERT INTO read_marks SELECT u.id, r.key, coalesce((SELECT max(id) FROM messages WHERE room = r.key), 0)"
+            " FROM users u, conversations r WHERE r.kind = 'room'"
         )
         await self.db.execute("INSERT INTO read_marks SELECT user_id, conversation, latest_id FROM directs")
         await self.db.execute(

@@ -1,0 +1,39 @@
+"""Whose database a file is."""
+
+from __future__ import annotations
+
+import sqlite3
+from enum import Enum
+
+
+class Kind(Enum):
+    """Whose database a file is."""
+
+    NEW = "new"  # it holds no table yet
+    OURS = "ours"
+    FOREIGN = "foreign"  # of the original program, one of its relatives, or something else
+
+
+# What only our own tables have. Other programs have tables called meta or rooms too, and a user_version of their own.
+_OURS = (("meta", "name value"), ("users", "id name_key"), ("messages", "id rev author_id"))
+_PLACES = (("conversations", "key position"), ("rooms", "id position"))  # the second before schema 6
+
+
+def kind_of(db: sqlite3.Connection) -> Kind:
+    """Tell whose database this is. Errors are SQLite's."""
+    if not db.execute("SELECT 1 FROM sqlite_schema WHERE name NOT LIKE 'sqlite~_%' ESCAPE '~' LIMIT 1").fetchall():
+        return Kind.NEW
+    ours = all(_has(db, *each) for each in _OURS) and any(_has(db, *each) for each in _PLACES)
+    return Kind.OURS if ours else Kind.FOREIGN
+
+
+def _has(db: sqlite3.Connection, table: str, columns: str) -> bool:
+    try:
+        return all(
+            db.execute("SELECT 1 FROM pragma_table_info(?) WHERE name = ?", (table, column)).fetchall()
+            for column in columns.split()
+        )
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_ERROR:
+            return False  # a table of a module that is not here
+        raise
