@@ -241,7 +241,7 @@ async def test_a_direct_conversation_that_is_not_on_record_is_put_there_again(da
     change(database, "DELETE FROM conversations WHERE kind = 'direct'")
     report = await checked(database)
     assert (State.REPAIRABLE, "direct messages in missing conversations: 1") in report.found
-    upkeep.mend(database)
+    maintenance.repair(database)
     assert (await checked(database)).state is State.FINE
     assert contents(database) == before
 
