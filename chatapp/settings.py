@@ -1,4 +1,4 @@
-"""What the operator decides: read once at start, from flags, then CHATAPP_* variables, then defaults."""
+"""Settings: read once at start, from flags, then CHATAPP_* variables, then defaults."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from chatapp import __version__, options, variables
+from chatapp import __version__, options
 from chatapp.options import Network, Option, decimal, flag, limit, one_of, secret, whole
 from chatapp.system.startup import CannotStart
 
-DAYS_LIMIT = 3650  # ten years; larger session ages only overflow dates
+DAYS_LIMIT = 3650  # ten years; a larger age of sessions only overflows dates
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Every decision of the operator, checked. A rate or a number of sockets of 0 means: no limit."""
+    """All settings, validated. 0 means no limit for rates and numbers of sockets."""
 
     host: str = flag("--host", "", options.host, "address to listen on", metavar="ADDRESS", shown="all addresses")
     port: int = flag("--port", 8765, options.port, "port to listen on; 0 picks a free one")
@@ -113,37 +113,37 @@ class Settings:
 
     @property
     def serves_https(self) -> bool:
-        """Tell whether the server itself speaks HTTPS, and nothing else."""
+        """Tell whether the server itself speaks HTTPS, and only that."""
         return self.tls == "self-signed" or self.tls_cert is not None
 
     @property
     def origin(self) -> str:
-        """Return the public URL without its path, as browsers write it in the header Origin; "" if there is none."""
+        """Return the origin of the public URL, as in the Origin header; "" if there is none."""
         return "/".join(self.public_url.split("/")[:3])
 
     @property
     def public_scheme(self) -> str:
-        """Return how browsers reach the public URL, whatever the last step to this server is; "" if there is none."""
+        """Return the scheme of the public URL, whatever a reverse proxy speaks to this server; "" if there is none."""
         return self.public_url.partition(":")[0]
 
     @classmethod
     def read(cls, argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = None) -> Settings:
-        """Return the settings of this start; None stands for those of the process.
+        """Return the settings; None stands for the arguments and the environment of the process.
 
-        Exit with status 2 and a sentence that names the flag or variable when a value cannot be taken.
-        Raise CannotStart when a variable means nothing, or the file of a secret cannot be used.
+        Exit with status 2 and a sentence that names the flag or variable when a value is invalid.
+        Raise CannotStart when a variable is unknown, or the file of a secret cannot be read.
         """
         parser = _parser()
         given = vars(parser.parse_args(argv))
         environment = os.environ if environ is None else environ
         with _one_sentence():
-            variables.refuse_unknown(environment, _options().values())
+            options.refuse_unknown(environment, _options().values())
         values: dict[str, Any] = {}
         for name, option in _options().items():
             source, raw = option.flag, given.get(name)
             if raw is None:
                 with _one_sentence():
-                    source, raw = variables.value(option, environment)
+                    source, raw = options.raw_value(option, environment)
             if raw is None:
                 continue
             raw = ",".join(raw) if isinstance(raw, list) else raw
@@ -169,7 +169,7 @@ def _one_sentence() -> Iterator[None]:
 
 
 def _contradiction(settings: Settings) -> str | None:
-    """Return a sentence about settings that cannot all be meant; None: they can."""
+    """Return a sentence about settings that contradict each other; None if there are none."""
     if (settings.tls_cert is None) != (settings.tls_key is None):
         return "--tls-cert and --tls-key belong together: give both or neither."
     if settings.tls_cert is not None and settings.tls != "off":
@@ -213,7 +213,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _epilog() -> str:
     limits = "\n".join(f"  {row.variable:<27}{row.default:>8}  {row.text}" for row in table() if row.flag is None)
-    secrets = next(option.variable for option in _options().values() if option.secret) + variables.FILE
+    secrets = next(option.variable for option in _options().values() if option.secret) + options.FILE
     return f"""\
 examples:
   python -m chatapp

@@ -1,4 +1,4 @@
-"""Measure what this machine carries: a server of its own, a crowd that talks in it, and a verdict in plain words."""
+"""Benchmark of this machine: a separate server, simulated people who talk in it, a verdict in plain words."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ from chatapp.system.startup import CannotStart
 Progress = Callable[[str], Callable[[int, int], None]]
 
 _SPARE = 64  # open files besides the sockets: libraries, the loop, the log
-_REST = 1.5  # seconds after everybody came: the news of who is here goes out within one
-_WARM_UP = 1.0  # seconds of talk that do not count
+_SETTLE = 1.5  # seconds after everybody connected: presence is announced within one
+_WARM_UP = 1.0  # seconds of talk that are not measured
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is asked of the machine."""
+    """The load to apply."""
 
     clients: int
-    rate: float  # messages a second, of all together
+    rate: float  # messages per second, in total
     seconds: float
-    folder: Path | None = None  # where the temporary database goes
+    folder: Path | None = None  # for the temporary database
     host: str = "127.0.0.1"
-    anywhere: bool = False  # other machines may reach the address
+    anywhere: bool = False  # allow an address that other machines can reach
 
 
 def run(plan: Plan, progress: Progress) -> str:
-    """Carry out a bench and return what it found, as text.
+    """Run a benchmark and return its report.
 
-    It has a server and a database of its own, in a folder that is gone afterwards, and knows nothing of those of this
-    machine's operator. Raise CannotStart with a sentence for the operator when nothing can be measured.
+    It uses a server and a database of its own in a temporary folder, never those of this machine's operator.
+    Raise CannotStart with a sentence for the operator when nothing can be measured.
     """
     if not (plan.anywhere or is_loopback(plan.host)):
         raise CannotStart(
@@ -50,7 +50,7 @@ def run(plan: Plan, progress: Progress) -> str:
     progress("starting")(0, 1)
     where = plan.folder and plan.folder.absolute()
     try:
-        # Windows may still hold the log for a moment.
+        # On Windows the log may still be open for a moment.
         made = tempfile.TemporaryDirectory(prefix="chatapp-bench-", dir=where, ignore_cleanup_errors=True)
     except OSError as error:
         raise CannotStart(f"Cannot write to {where or 'a temporary folder'}: {error.strerror}.") from error
@@ -63,7 +63,7 @@ async def _measured(plan: Plan, server: Server, folder: Path, progress: Progress
     try:
         async with Crowd(server.origin) as crowd:
             await crowd.come(plan.clients, progress("connecting"))
-            await crowd.rest(_REST)
+            await crowd.rest(_SETTLE)
             await crowd.talk(plan.rate, _WARM_UP)
             used, own, began = server.cpu(), time.process_time(), time.perf_counter()
             heard = await crowd.talk(plan.rate, plan.seconds, progress("talking"))
@@ -85,7 +85,7 @@ def _check_descriptors(clients: int) -> None:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether only this computer can reach an address."""
+    """Tell whether an address can only be reached from this computer."""
     try:
         return ipaddress.ip_address(host.partition("%")[0]).is_loopback
     except ValueError:

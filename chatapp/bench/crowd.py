@@ -1,11 +1,9 @@
-"""The people of a bench: they open sockets, talk at an even rate, and note when everything arrives."""
+"""Simulated people: they open sockets, talk at a constant rate, and record when every message arrives."""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
-import json
-import re
 import secrets
 import time
 from array import array
@@ -17,61 +15,57 @@ from urllib.parse import urlsplit
 
 from aiohttp import ClientError, ClientSession, DummyCookieJar
 
+from chatapp.bench import texts
 from chatapp.bench.wire import Wire
 
-PEOPLE = 50  # who open the sockets, several tabs each
-SPEAKERS = 8  # sockets that talk; the others listen
+PEOPLE = 50  # accounts; each opens several tabs
 
 _TARGET = "/ws?room=general&join=1"
-_HANDSHAKES = 32  # under way at once
-_PATIENCE = 30.0  # seconds for so many sockets to become ready
-_DRAIN = 5.0  # seconds after the last message; what has not arrived then is lost
-_BEHIND = 1.0  # seconds after its time at which it sends no more: it cannot keep up, and would go on for hours
-_LENGTH = 150  # characters of a message, about the mean of chat
-_PADDING = " lorem ipsum dolor sit amet consectetur adipiscing elit sed do eiusmod tempor incididunt" * 2
-_MARK = re.compile(rb"mark-(\d{9})")
-_KEY = re.compile(rb"key-(\d{9})-")
+_HANDSHAKES = 32  # at the same time
+_READY_SECONDS = 30.0  # for so many sockets to become ready
+_DRAIN = 5.0  # seconds after the last message; what has not arrived by then is lost
+_BEHIND = 1.0  # seconds behind schedule at which it stops sending: it cannot keep up, and would go on for hours
 
 
-class Gone(Exception):  # noqa: N818 - what happened, said to the operator
+class Gone(Exception):  # noqa: N818 - an event, reported to the operator
     """The server closed a connection, or did not let one in."""
 
 
 @dataclass(slots=True)
 class Heard:
-    """What came of some seconds of talk; times in seconds."""
+    """The outcome of some seconds of talk; times in seconds."""
 
     clients: int
     sent: int = 0
     seconds: float = 0.0  # of sending
     received: array[float] = field(default_factory=lambda: array("d"))  # from sending to each receipt
     saved: array[float] = field(default_factory=lambda: array("d"))  # from sending to the author's saved mark
-    late: array[float] = field(default_factory=lambda: array("d"))  # how far each sending was behind its time
-    lost: int = 0  # receipts that have not come
-    refused: int = 0  # messages, at once or because they could not be saved
+    late: array[float] = field(default_factory=lambda: array("d"))  # how far each sending was behind schedule
+    lost: int = 0  # receipts that have not arrived
+    refused: int = 0  # messages, refused or not saved
 
     @property
     def rate(self) -> float:
-        """Return the messages a second that were sent."""
+        """Return the messages sent per second."""
         return self.sent / self.seconds
 
 
 class Crowd:
-    """Sockets in one room of a server, as long as the context lasts. Its methods raise Gone."""
+    """Sockets in one room of a server, open as long as the context. Its methods raise Gone."""
 
     def __init__(self, origin: str) -> None:
         self._origin = origin
         self._wires: list[Wire] = []
         self._ready: set[Wire] = set()
-        self._run = secrets.token_hex(4)  # keys are unique for ever
+        self._run = secrets.token_hex(4)  # keys are unique forever
         self._numbers = itertools.count(1)
         self._sent: dict[int, float] = {}
         self._heard = Heard(0)
-        self._last = b""  # a fragment is the same for everybody, so it is read once
+        self._last = b""  # a fragment is the same for everybody, so it is parsed once
         self._found: list[int] = []
 
     async def __aenter__(self) -> Crowd:
-        self._news = asyncio.Event()  # something happened for which somebody waits
+        self._news = asyncio.Event()  # set when something happened that may be waited for
         self._gone: str | None = None
         return self
 
@@ -81,17 +75,17 @@ class Crowd:
         for wire in self._wires:
             wire.abort()
 
-    # --- coming -----------------------------------------------------------------------------------------------------
+    # --- connecting -------------------------------------------------------------------------------------------------
 
     async def come(self, clients: int, progress: Callable[[int, int], None]) -> None:
-        """Register some people and open their sockets; return when all are live."""
+        """Register people and open their sockets; return when all are live."""
         try:
             async with ClientSession(cookie_jar=DummyCookieJar()) as http:
                 cookies = [await self._register(http, number) for number in range(min(clients, PEOPLE))]
             while len(self._wires) < clients:
                 for _ in range(min(_HANDSHAKES, clients - len(self._wires))):
                     await self._open(cookies[len(self._wires) % PEOPLE])
-                await self._until(lambda: len(self._ready) == len(self._wires), _PATIENCE)
+                await self._until(lambda: len(self._ready) == len(self._wires), _READY_SECONDS)
                 progress(len(self._wires), clients)
         except (ClientError, OSError) as error:  # a TimeoutError is an OSError
             raise Gone(f"A client could not connect: {str(error) or 'it took too long'}.") from error
@@ -115,13 +109,13 @@ class Crowd:
     # --- talking ----------------------------------------------------------------------------------------------------
 
     async def rest(self, seconds: float) -> None:
-        """Listen and say nothing."""
-        await asyncio.sleep(0)  # a Ctrl+C from just before rises here: a timeout of no time at all would swallow it
+        """Only listen."""
+        await asyncio.sleep(0)  # raises a Ctrl+C from just before, which a timeout of zero would swallow
         with suppress(TimeoutError):
             await self._until(lambda: False, seconds)
 
     async def _until(self, done: Callable[[], bool], seconds: float) -> None:
-        """Listen until something is done. Raise TimeoutError, or Gone when the server has left."""
+        """Listen until ``done`` is true. Raise TimeoutError, or Gone when the server has closed a connection."""
         async with asyncio.timeout(seconds):
             while not done():
                 if self._gone:
@@ -130,14 +124,14 @@ class Crowd:
                 await self._news.wait()
 
     async def talk(self, rate: float, seconds: float, progress: Callable[[int, int], None] | None = None) -> Heard:
-        """Send so many messages a second, evenly, whatever becomes of them; then wait for what is on its way.
+        """Send at a constant rate, whatever the server does (open loop); then wait for what is on its way.
 
-        Fewer are sent when they cannot be sent in that time.
+        Fewer are sent when the client cannot keep up.
         """
         heard = self._heard = Heard(len(self._wires))
         self._sent.clear()
         self._last = b""
-        speakers = itertools.cycle(self._wires[:SPEAKERS])
+        speakers = itertools.cycle(self._wires[: texts.SPEAKERS])
         began, total = time.perf_counter(), max(1, round(rate * seconds))
         end = began + total / rate + _BEHIND
         for turn in range(total):
@@ -151,18 +145,17 @@ class Crowd:
                 progress(turn, total)
         if progress:
             progress(total, total)
-        heard.seconds = max(total / rate, time.perf_counter() - began)  # the last one has its interval too
+        heard.seconds = max(total / rate, time.perf_counter() - began)  # including the interval of the last one
         with suppress(TimeoutError):
             await self._until(lambda: not heard.lost and len(heard.saved) + heard.refused >= heard.sent, _DRAIN)
         return heard
 
     def _say(self, wire: Wire) -> None:
         number = next(self._numbers)
-        content = f"mark-{number:09d}{_PADDING}"[:_LENGTH]
         self._heard.sent += 1
-        self._heard.lost += self._heard.clients  # until they come
+        self._heard.lost += self._heard.clients  # until they arrive
         self._sent[number] = time.perf_counter()
-        wire.send(json.dumps({"type": "message", "content": content, "key": f"key-{number:09d}-{self._run}"}))
+        wire.send(texts.frame(number, self._run))
 
     # --- listening --------------------------------------------------------------------------------------------------
 
@@ -173,22 +166,22 @@ class Crowd:
     def _hear(self, wire: Wire, text: bytes) -> None:
         heard, now = self._heard, time.perf_counter()
         if text.startswith(b"{"):
-            self._note(wire, text, now)
+            self._control(wire, text, now)
             return
         if text != self._last:
-            self._last, self._found = text, self._ours(_MARK.findall(text))
+            self._last, self._found = text, self._known(texts.MARKS.findall(text))
         heard.received.extend(now - self._sent[number] for number in self._found)
         heard.lost -= len(self._found)
         if not heard.lost:
             self._news.set()
 
-    def _note(self, wire: Wire, text: bytes, now: float) -> None:
-        """Read a control frame."""
+    def _control(self, wire: Wire, text: bytes, now: float) -> None:
+        """Handle a control frame."""
         if text.startswith(b'{"type":"saved","keys"'):
-            self._heard.saved.extend(now - self._sent[number] for number in self._ours(_KEY.findall(text)))
+            self._heard.saved.extend(now - self._sent[number] for number in self._known(texts.KEYS.findall(text)))
         elif text.startswith(b'{"type":"refused"'):
             self._heard.refused += 1
-            self._heard.lost -= self._heard.clients  # nobody waits for it
+            self._heard.lost -= self._heard.clients  # nobody will receive it
         elif text.startswith(b'{"type":"failed"'):
             self._heard.refused += 1  # after many have received it
         elif text.startswith(b'{"type":"ready"'):
@@ -197,6 +190,6 @@ class Crowd:
             return
         self._news.set()
 
-    def _ours(self, numbers: list[bytes]) -> list[int]:
-        """Return the messages of this talk; some of one before may come late."""
+    def _known(self, numbers: list[bytes]) -> list[int]:
+        """Return the numbers that belong to this talk; messages of an earlier one may arrive late."""
         return [number for number in map(int, numbers) if number in self._sent]

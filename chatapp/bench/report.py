@@ -1,4 +1,4 @@
-"""What a bench found: a small table, and a verdict that follows from it."""
+"""Report of a benchmark: a table, and the verdict that follows from it."""
 
 from __future__ import annotations
 
@@ -13,36 +13,36 @@ from chatapp import __version__
 from chatapp.bench.crowd import Heard
 from chatapp.system import clock
 
-# Two bounds each: from the first on it is tight, from the second on too much.
-_ARRIVAL = (0.1, 1.0)  # seconds: what takes less seems immediate; what takes more breaks a conversation
-_SAVING = (0.5, 2.0)  # seconds after it arrives: after two a page shows that a message is not saved yet
+# Two bounds each: tight from the first on, too much from the second on.
+_ARRIVAL = (0.1, 1.0)  # seconds: below the first it seems immediate; above the second it disrupts a conversation
+_SAVING = (0.5, 2.0)  # seconds after arrival: after two, a page marks a message as not saved
 _SHARE = (0.5, 0.9)  # of the one core that a server uses
 
-_KEPT = 0.95  # of the rate that was asked for
-_OWN_SHARE = 0.8  # of a core: from here on the crowd's own work is in the figures
-_OWN_LAG = 0.05  # seconds behind its time
+_RATE_SHARE = 0.95  # of the requested rate that must be reached
+_OWN_SHARE = 0.8  # of a core: from here on the client distorts the figures
+_OWN_LAG = 0.05  # seconds behind schedule, likewise
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What was measured."""
+    """The measurements."""
 
-    rate: float  # messages a second that were asked for
+    rate: float  # messages per second requested
     heard: Heard
-    own_share: float  # of a core, for the crowd
-    server_share: float | None  # of a core; None: this system does not tell
+    own_share: float  # of a core, used by the client
+    server_share: float | None  # of a core; None where the system does not tell
     memory: float | None  # of the server, in MB
     folder: Path  # where the database lay
 
     @property
     def what(self) -> str:
-        """Return what was asked of the machine, in words."""
+        """Describe the load."""
         return f"{self.heard.clients:,} clients at {self.rate:,.12g} messages per second"
 
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Why a machine has no time to spare, and what helps."""
+    """Why a machine has no reserve, and what helps."""
 
     level: int  # 1: tight, 2: too much
     reason: str
@@ -50,7 +50,7 @@ class Trouble:
 
 
 def report(figures: Figures) -> str:
-    """Return all that an operator wants to read."""
+    """Return the whole report."""
     rows = list(_rows(figures))
     width = max(len(label) for label, _ in rows)
     table = "\n".join(f"  {label:<{width}}  {value:>12}" for label, value in rows)
@@ -59,10 +59,10 @@ def report(figures: Figures) -> str:
 
 
 def verdict(figures: Figures) -> str:
-    """Return one line: does this machine carry it, why not, and what helps."""
+    """Return one line: whether this machine carries the load, why not, and what helps."""
     heard, share = figures.heard, figures.server_share
     worst = max(_troubles(figures), key=lambda trouble: trouble.level, default=None)
-    if (worst or heard.rate < _KEPT * figures.rate) and (why := _distorted(figures)):
+    if (worst or heard.rate < _RATE_SHARE * figures.rate) and (why := _distorted(figures)):
         lag = _ms(percentile(heard.late, 0.99))
         return (
             f"not clear. The bench, which plays {figures.what}, {why}: it sent them up to {lag} late. "
@@ -79,9 +79,9 @@ def verdict(figures: Figures) -> str:
 
 
 def _distorted(figures: Figures) -> str | None:
-    """Return why the bench itself was too slow to tell how fast the server is; None: it was not."""
+    """Return why the client was too slow to measure the server; None if it was not."""
     if (figures.server_share or 0.0) >= _SHARE[1]:
-        return None  # whatever else there is
+        return None  # the server is the bottleneck in any case
     if figures.own_share >= _OWN_SHARE:
         return "needs too much of this machine itself"
     if percentile(figures.heard.late, 0.99) >= _OWN_LAG:
@@ -90,7 +90,7 @@ def _distorted(figures: Figures) -> str | None:
 
 
 def _troubles(figures: Figures) -> Iterator[Trouble]:
-    """Yield what is wrong; of the equally bad, the likeliest cause of the others first."""
+    """Yield the problems; among equally severe ones, the likeliest cause first."""
     heard = figures.heard
     arrival, saving = percentile(heard.received, 0.99), percentile(heard.saved, 0.99)
     if level := _level(figures.server_share or 0.0, _SHARE):
@@ -150,7 +150,7 @@ def _machine() -> str:
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """Return the smallest value that at least ``share`` of all are not above; NaN when there are none."""
+    """Return the percentile (nearest rank) at ``share``, from 0 to 1; NaN without values."""
     ordered = sorted(values)
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)] if ordered else math.nan
 

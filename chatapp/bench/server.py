@@ -1,4 +1,4 @@
-"""The server of a bench: the real program in a process of its own, on a database that is gone with its folder."""
+"""The server under a bench: the real program in its own process, on a temporary database."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import time
 from pathlib import Path
 from types import TracebackType
 
+from chatapp.bench import process
 from chatapp.system.startup import CannotStart
 
 _START_SECONDS = 30.0
 _STOP_SECONDS = 15.0
-_PROC = Path("/proc")  # Linux has it; elsewhere the figures of the process stay unknown
 
-# Where a server is found that listens everywhere.
+# Where clients reach a server that listens on all addresses.
 _FOUND = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - only if asked for
-# A crowd on one address does what no person does, and its passwords protect nothing.
+# A crowd at one address exceeds every limit, and its passwords protect nothing.
 _SETTINGS = {
     "CHATAPP_MESSAGES_PER_SECOND": "0",
     "CHATAPP_MESSAGE_BURST": "0",
@@ -31,7 +31,7 @@ _SETTINGS = {
 
 
 class Server:
-    """A server as long as the context lasts. Entering raises CannotStart."""
+    """A server that runs as long as the context. Entering raises CannotStart."""
 
     def __init__(self, host: str, folder: Path) -> None:
         self._host = host
@@ -42,7 +42,7 @@ class Server:
         self.origin = f"http://{f'[{self._found}]' if ':' in self._found else self._found}:{self._port}"
 
     def __enter__(self) -> Server:
-        # None of the operator's settings may reach it: CHATAPP_DATABASE names what people wrote.
+        # Without the operator's settings: CHATAPP_DATABASE names the database of real people.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("CHATAPP_")}
         flags = ["--host", self._host, "--port", str(self._port), "--database", str(self._folder / "chat.db")]
         with self._log.open("wb") as log:
@@ -64,26 +64,18 @@ class Server:
         self._stop()
 
     def cpu(self) -> float | None:
-        """Return the CPU seconds it has used, in steps of a hundredth; None where that cannot be known."""
-        try:
-            # The name, in parentheses, may hold spaces; user and system time are fields 14 and 15 of proc(5).
-            fields = (_PROC / str(self._process.pid) / "stat").read_text().rpartition(")")[2].split()
-        except OSError:
-            return None
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """Return the CPU seconds it has used; None where the system does not tell."""
+        return process.cpu(self._process.pid)
 
     def memory(self) -> float | None:
-        """Return its resident memory in MB; None where that cannot be known."""
-        try:
-            lines = (_PROC / str(self._process.pid) / "status").read_text().splitlines()
-        except OSError:
-            return None
-        return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS")), None)
+        """Return its resident memory in MB; None where the system does not tell."""
+        resident = process.resident(self._process.pid)
+        return None if resident is None else resident / 1024
 
     def why_gone(self) -> str | None:
-        """Return a sentence with its last words when it has ended; None while it runs."""
+        """Return a sentence with the end of its log when it has ended; None while it runs."""
         try:
-            status = self._process.wait(1)  # its sockets are closed a moment before it is gone
+            status = self._process.wait(1)  # its sockets close a moment before it exits
         except subprocess.TimeoutExpired:
             return None
         said = self._log.read_text("utf-8", "replace").strip().splitlines()
@@ -113,10 +105,8 @@ class Server:
 
 
 def _free_port(host: str) -> int:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        with socket.create_server((host, 0), family=family) as listening:
-            return int(listening.getsockname()[1])
+        return process.free_port(host)
     except OSError as error:
-        why = (error.strerror or "").partition(" (")[0]  # Python adds what it tried, which says nothing new
+        why = (error.strerror or "").partition(" (")[0]  # without what Python adds: the address again
         raise CannotStart(f"Cannot listen on {host}: {why}. Choose another address with --host.") from error

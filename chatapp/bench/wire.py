@@ -1,6 +1,6 @@
-"""One WebSocket of a crowd, as cheap as it can be: a bench must not measure its own client.
+"""One WebSocket of a crowd, as cheap as possible: a bench must not measure its own client.
 
-aiohttp's own client needs twice the time for each message that it receives.
+aiohttp's client takes twice the time for each message received.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from chatapp.bench.frames import CLOSE, PING, PONG, TEXT, handshake, pack, unpac
 
 
 class Wire(asyncio.Protocol):
-    """A socket that gives every text it receives to ``hear``, and a sentence to ``gone`` when the server ends it."""
+    """A socket that passes every text to ``hear``, and a sentence to ``gone`` when the server closes it."""
 
     def __init__(
         self, origin: str, target: str, cookie: str, hear: Callable[[Wire, bytes], None], gone: Callable[[str], None]
@@ -22,15 +22,15 @@ class Wire(asyncio.Protocol):
         self._hear = hear
         self._gone = gone
         self._open = False
-        self._rest = b""  # of a frame that is not all there
+        self._rest = b""  # an incomplete frame
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Ask for the upgrade."""
+        """Send the handshake."""
         self._transport = cast("asyncio.Transport", transport)
         self._transport.write(self._handshake)
 
     def data_received(self, data: bytes) -> None:
-        """Take in what came."""
+        """Handle complete frames; keep the rest."""
         data = self._rest + data
         at = 0 if self._open else self._upgrade(data)
         while (frame := unpack(data, at) if self._open else None) is not None:
@@ -44,7 +44,7 @@ class Wire(asyncio.Protocol):
         self._rest = data[at:]
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Say that it is over."""
+        """Report the end."""
         self._gone("The server closed a connection.")
 
     def send(self, text: str) -> None:
@@ -52,11 +52,11 @@ class Wire(asyncio.Protocol):
         self._transport.write(pack(TEXT, text.encode()))
 
     def abort(self) -> None:
-        """Hang up."""
+        """Abort the connection."""
         self._transport.abort()
 
     def _upgrade(self, data: bytes) -> int:
-        """Read the answer to the handshake. Return where the first frame begins."""
+        """Read the response to the handshake. Return where the first frame starts."""
         end = data.find(b"\r\n\r\n")
         if end < 0:
             return 0

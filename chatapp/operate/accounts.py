@@ -1,4 +1,4 @@
-"""What an operator does with people's accounts beside the server."""
+"""Account management from the command line: finding an account, setting its password."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from chatapp.store.sqlite.credentials import Account
 from chatapp.store.sqlite.upkeep import Reading, Refused, reading
 from chatapp.workers.passwords import Cost, Passwords
 
-_NEAR = 3  # names that are suggested
-_LIKENESS = 0.6  # of two names, from 0 to 1, as difflib measures it
-_LONGEST = 200  # characters of a name that is looked up; longer ones cannot be anybody's
+_SUGGESTED = 3  # names
+_SIMILARITY = 0.6  # of a suggested name, from 0 to 1, as difflib measures it
+_LONGEST = 200  # characters of a name that is looked up; no account has a longer one
 
 
 def account(path: Path, name: str) -> Account:
-    """Return somebody's account, by the name that they log in with. Raise Refused, naming near ones."""
+    """Return the account with a log-in name. Raise Refused, suggesting similar names."""
     with reading(path) as database:
         if database.is_original or database.is_old:
             raise Refused(f"{path} was written by an older version. Start the server once: it upgrades the file.")
@@ -31,30 +31,30 @@ def account(path: Path, name: str) -> Account:
 
 
 def _unknown(database: Reading, name: str) -> str:
-    near = _near(name, credentials.names(database))
-    meant = f" Did you mean {' or '.join(near)}?" if near else ""
+    similar = _similar(name, credentials.names(database))
+    meant = f" Did you mean {' or '.join(similar)}?" if similar else ""
     return f"Nobody with an account is called {shown(name)}.{meant}"
 
 
-def _near(name: str, known: list[str]) -> list[str]:
+def _similar(name: str, known: list[str]) -> list[str]:
     spelt = {_letters(each): shown(each) for each in reversed(known)}
-    found = difflib.get_close_matches(_letters(name[:_LONGEST]), spelt, _NEAR, _LIKENESS)
+    found = difflib.get_close_matches(_letters(name[:_LONGEST]), spelt, _SUGGESTED, _SIMILARITY)
     return [spelt[each] for each in found]
 
 
 def _letters(name: str) -> str:
-    """Return a name without its accents, as people type it in a hurry."""
+    """Return a name without diacritics, as people type it in a hurry."""
     folded = normal.normalize("NFD", names.key(name)).replace("đ", "d")
     return "".join(letter for letter in folded if not unicodedata.combining(letter))
 
 
 def shown(name: str) -> str:
-    """Return a name as a terminal can show it: control characters are spelt out."""
+    """Return a name that is safe on a terminal: unprintable characters are escaped."""
     return name if name.isprintable() else ascii(name)
 
 
 def set_password(path: Path, who: Account, password: str, cost: Cost) -> None:
-    """Give an account another password and end all its log-ins, also in a server that runs. Raise Refused."""
+    """Set the password of an account and end all its sessions, even in a running server. Raise Refused."""
     credentials.replace(path, who, asyncio.run(_hashed(password, cost)))
 
 

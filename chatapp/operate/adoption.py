@@ -1,4 +1,4 @@
-"""What the operator reads after the start that adopted an old database: what came along, what was changed, and why."""
+"""Report of an import for the operator: what was imported, what was changed, and why."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from chatapp.html import language
 from chatapp.html.language import gettext, ngettext
 from chatapp.model.adoption import Report
 
-_SHOWN = 20  # of each list; more would push the addresses off the screen
+_SHOWN = 20  # entries of each list; more would push the addresses off the screen
 _NAME_SHOWN = 60  # characters of a name
 
 
@@ -115,7 +115,7 @@ def _listed(rows: Sequence[str]) -> Iterator[str]:
 
 
 def shown(name: str) -> str:
-    """Return a foreign name as it can be printed: in quotes, nothing in it moves the cursor or turns the direction."""
+    """Return a foreign name in quotes, with control and direction characters escaped."""
     cut = name if len(name) <= _NAME_SHOWN else f"{name[:_NAME_SHOWN]}…"
     visible = "".join(
         character if unicodedata.category(character)[0] not in "CZ" or character == " " else _escaped(character)

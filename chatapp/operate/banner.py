@@ -1,4 +1,4 @@
-"""What the operator reads at start: the server's addresses, a QR code for phones, and how to stop."""
+"""The banner printed at start: the server's addresses, a QR code for phones, how to stop."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if sys.platform == "linux":
 
 _LOCAL = frozenset({"", "0.0.0.0", "::", "localhost", "127.0.0.1", "::1"})  # noqa: S104 - compared, never bound
 _SIOCGIFADDR = 0x8915  # asks for the address of an interface
-# Addresses set aside for documentation (RFC 5737, RFC 3849): routed like the rest of the internet, owned by nobody.
-_FAR = ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1"))
+# Reserved for documentation (RFC 5737, RFC 3849): routed like the rest of the internet, but nobody has them.
+_UNUSED = ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1"))
 
-# Here and not in the catalogue: nobody's browser is asked, and a start must not fail for want of a catalogue.
+# Not in the translation catalogue: no browser chooses the language, and a start must not fail without a catalogue.
 _WORDS = {
     "en": {
         "local": "On this computer:",
@@ -55,10 +55,10 @@ _WORDS = {
 
 
 def lan_address(host: str) -> str | None:
-    """Return the address under which others on the network reach a server bound to ``host``; None: they cannot."""
+    """Return the address at which others on the network reach a server bound to ``host``; None if they cannot."""
     if host not in ("", "0.0.0.0", "::"):  # noqa: S104 - compared, never bound
         return None if _loopback(host) else host
-    for family, far in _FAR:
+    for family, far in _UNUSED:
         if host != "::" or family == socket.AF_INET6:
             try:
                 with socket.socket(family, socket.SOCK_DGRAM) as probe:
@@ -70,7 +70,7 @@ def lan_address(host: str) -> str | None:
 
 
 def names(settings: Settings) -> list[str]:
-    """Return every name and address under which browsers may look for this computer."""
+    """Return every name and address that may appear in a browser's address bar for this computer."""
     own = socket.gethostname()
     found = [own, f"{own.partition('.')[0]}.local", "localhost", "127.0.0.1", "::1", settings.host]
     found += [lan_address(settings.host) or "", *_own_addresses(), urlsplit(settings.public_url).hostname or ""]
@@ -78,9 +78,9 @@ def names(settings: Settings) -> list[str]:
 
 
 def banner(settings: Settings, lan: str | None, tty: bool, fingerprint: str | None = None) -> str:
-    """Return the block to print once the server listens.
+    """Return the text to print once the server listens.
 
-    ``tty``: the output can show a QR code; ``fingerprint``: of a certificate that browsers do not trust by themselves.
+    ``tty``: the output can show a QR code; ``fingerprint``: of a self-signed certificate.
     """
     words = _WORDS[settings.language]
     name = "" if settings.name == "chatapp" else f"{settings.name} - "
@@ -100,7 +100,7 @@ def banner(settings: Settings, lan: str | None, tty: bool, fingerprint: str | No
 
 def _addresses(settings: Settings, lan: str | None) -> list[tuple[str, str]]:
     words = _WORDS[settings.language]
-    if settings.public_url:  # no other is answered
+    if settings.public_url:  # no other is served
         return [(words["public"], settings.public_url)]
     network = _url(settings, lan) if lan else words["alone" if _loopback(settings.host) else "nothing"]
     local = _url(settings, "localhost" if settings.host in _LOCAL else settings.host)
@@ -121,22 +121,22 @@ def _url(settings: Settings, host: str) -> str:
 
 
 def _qr(url: str) -> list[str]:
-    import segno  # noqa: PLC0415 - most servers are started by a supervisor, to whom no code is shown
+    import segno  # noqa: PLC0415 - most servers are started by a supervisor, which shows no code
 
     out = io.StringIO()
     segno.make(url, micro=False).terminal(out, border=2, compact=True)
     lines = out.getvalue().splitlines()
     if sys.platform == "win32":
-        return lines  # its older consoles print escape codes as they are
-    # White on black by force: on a light terminal the code would come out inverted, which some phones cannot read.
+        return lines  # older consoles print escape codes literally
+    # Explicit colours: on a light terminal the code would be inverted, which some phones cannot read.
     return [f"\x1b[97;40m{line}\x1b[0m" for line in lines]
 
 
 def _own_addresses() -> list[str]:
-    """Return this computer's addresses in networks, also where no route leads out. Ask nobody else for them."""
+    """Return this computer's network addresses, even without a default route. Send nothing."""
     if sys.platform == "linux":
         found = [_address_of(interface) for _, interface in socket.if_nameindex()]
-    else:  # these look up their own name by themselves; Linux may ask a name server
+    else:  # these resolve their own name locally; Linux may ask a name server
         try:
             found = socket.gethostbyname_ex(socket.gethostname())[2]
         except OSError:
@@ -147,7 +147,7 @@ def _own_addresses() -> list[str]:
 def _address_of(interface: str) -> str:
     assert sys.platform == "linux"
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:  # the answer begins with the name and ends with a socket address: see netdevice(7)
+        try:  # the answer is a struct ifreq: the name, then a socket address (netdevice(7))
             return socket.inet_ntoa(
                 fcntl.ioctl(probe, _SIOCGIFADDR, struct.pack("256s", interface.encode()[:15]))[20:24]
             )

@@ -1,4 +1,4 @@
-"""The certificate of HTTPS: the operator's, or one that the server makes for the names of this computer."""
+"""The TLS certificate: the operator's, or a self-signed one for the names of this computer."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ from chatapp.system.startup import CannotStart
 
 log = logging.getLogger("chatapp.certificates")
 
-LIFE = timedelta(days=398)  # no browser takes a longer one (CA/Browser Forum, Baseline Requirements 6.3.2)
-RENEWED = timedelta(days=30)  # before its end
-_EARLIER = timedelta(days=1)  # that it begins, for devices whose clocks are slow
+LIFE = timedelta(days=398)  # browsers accept no longer one (CA/Browser Forum, Baseline Requirements 6.3.2)
+RENEWED = timedelta(days=30)  # before it expires
+_BACKDATED = timedelta(days=1)  # for devices whose clocks are slow
 _NAME = re.compile(r"[a-z0-9_][a-z0-9_.-]{0,252}")
 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What two files hold that fit each other."""
+    """A certificate whose key matches it."""
 
     certificate: x509.Certificate
-    state: tuple[int, ...]  # of the files: another one means that they were written since
+    state: tuple[int, ...]  # of the files; it changes when they are written
 
 
 class Https:
-    """Speak HTTPS with the certificate and the key in two files, or in one, as they are now."""
+    """TLS with a certificate and a key from two files, or one; reloads them when they change."""
 
     def __init__(self, certificate: Path, key: Path, names: Iterable[str] | None = None) -> None:
-        """Take the files. With ``names``, make and renew them for these. Raise CannotStart."""
+        """Load the files. With ``names``, create and renew a self-signed certificate for them. Raise CannotStart."""
         self._paths = (certificate, key)
         self._names = None if names is None else _subjects(names)
-        # Offers TLS 1.2 and 1.3 with the ciphers that Python's maintainers keep up to date.
+        # TLS 1.2 and 1.3 with Python's default ciphers.
         self.context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         self.context.minimum_version = ssl.TLSVersion.TLSv1_2
         self.context.set_alpn_protocols(["http/1.1"])
@@ -52,13 +52,13 @@ class Https:
 
     @property
     def fingerprint(self) -> str:
-        """Return the SHA-256 of the certificate as browsers show it."""
+        """Return the SHA-256 fingerprint of the certificate as browsers show it."""
         return self._found.certificate.fingerprint(hashes.SHA256()).hex(":").upper()
 
     def refresh(self) -> None:
-        """Renew a certificate of our own in time, and take over files that somebody renewed; never raise.
+        """Renew a self-signed certificate in time, and reload files that were renewed; never raise.
 
-        What does not fit is tried again at the next call, as two files are not replaced in one moment.
+        A pair that does not match is tried again at the next call: two files cannot be replaced at the same moment.
         """
         try:
             self._renew()
@@ -72,7 +72,7 @@ class Https:
 
     def _use(self, found: _Found) -> None:
         try:
-            # The key is known to have no passphrase; asked for one all the same, OpenSSL would wait at the terminal.
+            # The key has no passphrase; without this, OpenSSL could still prompt for one on the terminal.
             self.context.load_cert_chain(*self._paths, password="")
         except ssl.SSLError as error:
             raise CannotStart(f"The certificate {self._paths[0]} cannot be used: {error.reason}.") from error
@@ -86,7 +86,7 @@ class Https:
             if certificate.not_valid_after_utc - _now() > RENEWED and self._names <= _names_of(certificate):
                 return
         except CannotStart:
-            pass  # there is none, or it is of no use
+            pass  # missing or unusable
         path = self._paths[0]
         try:
             with files.part_of(path) as part:
@@ -97,7 +97,7 @@ class Https:
             raise CannotStart(f"Cannot write the certificate {path}: {error.strerror}.") from error
 
     def _read(self) -> _Found:
-        """Return the certificate if it can be used today. Raise CannotStart."""
+        """Return the certificate if it is valid today. Raise CannotStart."""
         path, key_path = self._paths
         try:
             state, pem, key_pem = _state(path, key_path), path.read_bytes(), key_path.read_bytes()
@@ -117,7 +117,7 @@ class Https:
 
 
 def self_signed(database: Path, names: Iterable[str]) -> Https:
-    """Return HTTPS with a certificate of the server's own, which is kept beside the database. Raise CannotStart."""
+    """Return TLS with a self-signed certificate, kept beside the database. Raise CannotStart."""
     database = files.real(database)
     path = database.with_name(f"{database.name}.tls.pem")
     return Https(path, path, names)
@@ -150,7 +150,7 @@ def _now() -> datetime:
 
 
 def _subjects(names: Iterable[str]) -> frozenset[x509.GeneralName]:
-    """Return names and addresses as a certificate holds them, without those that it cannot hold."""
+    """Return names and addresses as subjects of a certificate, without those that cannot be."""
     found: set[x509.GeneralName] = set()
     for name in names:
         plain = name.partition("%")[0].rstrip(".").lower()
@@ -170,11 +170,11 @@ def _names_of(certificate: x509.Certificate) -> frozenset[x509.GeneralName]:
 
 
 def _issue(names: frozenset[x509.GeneralName]) -> bytes:
-    """Return a new key and a certificate for it, signed by itself, in PEM form."""
+    """Return a new key and its self-signed certificate in PEM form."""
     key = ec.generate_private_key(ec.SECP256R1())
     ordered = sorted(names, key=lambda name: (isinstance(name, x509.IPAddress), str(name.value)))
-    called = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "chatapp")])
-    begin = _now() - _EARLIER
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "chatapp")])
+    begin = _now() - _BACKDATED
     extensions: list[tuple[x509.ExtensionType, bool]] = [
         (x509.SubjectAlternativeName(ordered), False),
         (x509.BasicConstraints(ca=False, path_length=None), True),  # a stolen key cannot vouch for other sites
@@ -182,10 +182,10 @@ def _issue(names: frozenset[x509.GeneralName]) -> bytes:
         (x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False),
     ]
     serial = x509.random_serial_number()
-    builder = x509.CertificateBuilder(called, called, key.public_key(), serial, begin, begin + LIFE)
+    builder = x509.CertificateBuilder(subject, subject, key.public_key(), serial, begin, begin + LIFE)
     for extension, critical in extensions:
         builder = builder.add_extension(extension, critical)
-    sealed = key.private_bytes(
+    private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    return sealed + builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+    return private + builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)

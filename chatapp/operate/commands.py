@@ -1,6 +1,6 @@
-"""The operator's commands: check, back up and restore a database, look after accounts, and measure the machine.
+"""The operator's commands: check, back up and restore a database, manage accounts, measure the machine.
 
-All but restore and repairs suit a running server.
+All except restore, repair and rotate-key work while the server runs.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from chatapp import options
-from chatapp.operate import upkeep, usercommands
-from chatapp.operate.upkeep import Refused, Report, State
+from chatapp.operate import maintenance, usercommands
+from chatapp.operate.maintenance import Refused, Report, State
 from chatapp.settings import Settings
 from chatapp.system.startup import CannotStart
 
-_STOPPED = 130  # the exit status of a program that Ctrl+C ended
-_NICENESS = 10  # messages go before backups
+_STOPPED = 130  # exit status after Ctrl+C
+_NICENESS = 10  # messages before backups
 
 _REPAIR = "This can be repaired without loss. Stop the server, then:\n  {check} --repair"
 _UPGRADE = "Start the server: it keeps a copy of the database and upgrades it."
@@ -38,11 +38,11 @@ Without a backup, sqlite3 may recover part of it: sqlite3 {database} .recover"""
 
 
 def run(argv: Sequence[str]) -> int:
-    """Run the command in ``argv``. Return the exit status: 0 when it is done and all is well."""
+    """Run the command in ``argv``. Return its exit status, 0 on success."""
     given = _parser().parse_args(argv)
-    for name in ("SIGTERM", "SIGHUP"):  # end as with Ctrl+C: no half of a copy stays behind
+    for name in ("SIGTERM", "SIGHUP"):  # end as with Ctrl+C, so that no partial copy stays behind
         number = getattr(signal, name, None)
-        if number and signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
+        if number and signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
             signal.signal(number, signal.default_int_handler)
     database: str | Path = given.database or "the database"
     try:
@@ -50,26 +50,26 @@ def run(argv: Sequence[str]) -> int:
         database = settings.database
         return int(given.run(settings, given))
     except (Refused, CannotStart) as reason:
-        _complain(str(reason))
+        _print_error(str(reason))
     except OSError as error:
-        _complain(f"{error.filename or database}: {error.strerror}")
+        _print_error(f"{error.filename or database}: {error.strerror}")
     except KeyboardInterrupt:
-        _complain("stopped before it was done.")
+        _print_error("stopped before it was done.")
         return _STOPPED
     return int(given.failure)
 
 
-def _complain(sentence: str) -> None:
-    over = "\r\x1b[K" if sys.stderr.isatty() else ""  # the line that shows how far it was
+def _print_error(sentence: str) -> None:
+    over = "\r\x1b[K" if sys.stderr.isatty() else ""  # erases the progress line
     print(f"{over}chatapp: {sentence}", file=sys.stderr)
 
 
 def _check(settings: Settings, given: argparse.Namespace) -> int:
     database = settings.database
     if given.repair:
-        upkeep.mend(database)
-    _step_back()
-    report = asyncio.run(upkeep.check(database, _Progress))
+        maintenance.repair(database)
+    _lower_priority()
+    report = asyncio.run(maintenance.check(database, _Progress))
     lost = "damaged" if report.damaged else "missing"
     print(f"{database.absolute()}: {report.size / 1e6:,.1f} MB" + (f"; {report.counts}" if report.counts else ""))
     for state, line in report.found:
@@ -96,8 +96,8 @@ def _advice(report: Report, database: Path) -> str:
 def _backup(settings: Settings, given: argparse.Namespace) -> int:
     database = settings.database
     target = Path(given.file).expanduser()
-    _step_back()
-    counts = upkeep.backup(database, target, _Progress("copying"), force=given.force)
+    _lower_priority()
+    counts = maintenance.backup(database, target, _Progress("copying"), force=given.force)
     print(f"Saved and verified: {target.absolute()}, {target.stat().st_size / 1e6:,.1f} MB; {counts}")
     print("It holds every message and the secret key: keep it as safe as the database itself.")
     return 0
@@ -106,7 +106,7 @@ def _backup(settings: Settings, given: argparse.Namespace) -> int:
 def _restore(settings: Settings, given: argparse.Namespace) -> int:
     database = settings.database
     copy = Path(given.file).expanduser()
-    counts, kept = upkeep.restore(copy, database, _Progress("copying"))
+    counts, kept = maintenance.restore(copy, database, _Progress("copying"))
     print(f"Restored: {database.absolute()}; {counts}")
     if counts.newest:
         print(f"The newest message is from {counts.newest[:16].replace('T', ' ')} UTC.")
@@ -118,27 +118,27 @@ def _restore(settings: Settings, given: argparse.Namespace) -> int:
 
 def _rotate_key(settings: Settings, given: argparse.Namespace) -> int:
     database = settings.database
-    upkeep.rotate_key(database)
+    maintenance.rotate_key(database)
     print("The log-in cookies have a new key; nobody has to log in again. The previous key is accepted until the next")
     print("rotation, and the server renews the cookies of everybody who visits.")
     return 0
 
 
 def _bench(_: Settings, given: argparse.Namespace) -> int:
-    from chatapp import bench  # noqa: PLC0415 - it plays people, for which the others need not load an HTTP client
+    from chatapp import bench  # noqa: PLC0415 - only it needs an HTTP client
 
     plan = bench.Plan(given.clients, given.rate, given.seconds, given.folder, given.host, given.anywhere)
     print(bench.run(plan, _Progress))
     return 0
 
 
-def _step_back() -> None:
+def _lower_priority() -> None:
     if sys.platform != "win32":
         os.nice(_NICENESS)
 
 
 class _Progress:
-    """Show how far something is on one line, to somebody who looks."""
+    """Show progress on one line of a terminal."""
 
     def __init__(self, what: str) -> None:
         self._what = what
@@ -229,7 +229,7 @@ def _add_bench(adds: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 def _read(read: Callable[[str], Any]) -> Callable[[str], Any]:
-    """Let a parser say what a setting says about a value that it cannot take."""
+    """Let argparse report an invalid value in the words of the setting."""
 
     def taken(raw: str) -> Any:
         try:

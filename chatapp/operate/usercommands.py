@@ -1,4 +1,4 @@
-"""The operator's commands about people: ``user passwd NAME``."""
+"""The operator's commands for accounts: ``user passwd NAME``."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from chatapp.settings import Settings
 from chatapp.store.sqlite.upkeep import Refused
 from chatapp.workers import passwords
 
-_BYTES = 4 * passwords.LONGEST_BYTES  # of a line on standard input: more is no password
+_BYTES = 4 * passwords.LONGEST_BYTES  # of a line on standard input; no password is longer
 
 
 def declare(adds: Any, add: Callable[..., argparse.ArgumentParser]) -> None:
-    """Add the commands to those of the program; ``add`` adds one that works on a database."""
+    """Declare the commands; ``add`` declares one that works on a database."""
     user = adds.add_parser("user", description="Manage accounts.", allow_abbrev=False)
     one = add(
         user.add_subparsers(dest="subcommand", required=True),
@@ -35,7 +35,7 @@ def declare(adds: Any, add: Callable[..., argparse.ArgumentParser]) -> None:
 
 
 def passwd(settings: Settings, given: argparse.Namespace) -> int:
-    """Ask for a new password of somebody and set it."""
+    """Ask for a new password and set it."""
     database: Path = settings.database
     account = accounts.account(database, given.name)
     name = accounts.shown(account.username)
@@ -60,7 +60,7 @@ def _asked(name: str) -> str:
 
 
 def _read() -> str:
-    """Return the first line of standard input without its end: blanks may belong to a password."""
+    """Return the first line of standard input without its line break; spaces may belong to the password."""
     line = sys.stdin.buffer.readline(_BYTES)
     try:
         password = line.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8-sig")

@@ -55,9 +55,9 @@ class Connection(Speaker):
         listener: Listener,
         me: User,
         arrival: Arrival,
-        larger: LargeTexts | None,
+        large: LargeTexts | None,
     ) -> None:
-        super().__init__(app, transport, listener, me, arrival.place, larger)
+        super().__init__(app, transport, listener, me, arrival.place, large)
         self._arrival: Arrival | None = arrival
 
     @property

@@ -39,7 +39,7 @@ async def socket(request: web.Request) -> web.StreamResponse:
         is_foreign=query.get("author", str(session.user.id)) != str(session.user.id),
         revoked=request[keys.revoked],
     )
-    Connection(request.app, transport, listener, session.user, arrival, legacy.larger_frames(query)).begin(request)
+    Connection(request.app, transport, listener, session.user, arrival, legacy.large_texts(query)).begin(request)
     return response
 
 

@@ -68,7 +68,7 @@ class WebSocket(Outgoing):
 
     @abstractmethod
     async def opened(self) -> None:
-        """Begin, before any text is received."""
+        """Set up the connection, before any text is handled."""
 
     @abstractmethod
     async def received(self, text: str | bytearray) -> None:

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 
 import measure
 import peers
-from crowd import SENDERS, Crowd, Result
+from crowd import Crowd, Result
 from measure import Server
 
 from browser import people
+from chatapp.bench.texts import SPEAKERS
 
 IN_FLIGHT = 8
 SIZES = (1000, 100)  # sockets
@@ -87,7 +88,7 @@ def main() -> None:
         for server in (*servers, *others):
             server.sleep()
         lines = [compare([*servers, *others], cookies, sockets, rounds, seconds) for sockets in sizes]
-    title = f"Fan-out: one room, {IN_FLIGHT} messages in flight from {SENDERS} sockets; {rounds} rounds of {seconds} s"
+    title = f"Fan-out: one room, {IN_FLIGHT} messages in flight from {SPEAKERS} sockets; {rounds} rounds of {seconds} s"
     measure.show(title, HEADERS, [line for part in lines for line in part], [*NOTES, *words])
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import re
 import secrets
 import sys
 import time
@@ -17,14 +16,12 @@ from measure import Times
 from server import Server
 from wires import Chunk, Wire, Wires
 
-SIZE = 150  # characters of a message, about the mean of chat
-SENDERS = 8  # sockets that speak, or one in each room; the others listen
+from chatapp.bench import texts
+
 GREETING_SECONDS = 30.0  # without anybody becoming ready
 DRAIN_SECONDS = 10.0  # for what is still on its way at the end
 
 _ABREAST = 128  # handshakes under way at once
-_KEY = re.compile(rb"key-(\d{9})-")
-_PADDING = " lorem ipsum dolor sit amet consectetur adipiscing elit sed do eiusmod tempor incididunt" * 2
 _numbers = itertools.count(1)  # of messages, one count for all crowds: a late frame of another one is not ours
 
 
@@ -110,7 +107,8 @@ class Crowd:
             heard = time.perf_counter() if self._ready > before else heard
             if time.perf_counter() - heard > GREETING_SECONDS:
                 sys.exit(f"{self._server.name}: {wanted - self._ready} of {wanted} sockets did not become ready")
-        self._speakers = itertools.cycle(self.everybody[: max(SENDERS, len(self._rooms))])
+        at_least_one_in_each_room = max(texts.SPEAKERS, len(self._rooms))
+        self._speakers = itertools.cycle(self.everybody[:at_least_one_in_each_room])
         return time.perf_counter() - began
 
     def _come(self, query: str) -> None:
@@ -199,13 +197,11 @@ class Crowd:
 
     def _made(self) -> tuple[int, Wire, str]:
         number, wire = next(_numbers), next(self._speakers)
-        content = f"mark-{number:09d}{_PADDING}"[:SIZE]
         self._left[number] = self._audience[wire.room]
         self._coming += 1
         self._unsaved.add(number)
         self._result.messages += 1
-        text = json.dumps({"type": "message", "content": content, "key": f"key-{number:09d}-{self._run}"})
-        return number, wire, text
+        return number, wire, texts.frame(number, self._run)
 
     # --- listening --------------------------------------------------------------------------------------------------
 
@@ -227,7 +223,7 @@ class Crowd:
     def _control(self, wire: Wire, frame: bytes) -> None:
         now = time.perf_counter()
         if frame.startswith(b'{"type":"saved","keys"'):
-            for number in map(int, _KEY.findall(frame)):
+            for number in map(int, texts.KEYS.findall(frame)):
                 if number in self._unsaved:
                     self._unsaved.remove(number)
                     self._result.saved.add(now - self._sent[number])

@@ -15,7 +15,9 @@ from pathlib import Path
 import machine
 from server import ROOT, Server, chatapp, classic
 
-__all__ = ["ROOT", "Server", "chatapp", "classic"]  # most benches need a server, too
+from chatapp.bench.report import percentile
+
+__all__ = ["ROOT", "Server", "chatapp", "classic", "percentile"]  # most benches need a server, too
 
 
 def options(description: str, **more: str) -> argparse.Namespace:
@@ -69,12 +71,6 @@ class Times:
             if wanted <= 0:
                 return value / 100
         return math.nan
-
-
-def percentile(values: Sequence[float], share: float) -> float:
-    """Return the smallest value that at least ``share`` of all are not above; NaN when there are none."""
-    ordered = sorted(values)
-    return ordered[max(0, math.ceil(share * len(ordered)) - 1)] if ordered else math.nan
 
 
 def median(values: Iterable[float]) -> float:

@@ -20,12 +20,13 @@ from pathlib import Path
 
 import machine
 
+from chatapp.bench import process
+
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 START_SECONDS = 15.0
 STOP_SECONDS = 15.0
 
-_TICKS = os.sysconf("SC_CLK_TCK")
 _NO_LIMITS = {
     "CHATAPP_" + name: "0"
     for name in (
@@ -51,7 +52,7 @@ class Server:
     def __init__(self, name: str, command: Sequence[str], host: str, folder: Path, *, greets: bool = False) -> None:
         self.name = name
         self.host = host
-        self.port = _free_port(host)
+        self.port = process.free_port(host)
         self.folder = folder
         self.greets = greets
         self._command = [part.format(host=host, port=self.port, folder=folder, here=HERE) for part in command]
@@ -123,11 +124,11 @@ class Server:
 
     def cpu(self) -> float:
         """Return the CPU seconds spent since it was started, in steps of a hundredth of a second."""
-        return sum(map(_spent, _family(self.pid)))
+        return sum(process.cpu(pid, ended_children=True) or 0.0 for pid in _family(self.pid))
 
     def memory(self) -> float:
         """Return the resident memory in KB."""
-        return sum(map(_resident, _family(self.pid)))
+        return sum(process.resident(pid) or 0.0 for pid in _family(self.pid))
 
 
 def environment(given: Mapping[str, str]) -> dict[str, str]:
@@ -136,29 +137,12 @@ def environment(given: Mapping[str, str]) -> dict[str, str]:
     return others | _NO_LIMITS | {"CHATAPP_PASSWORD_COST": "cheapest"}
 
 
-def _free_port(host: str) -> int:
-    with socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET) as listening:
-        return int(listening.getsockname()[1])
-
-
 def _family(pid: int) -> Iterator[int]:
     """Give a process and those it has started."""
     yield pid
     for task in Path(f"/proc/{pid}/task").iterdir():
         for child in (task / "children").read_text().split():
             yield from _family(int(child))
-
-
-def _spent(pid: int) -> float:
-    # The name, in parentheses, may hold spaces. Fields 14 to 17 of proc(5): user and system time of the process, and
-    # of the children that have ended.
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return sum(map(int, fields[11:15])) / _TICKS
-
-
-def _resident(pid: int) -> float:
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return float(next((line.split()[1] for line in lines if line.startswith("VmRSS")), 0))
 
 
 # --- which servers there are ----------------------------------------------------------------------------------------

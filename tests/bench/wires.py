@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from server import Server
 
 from chatapp.bench.frames import CLOSE, PING, PONG, TEXT, handshake, pack, unpack
+from chatapp.bench.texts import MARK
 
-MARK = b"mark-"  # in the text of a message, before its number of nine digits
 _CHUNK = 262_144  # bytes read at once
 _TURN = 32  # sockets read between two looks at the clock: at some 5 us each, well below a millisecond
 _KEPT = 8  # chunks that others may be equal to: sockets get out of step under load

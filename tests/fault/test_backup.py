@@ -17,8 +17,8 @@ import aiohttp
 import pytest
 from PIL import Image
 
-from chatapp.operate import upkeep
-from chatapp.operate.upkeep import Refused
+from chatapp.operate import maintenance
+from chatapp.operate.maintenance import Refused
 from fault.commands import command, run
 from fault.figures import amount
 from fault.people import integrity, table
@@ -27,7 +27,7 @@ from pictures import picture
 
 BACKUPS = amount("BACKUPS", 3)
 BALLAST = amount("BACKUP_MB", 100)
-KILLS = amount("RESTORE_KILLS", 10)
+KILLS = amount("RESTORE_KILLS", 6)
 CALM = amount("BACKUP_CALM_SECONDS", 5)  # of chatting without a backup, to compare with
 UPLOADS = {"CHATAPP_UPLOADS_PER_MINUTE": "0"}
 TALK = "SELECT id, author_id, message, msg_type FROM messages ORDER BY id"
@@ -244,5 +244,5 @@ async def test_a_backup_onto_a_disk_that_fills_up_ends_with_a_sentence(start, di
     put_ballast(server.database, 20)
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: shutil._ntuple_diskusage(2**40, 0, 2**40))
     with pytest.raises(Refused, match="full"):
-        upkeep.backup(server.database, disk.folder / "copy.db", lambda done, total: None)
+        maintenance.backup(server.database, disk.folder / "copy.db", lambda done, total: None)
     assert not list(disk.folder.iterdir())

@@ -20,8 +20,8 @@ from fault.mutant import CHANGES_DROPPED, CHANGES_KEPT, CHANGES_UNSAVED
 from fault.page import Page
 from fault.people import table
 
-KILLS = amount("CHANGED_CYCLES", 12)
-CUTS = amount("CHANGED_CUTS", 150)
+KILLS = amount("CHANGED_CYCLES", 8)
+CUTS = amount("CHANGED_CUTS", 100)
 LOCKED = amount("CHANGED_LOCKED_SECONDS", 3)
 HELD = amount("CHANGED_HELD_SECONDS", 1)
 FULL = amount("CHANGED_FULL_SECONDS", 2)

@@ -12,7 +12,7 @@ from fault import strace
 from fault.figures import amount
 from fault.wire import upgraded
 
-CUTS = amount("CUTS", 300)
+CUTS = amount("CUTS", 200)
 PAGES = 10
 MISSED = 1000  # twice what a page catches up with
 READERS, STALLED = 30, 10

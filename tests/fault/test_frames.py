@@ -14,7 +14,7 @@ from fault.figures import amount
 from fault.wire import Wire, upgraded
 from rawsocket import BINARY, CLOSE, FIN, PING, RSV1, TEXT, masked
 
-FRAMES = amount("FRAMES", 2000)
+FRAMES = amount("FRAMES", 1000)
 HOSTILE = 20  # people: each is shut out for a minute after as many bad frames
 GIB = 2**30
 WRONG = {

@@ -11,8 +11,8 @@ import pytest
 
 from fault.figures import amount
 
-KILLS = amount("CYCLES", 30)
-STOPS = amount("STOPS", 10)
+KILLS = amount("CYCLES", 15)
+STOPS = amount("STOPS", 5)
 FROZEN = amount("FROZEN_SECONDS", 5)
 
 

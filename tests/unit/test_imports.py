@@ -26,7 +26,7 @@ NEEDLESS = {
     "chatapp.store.sqlite.keyring": "commands",
     "chatapp.store.sqlite.strays": "commands",
     "chatapp.store.sqlite.upkeep": "commands",
-    "chatapp.operate.upkeep": "commands",
+    "chatapp.operate.maintenance": "commands",
     "cryptography.x509": "HTTPS",
     "pytest": "tests",
     "segno": "the code for phones, on a terminal",

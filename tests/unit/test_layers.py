@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).resolve().parents[2] / "chatapp"
 
 # From the ground up: a module imports from its own folder and from those below. A single module is a floor of its own.
 FLOORS = (
-    *("__init__", "model", "system", "workers", "options", "variables", "settings", "store", "wire", "delivery"),
+    *("__init__", "model", "system", "workers", "options", "settings", "store", "wire", "delivery"),
     *("html", "chat", "bench", "operate", "web", "api", "app", "cli", "__main__"),
 )
 HANDLERS = """

@@ -18,7 +18,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from chatapp.app import create_app
-from chatapp.operate import adoption, upkeep
+from chatapp.operate import adoption, maintenance
 from chatapp.settings import Settings
 from chatapp.system.startup import CannotStart
 from chatapp.web import keys
@@ -78,7 +78,7 @@ async def test_a_relatives_file_comes_alive_whole(kind: str, settings: Settings,
         form = {"messages": "go", "current": relative.passwords["lan"]}
         assert (await lan.post("/settings/account", form, allow_redirects=False)).status == 303
     await client.close()
-    report = await upkeep.check(settings.database, lambda what: lambda done, total: None)
+    report = await maintenance.check(settings.database, lambda what: lambda done, total: None)
     assert report.found == []
 
 

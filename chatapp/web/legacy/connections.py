@@ -13,6 +13,6 @@ def is_old(query: Mapping[str, str]) -> bool:
     return not ("epoch" in query or "join" in query)
 
 
-def larger_frames(query: Mapping[str, str]) -> LargeTexts | None:
-    """Return which larger frames a socket may send: old clients send pictures in frames."""
+def large_texts(query: Mapping[str, str]) -> LargeTexts | None:
+    """Return which large texts a socket may send: old clients send pictures in text frames."""
     return pictures.LARGE_TEXTS if is_old(query) else None

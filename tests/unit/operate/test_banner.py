@@ -138,7 +138,7 @@ def test_the_address_found_for_all_interfaces_is_one_of_this_computer() -> None:
 def test_own_addresses_are_found_without_asking_a_name_server(monkeypatch: pytest.MonkeyPatch) -> None:
     for ask in ("gethostbyname", "gethostbyname_ex", "getaddrinfo", "getfqdn"):
         monkeypatch.setattr(socket, ask, None)
-    monkeypatch.setattr(banner_module, "_FAR", ())  # no route leads out
+    monkeypatch.setattr(banner_module, "_UNUSED", ())  # no route leads out
     found = banner_module.lan_address("")
     assert found in (*banner_module._own_addresses(), None)
     assert found is None or not ipaddress.ip_address(found).is_loopback

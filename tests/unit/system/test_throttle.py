@@ -18,9 +18,9 @@ async def until(done) -> None:
 async def test_the_first_request_is_served_at_once_and_those_within_the_interval_once_after_it() -> None:
     acts: list[float] = []
     now = asyncio.get_running_loop().time
-    throttle = Throttle(INTERVAL, lambda _: acts.append(now()))
+    throttle = Throttle(INTERVAL, lambda: acts.append(now()))
     for _ in range(10):
-        throttle(None)
+        throttle()
     assert len(acts) == 1
     await until(lambda: len(acts) == 2)
     assert acts[1] - acts[0] >= INTERVAL * 0.99

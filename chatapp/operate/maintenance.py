@@ -1,4 +1,4 @@
-"""What an operator does with a database beside the server: look whether it is in order, back it up, restore it."""
+"""Database maintenance from the command line: check, repair, back up, restore, rotate the key."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ from chatapp.system import clock, files
 from chatapp.system.lock import DatabaseLock
 from chatapp.workers.images import Images
 
-__all__ = ["Damaged", "Refused", "Report", "State", "backup", "check", "mend", "restore", "rotate_key"]
+__all__ = ["Damaged", "Refused", "Report", "State", "backup", "check", "repair", "restore", "rotate_key"]
 
-_ROOM = 16 * 2**20  # bytes that a copy leaves free: a full disk would keep the server from saving
-_NAMED = 5  # pictures, or lines of SQLite, that a report names one by one
+_FREE_BYTES = 16 * 2**20  # of disk space that a copy leaves: on a full disk the server cannot save
+_LISTED = 5  # pictures, or lines of SQLite, that a report lists one by one
 
 
 class State(IntEnum):
-    """How a database is, and the exit status that says so."""
+    """The result of a check, which is also the exit status of the command."""
 
     FINE = 0
     REPAIRABLE = 1
-    LOST = 2  # something is missing that only a backup may have
+    LOST = 2  # something is missing; only a backup may have it
 
 
 @dataclass(slots=True)
@@ -48,17 +48,17 @@ class Report:
     size: int = 0
     counts: Counts | None = None
     found: list[tuple[State, str]] = field(default_factory=list)
-    damaged: bool = False  # the file itself, and not only what is in it
+    damaged: bool = False  # the file itself, not only its content
     old: bool = False  # the next start of the server upgrades it
 
     @property
     def state(self) -> State:
-        """Return the worst of what was found."""
+        """Return the worst state found."""
         return max((state for state, _ in self.found), default=State.FINE)
 
 
 async def check(path: Path, progress: Callable[[str], Progress]) -> Report:
-    """Look at everything in a database, also while a server uses it, and change nothing. Raise Refused."""
+    """Check a whole database, even while a server uses it; change nothing. Raise Refused."""
     report = Report()
     try:
         with reading(path) as database:
@@ -71,7 +71,7 @@ async def check(path: Path, progress: Callable[[str], Progress]) -> Report:
                 return report
             _check_rows(report, database)
             await _check_pictures(report, database, progress("checking pictures"))
-    except Damaged as reason:  # so badly that it cannot even be counted
+    except Damaged as reason:  # too badly to count anything in it
         report.damaged = True
         report.found.append((State.LOST, str(reason)))
     return report
@@ -81,7 +81,7 @@ def _check_file(report: Report, database: Reading) -> None:
     if damage := database.damage():
         report.damaged = not strays.is_index_only(damage)
         state = State.LOST if report.damaged else State.REPAIRABLE
-        report.found += [(state, f"the file: {line}") for line in damage[:_NAMED]]
+        report.found += [(state, f"the file: {line}") for line in damage[:_LISTED]]
 
 
 def _check_rows(report: Report, database: Reading) -> None:
@@ -103,12 +103,12 @@ async def _check_pictures(report: Report, database: Reading, progress: Progress)
             progress(number, len(pictures))
     finally:
         await images.close()
-    if len(broken) > _NAMED:
-        broken[_NAMED:] = [f"and this many more pictures: {len(broken) - _NAMED:,}"]
+    if len(broken) > _LISTED:
+        broken[_LISTED:] = [f"and this many more pictures: {len(broken) - _LISTED:,}"]
     report.found += [(State.LOST, line) for line in broken]
 
 
-def mend(path: Path) -> None:
+def repair(path: Path) -> None:
     """Repair what a check calls repairable. Raise Refused, or CannotStart while a server uses the database."""
     with _alone(path) as database:
         if not strays.is_index_only(database.damage()):
@@ -117,15 +117,15 @@ def mend(path: Path) -> None:
 
 
 def rotate_key(path: Path) -> None:
-    """Exchange the key of the log-in cookies. Raise Refused, or CannotStart while a server uses the database."""
+    """Replace the key of the log-in cookies. Raise Refused, or CannotStart while a server uses the database."""
     with _alone(path):
         keyring.rotate(path)
 
 
 @contextmanager
 def _alone(path: Path) -> Iterator[Reading]:
-    """Give a database of this version that no server uses. Raise Refused or CannotStart."""
-    with reading(path) as database:  # first: where there is none, no lock is left
+    """Lock a database of this version that no server uses. Raise Refused or CannotStart."""
+    with reading(path) as database:  # first: without a database, no lock file is left behind
         if database.is_old:
             raise Refused(f"{path} was written by an older version. Start the server: it upgrades the file.")
     with DatabaseLock(path), reading(path, locked=True) as database:
@@ -133,7 +133,7 @@ def _alone(path: Path) -> Iterator[Reading]:
 
 
 def backup(database: Path, target: Path, progress: Progress, *, force: bool = False) -> Counts:
-    """Copy a database as it is at this moment into a file, proven sound, also while a server writes. Raise Refused."""
+    """Copy a database into a verified file, as of one moment, even while a server writes. Raise Refused."""
     with reading(database) as source:
         target = files.real(target)
         _refuse_target(files.real(database), target, force=force)
@@ -155,12 +155,12 @@ def _refuse_target(database: Path, target: Path, *, force: bool) -> None:
 
 @contextmanager
 def _copied(source: Reading, target: Path, progress: Progress) -> Iterator[tuple[Path, Counts]]:
-    """Give a copy beside the place where it shall be."""
+    """Copy into a temporary file beside ``target``."""
     if not target.parent.is_dir():
         raise Refused(f"The folder {target.parent} does not exist. Create it first.")
     free = shutil.disk_usage(target.parent).free
-    if free < source.size + _ROOM:
-        needs = (source.size + _ROOM) / 1e6
+    if free < source.size + _FREE_BYTES:
+        needs = (source.size + _FREE_BYTES) / 1e6
         raise Refused(
             f"Not enough room in {target.parent}: the copy needs {needs:,.1f} MB, {free / 1e6:,.1f} are free."
         )
@@ -169,9 +169,9 @@ def _copied(source: Reading, target: Path, progress: Progress) -> Iterator[tuple
 
 
 def restore(copy: Path, database: Path, progress: Progress) -> tuple[Counts, Path | None]:
-    """Put a copy in the place of a database that no server uses.
+    """Replace a database that no server uses with a copy.
 
-    Return what is in it, and where the database is kept that was there. Raise Refused or CannotStart.
+    Return what is in it, and where the previous database is kept. Raise Refused or CannotStart.
     """
     database = files.real(database)
     if files.real(copy) == database:
@@ -200,23 +200,23 @@ def _refuse_source(source: Reading) -> None:
 
 
 def _ceiling(part: Path, database: Path) -> int:
-    """Return a number above all that pages may know from either database, however far its last one got."""
+    """Return a ceiling above every message number that pages may know from either database."""
     return clock.Stamper(max(highest_ceiling(part), highest_ceiling(database))).reserve()
 
 
 def _lay_aside(database: Path) -> Path | None:
-    """Keep the database under another name; it stays under its own until another takes its place."""
+    """Keep the database under another name as well; its own stays until the new file replaces it."""
     kept = database.with_name(f"{database.name}.before-restore-{clock.timestamp().replace(':', '-')}")
-    there = database.exists()
-    if there:
+    exists = database.exists()
+    if exists:
         settle(database)
-    # A log that is left, of a damaged database or of one that somebody removed, must not meet the new file.
+    # A leftover log, of a damaged or removed database, must not be applied to the new file.
     for old, new in zip(files.beside(database), files.beside(kept), strict=True):
         if old.exists():
             old.rename(new)
-    if there:
+    if exists:
         try:
             os.link(database, kept)
-        except OSError:  # not every file system can: then there is none for a moment
+        except OSError:  # some file systems have no hard links: then there is no database for a moment
             database.rename(kept)
-    return kept if there else None
+    return kept if exists else None

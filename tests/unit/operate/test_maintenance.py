@@ -24,8 +24,8 @@ from chatapp.model.conversations import Conversation
 from chatapp.model.messages import Message
 from chatapp.model.people import User
 from chatapp.model.pictures import Picture
-from chatapp.operate import upkeep
-from chatapp.operate.upkeep import Refused, Report, State
+from chatapp.operate import maintenance
+from chatapp.operate.maintenance import Refused, Report, State
 from chatapp.store import Store
 from chatapp.system import clock
 from chatapp.system.lock import DatabaseLock
@@ -136,7 +136,7 @@ def lose_index_entries(path: Path) -> None:
 
 
 async def checked(path: Path) -> Report:
-    return await upkeep.check(path, lambda what: quiet)
+    return await maintenance.check(path, lambda what: quiet)
 
 
 def crashed(path: Path, folder: Path, *statements: str) -> Path:
@@ -229,7 +229,7 @@ async def test_what_points_nowhere_is_found_and_removed_without_a_loss(
     change(database, statement)
     report = await checked(database)
     assert report.found == [(State.REPAIRABLE, line)]
-    upkeep.mend(database)
+    maintenance.repair(database)
     assert (await checked(database)).state is State.FINE
     if "pictures SET" not in statement:
         assert contents(database) == before
@@ -241,7 +241,7 @@ async def test_a_direct_conversation_that_is_not_on_record_is_put_there_again(da
     change(database, "DELETE FROM conversations WHERE kind = 'direct'")
     report = await checked(database)
     assert (State.REPAIRABLE, "direct messages in missing conversations: 1") in report.found
-    upkeep.mend(database)
+    maintenance.repair(database)
     assert (await checked(database)).state is State.FINE
     assert contents(database) == before
 
@@ -251,7 +251,7 @@ async def test_an_index_that_lacks_rows_is_made_anew(database: Path) -> None:
     report = await checked(database)
     assert report.state is State.REPAIRABLE
     assert any("messages_room" in line for _, line in report.found)
-    upkeep.mend(database)
+    maintenance.repair(database)
     assert (await checked(database)).state is State.FINE
 
 
@@ -272,9 +272,9 @@ async def test_a_damaged_file_is_called_so_and_neither_repaired_nor_copied(datab
     report = await checked(database)
     assert (report.state, report.damaged) == (State.LOST, True)
     with pytest.raises(Refused):
-        upkeep.mend(database)
+        maintenance.repair(database)
     with pytest.raises(Refused):
-        upkeep.backup(database, tmp_path / "copy.db", quiet)
+        maintenance.backup(database, tmp_path / "copy.db", quiet)
     assert sorted(each.name for each in tmp_path.iterdir()) == ["chat.db", "chat.db.lock"]
 
 
@@ -289,7 +289,7 @@ async def test_a_database_of_the_original_program_waits_for_its_upgrade(tmp_path
     report = await checked(tmp_path / "chat.db")
     assert (report.state, report.old) == (State.REPAIRABLE, True)
     with pytest.raises(Refused, match="Start the server"):
-        upkeep.mend(tmp_path / "chat.db")
+        maintenance.repair(tmp_path / "chat.db")
 
 
 @pytest.mark.parametrize(
@@ -310,9 +310,9 @@ async def test_a_file_that_is_no_database_of_ours_is_left_alone(
     (tmp_path / "chat.db.lock").touch()
     before = digests(tmp_path)
     for step in (
-        lambda: upkeep.mend(database),
-        lambda: upkeep.backup(database, tmp_path / "copy.db", quiet),
-        lambda: upkeep.restore(database, tmp_path / "other.db", quiet),
+        lambda: maintenance.repair(database),
+        lambda: maintenance.backup(database, tmp_path / "copy.db", quiet),
+        lambda: maintenance.restore(database, tmp_path / "other.db", quiet),
     ):
         with pytest.raises(Refused, match=sentence):
             step()
@@ -329,7 +329,7 @@ async def test_a_file_that_is_no_database_of_ours_is_left_alone(
 def test_a_backup_holds_everything_in_one_file_for_its_owner_only(database: Path, tmp_path: Path) -> None:
     folder = tmp_path / "backups"
     folder.mkdir()
-    counts = upkeep.backup(database, folder / "copy.db", quiet)
+    counts = maintenance.backup(database, folder / "copy.db", quiet)
     assert stat.S_IMODE((folder / "copy.db").stat().st_mode) == 0o600
     assert str(counts) == "people: 2, messages: 3, pictures: 1"
     assert counts.newest == TIME
@@ -342,7 +342,7 @@ async def test_a_backup_of_a_running_server_holds_what_is_in_its_log(tmp_path: P
     store = await Store.open(tmp_path / "chat.db", no_pictures)
     with DatabaseLock(tmp_path / "chat.db"):
         await fill(store)
-        upkeep.backup(tmp_path / "chat.db", tmp_path / "copy.db", quiet)
+        maintenance.backup(tmp_path / "chat.db", tmp_path / "copy.db", quiet)
         await say(store, 1_004, User(1, "An"))
     await store.close()
     assert value(tmp_path / "copy.db", "SELECT max(id) FROM messages") == 1_003
@@ -350,7 +350,7 @@ async def test_a_backup_of_a_running_server_holds_what_is_in_its_log(tmp_path: P
 
 def test_a_backup_of_a_crashed_server_holds_what_is_in_its_log(database: Path, tmp_path: Path) -> None:
     left = crashed(database, tmp_path / "left", "UPDATE messages SET message = 'late' WHERE id = 1001")
-    upkeep.backup(left, tmp_path / "copy.db", quiet)
+    maintenance.backup(left, tmp_path / "copy.db", quiet)
     assert value(tmp_path / "copy.db", "SELECT message FROM messages WHERE id = 1001") == "late"
 
 
@@ -364,7 +364,7 @@ def test_what_is_written_during_a_backup_neither_gets_into_it_nor_makes_it_start
         steps.append(done)
         change(database, "UPDATE users SET theme = 'dark'", "INSERT INTO ballast VALUES (randomblob(50000))")
 
-    upkeep.backup(database, tmp_path / "copy.db", write)
+    maintenance.backup(database, tmp_path / "copy.db", write)
     assert len(steps) > 10
     assert steps == sorted(set(steps))
     assert value(tmp_path / "copy.db", "SELECT count(*) FROM users WHERE theme = 'dark'") == 0
@@ -375,9 +375,9 @@ def test_a_backup_replaces_a_file_only_when_it_is_told_to(database: Path, tmp_pa
     target = tmp_path / "copy.db"
     target.write_text("precious")
     with pytest.raises(Refused, match="already exists"):
-        upkeep.backup(database, target, quiet)
+        maintenance.backup(database, target, quiet)
     assert target.read_text() == "precious"
-    upkeep.backup(database, target, quiet, force=True)
+    maintenance.backup(database, target, quiet, force=True)
     assert contents(target) == contents(database)
 
 
@@ -386,16 +386,16 @@ def test_a_backup_never_replaces_the_database_itself(database: Path, tmp_path: P
     (tmp_path / "link.db").symlink_to(database)
     (tmp_path / "self").symlink_to(tmp_path)
     with pytest.raises(Refused, match="belongs to the database itself"):
-        upkeep.backup(database, tmp_path / name, quiet, force=True)
+        maintenance.backup(database, tmp_path / name, quiet, force=True)
     with pytest.raises(Refused, match="belongs to the database itself"):
-        upkeep.backup(tmp_path / "link.db", tmp_path / name, quiet, force=True)
+        maintenance.backup(tmp_path / "link.db", tmp_path / name, quiet, force=True)
 
 
 def test_a_backup_never_gets_below_the_log_of_another_database(database: Path, tmp_path: Path) -> None:
     other = crashed(database, tmp_path / "other", "UPDATE messages SET message = 'other'")
     before = digests(other.parent)
     with pytest.raises(Refused, match="in use"):
-        upkeep.backup(database, other, quiet, force=True)
+        maintenance.backup(database, other, quiet, force=True)
     assert digests(other.parent) == before
 
 
@@ -406,7 +406,7 @@ def test_a_backup_that_is_stopped_leaves_nothing_behind(database: Path, tmp_path
     (tmp_path / "copy.db").write_text("yesterday's")
     before = digests(tmp_path)
     with pytest.raises(KeyboardInterrupt):
-        upkeep.backup(database, tmp_path / "copy.db", stop, force=True)
+        maintenance.backup(database, tmp_path / "copy.db", stop, force=True)
     assert digests(tmp_path) == before
 
 
@@ -416,19 +416,19 @@ def test_a_backup_that_would_fill_the_disk_is_not_begun(
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage._replace(free=2**20))
     with pytest.raises(Refused, match="Not enough room"):
-        upkeep.backup(database, tmp_path / "copy.db", quiet)
+        maintenance.backup(database, tmp_path / "copy.db", quiet)
 
 
 def test_a_backup_into_no_folder_is_refused(database: Path, tmp_path: Path) -> None:
     with pytest.raises(Refused, match="does not exist"):
-        upkeep.backup(database, tmp_path / "nowhere" / "copy.db", quiet)
+        maintenance.backup(database, tmp_path / "nowhere" / "copy.db", quiet)
     with pytest.raises(Refused, match="is a folder"):
-        upkeep.backup(database, tmp_path, quiet)
+        maintenance.backup(database, tmp_path, quiet)
 
 
 def test_a_database_of_the_original_program_can_be_backed_up(tmp_path: Path) -> None:
     old_chat.make(tmp_path / "chat.db")
-    counts = upkeep.backup(tmp_path / "chat.db", tmp_path / "copy.db", quiet)
+    counts = maintenance.backup(tmp_path / "chat.db", tmp_path / "copy.db", quiet)
     assert counts.people == len(old_chat.PASSWORDS)
 
 
@@ -439,14 +439,14 @@ def test_a_database_of_the_original_program_can_be_backed_up(tmp_path: Path) -> 
 def copy(database: Path, tmp_path: Path) -> Path:
     """A backup, after which one more message was written."""
     copy = tmp_path / "copy.db"
-    upkeep.backup(database, copy, quiet)
+    maintenance.backup(database, copy, quiet)
     change(database, "UPDATE messages SET message = 'changed later' WHERE id = 1001")
     return copy
 
 
 def test_a_restored_database_is_the_backup_in_another_epoch(database: Path, copy: Path) -> None:
     epoch = meta(database, "epoch")
-    counts, _ = upkeep.restore(copy, database, quiet)
+    counts, _ = maintenance.restore(copy, database, quiet)
     assert str(counts) == "people: 2, messages: 3, pictures: 1"
     assert contents(database) == contents(copy)
     assert meta(database, "epoch") not in {epoch, meta(copy, "epoch")}
@@ -456,7 +456,7 @@ def test_a_restored_database_is_the_backup_in_another_epoch(database: Path, copy
 
 
 async def test_a_restored_database_can_be_used_and_its_sessions_live(database: Path, copy: Path) -> None:
-    upkeep.restore(copy, database, quiet)
+    maintenance.restore(copy, database, quiet)
     store = await Store.open(database, no_pictures)
     found = await store.accounts.session(SESSION, idle_days=1, days=1)
     await store.close()
@@ -467,7 +467,7 @@ async def test_a_restored_database_can_be_used_and_its_sessions_live(database: P
 def test_every_restore_begins_an_epoch_of_its_own(database: Path, copy: Path) -> None:
     epochs = set()
     for _ in range(3):
-        upkeep.restore(copy, database, quiet)
+        maintenance.restore(copy, database, quiet)
         epochs.add(meta(database, "epoch"))
     assert len(epochs) == 3
 
@@ -486,20 +486,20 @@ def note_ceiling(path: Path, ceiling: object) -> None:
 def test_no_number_that_was_ever_handed_out_is_used_again(database: Path, copy: Path, whose: str, ahead: int) -> None:
     highest = now() + ahead
     note_ceiling(copy if whose == "the backup" else database, highest)
-    upkeep.restore(copy, database, quiet)
+    maintenance.restore(copy, database, quiet)
     assert meta(database, "ceiling") >= max(highest, now())
 
 
 @pytest.mark.parametrize("nonsense", ["high", None, -5, 2**53 + 1, 1e300])
 def test_a_ceiling_that_is_nonsense_is_not_believed(database: Path, copy: Path, nonsense: object) -> None:
     note_ceiling(database, nonsense)
-    upkeep.restore(copy, database, quiet)
+    maintenance.restore(copy, database, quiet)
     assert now() <= meta(database, "ceiling") < 2**52
 
 
 def test_the_old_database_is_kept_with_all_that_was_in_its_log(database: Path, copy: Path, tmp_path: Path) -> None:
     left = crashed(database, tmp_path / "left", "UPDATE messages SET message = 'the last word' WHERE id = 1001")
-    _, kept = upkeep.restore(copy, left, quiet)
+    _, kept = maintenance.restore(copy, left, quiet)
     assert kept is not None
     assert kept.name.startswith("chat.db.before-restore-")
     assert value(kept, "SELECT message FROM messages WHERE id = 1001") == "the last word"
@@ -512,7 +512,7 @@ def test_a_damaged_database_is_kept_with_its_log_and_does_not_get_into_the_resto
 ) -> None:
     left = crashed(database, tmp_path / "left", "UPDATE messages SET message = 'from the log'")
     left.write_bytes(b"x" * left.stat().st_size)
-    _, kept = upkeep.restore(copy, left, quiet)
+    _, kept = maintenance.restore(copy, left, quiet)
     assert kept is not None
     assert any(b"from the log" in each.read_bytes() for each in left.parent.glob(kept.name + "*"))
     assert not (left.parent / "chat.db-wal").exists()
@@ -524,7 +524,7 @@ def test_the_log_of_a_database_that_was_removed_does_not_get_into_the_restored_o
 ) -> None:
     left = crashed(database, tmp_path / "left", "UPDATE messages SET message = 'from the log'")
     left.unlink()
-    _, kept = upkeep.restore(copy, left, quiet)
+    _, kept = maintenance.restore(copy, left, quiet)
     assert kept is None
     assert contents(left) == contents(copy)
 
@@ -539,7 +539,7 @@ def test_a_database_is_kept_where_the_file_system_knows_no_second_names(
     before = contents(database)
     if refuse:
         monkeypatch.setattr(os, "link", link)
-    _, kept = upkeep.restore(copy, database, quiet)
+    _, kept = maintenance.restore(copy, database, quiet)
     assert kept is not None
     assert contents(kept) == before
     assert contents(database) == contents(copy)
@@ -549,27 +549,27 @@ def test_a_database_is_kept_where_the_file_system_knows_no_second_names(
 def test_a_restored_database_is_for_its_owner_only(database: Path, copy: Path) -> None:
     copy.chmod(0o644)
     database.chmod(0o644)
-    upkeep.restore(copy, database, quiet)
+    maintenance.restore(copy, database, quiet)
     assert stat.S_IMODE(database.stat().st_mode) == 0o600
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give files away")
 def test_a_database_that_root_restores_belongs_to_whom_it_belonged(database: Path, copy: Path) -> None:
     os.chown(database, 12345, 12345)
-    upkeep.restore(copy, database, quiet)
+    maintenance.restore(copy, database, quiet)
     for path in (database, database.with_name("chat.db.lock")):
         assert (path.stat().st_uid, path.stat().st_gid) == (12345, 12345)
 
 
 def test_a_backup_is_restored_where_there_was_no_database(copy: Path, tmp_path: Path) -> None:
-    upkeep.restore(copy, tmp_path / "new.db", quiet)
+    maintenance.restore(copy, tmp_path / "new.db", quiet)
     assert contents(tmp_path / "new.db") == contents(copy)
 
 
 def test_a_link_to_a_database_still_leads_to_it_after_a_restore(database: Path, copy: Path, tmp_path: Path) -> None:
     link = tmp_path / "link.db"
     link.symlink_to(database)
-    upkeep.restore(copy, link, quiet)
+    maintenance.restore(copy, link, quiet)
     assert link.is_symlink()
     assert contents(database) == contents(copy)
 
@@ -578,9 +578,9 @@ def test_a_database_that_a_server_uses_is_not_replaced(database: Path, copy: Pat
     with DatabaseLock(database):
         before = digests(database.parent)
         with pytest.raises(CannotStart, match="Another chatapp is already using"):
-            upkeep.restore(copy, database, quiet)
+            maintenance.restore(copy, database, quiet)
         with pytest.raises(CannotStart, match="Another chatapp is already using"):
-            upkeep.mend(database)
+            maintenance.repair(database)
         assert digests(database.parent) == before
 
 
@@ -593,7 +593,7 @@ def test_a_database_that_another_program_reads_is_not_replaced(
         reader.execute("SELECT count(*) FROM users").fetchall()
         writer.execute("UPDATE users SET theme = 'dark'")
         with pytest.raises(Refused, match="in use by another program"):
-            upkeep.restore(copy, database, quiet)
+            maintenance.restore(copy, database, quiet)
     assert value(database, "SELECT message FROM messages WHERE id = 1001") == "changed later"
 
 
@@ -616,14 +616,14 @@ def test_what_cannot_take_the_place_of_a_database_leaves_it_as_it_was(
     (tmp_path / "chat.db.lock").touch()
     before = digests(tmp_path)
     with pytest.raises(Refused):
-        upkeep.restore(copy, database, quiet)
+        maintenance.restore(copy, database, quiet)
     assert digests(tmp_path) == before
 
 
 def test_a_database_of_another_program_is_not_replaced(database: Path, copy: Path, tmp_path: Path) -> None:
     change(tmp_path / "books.db", "CREATE TABLE books (title)")
     with pytest.raises(Refused, match="another program"):
-        upkeep.restore(copy, tmp_path / "books.db", quiet)
+        maintenance.restore(copy, tmp_path / "books.db", quiet)
     assert value(tmp_path / "books.db", "SELECT count(*) FROM books") == 0
 
 
@@ -634,7 +634,7 @@ def test_a_restore_that_is_stopped_changes_nothing(database: Path, copy: Path, t
     (tmp_path / "chat.db.lock").touch()
     before = digests(tmp_path)
     with pytest.raises(KeyboardInterrupt):
-        upkeep.restore(copy, database, stop)
+        maintenance.restore(copy, database, stop)
     assert digests(tmp_path) == before
 
 
