@@ -29,7 +29,7 @@ from chatapp.store.sqlite.adoption.people import Account, People
 from chatapp.store.sqlite.maintenance import reading
 from chatapp.system.lock import DatabaseLock
 from chatapp.system.startup import CannotStart
-from unit.store.test_schema import prepare
+from unit.store.sqlite.test_schema import prepare
 
 # Times
 
