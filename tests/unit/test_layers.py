@@ -53,7 +53,7 @@ SQL_HERE = "store.sqlite.*"
 # Everybody else works with any store that keeps the contract.
 SQLITE_HERE = "store store.sqlite.* operate.*"
 # What the operator's commands, which work on the file beside a server, may use of it.
-SQLITE_FOR_COMMANDS = "store.sqlite.credentials store.sqlite.keyring store.sqlite.strays store.sqlite.upkeep"
+SQLITE_FOR_COMMANDS = "store.sqlite.credentials store.sqlite.keyring store.sqlite.integrity store.sqlite.maintenance"
 CLOCK_HERE = "system.clock"
 NORMALIZATION_HERE = "model.normal"
 ADDRESSES_HERE = "html.paths web.routes web.assets.*"  # the last of files, which are their own
