@@ -1,4 +1,4 @@
-"""What happens to a message, told to everybody who sees it: first of all subscribers of the journal to speak."""
+"""Broadcast: shows accepted messages to their conversation, and tells authors what becomes of theirs."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from chatapp.model.events import Covered, Failed, Posted, Restored, Revised, Sav
 from chatapp.model.messages import Identity, Message
 from chatapp.system.throttle import Throttle
 
-_COVERED_PAUSE = 0.25  # seconds between two watermarks for those who are not the author
+_COVERED_PAUSE = 0.25  # seconds between watermarks for everybody but the author
 
 
 class Broadcast(Subscriber):
-    """Show messages to their conversation, and tell their authors what becomes of them."""
+    """The subscriber of the journal that publishes to the hub."""
 
     def __init__(self, hub: Hub, journal: Journal) -> None:
         self._hub = hub
@@ -30,13 +30,13 @@ class Broadcast(Subscriber):
         self._hub.publish(message.conversation.key, Revised(message) if message.is_change else Posted(message))
 
     def saved(self, entries: Sequence[Entry]) -> None:
-        """Tell authors what is saved, and conversations how far everything is."""
+        """Tell authors which of their messages are saved, and conversations up to where everything is."""
         keys: dict[int, list[str]] = {}
         for entry in entries:
             keys.setdefault(entry.message.author_id, []).append(entry.message.key)
         for author_id, mine in keys.items():
-            # Without a watermark, which would stand before the frames of this tick that it covers: a page that loses
-            # its connection in between would never ask for them. It comes with the room's frames, in their order.
+            # Without a watermark: it would go out before frames of this tick that it covers, and a page that loses
+            # its connection in between would never ask for them. It goes out with the conversation's frames.
             self._hub.tell(self._hub.of_user(author_id), Saved(mine))
         for conversation in {entry.message.conversation.key for entry in entries}:
             self._cover(conversation)
@@ -45,7 +45,7 @@ class Broadcast(Subscriber):
         self._hub.publish(conversation, Covered(conversation, self._journal.issue_watermark(conversation)))
 
     def lost(self, entries: Sequence[Entry]) -> None:
-        """Take back what everybody has seen and nobody will find on the disk."""
+        """Withdraw what was shown and could not be saved."""
         standing: dict[Identity, Message | None] = {entry.message.identity: entry.before for entry in entries}
         gone: dict[str, list[int]] = {}
         for (conversation, message_id), message in standing.items():
@@ -61,6 +61,6 @@ class Broadcast(Subscriber):
     def health(self, healthy: bool) -> None:
         """Tell everybody whether messages can be saved."""
         self._hub.publish_everywhere(StorageHealth(healthy))
-        if healthy:  # what stands again is on the disk too
+        if healthy:  # what stands again is saved, too
             for conversation in self._hub.conversations():
                 self._publish_watermark(conversation)

@@ -1,4 +1,4 @@
-"""The path of a message: checked, then numbered, shown and queued for the disk in one step."""
+"""Posting: a message is checked, then numbered, shown and queued for the disk in one step."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from chatapp.model.refusals import Rejected
 
 
 class Messaging:
-    """Accept messages. The journal sees them through to everybody's page and to the disk."""
+    """Accept messages and hand them to the journal."""
 
     def __init__(self, journal: Journal, retries: Retries, news: Newsroom) -> None:
         self._journal = journal
@@ -26,7 +26,7 @@ class Messaging:
     async def post(
         self, author: User, conversation: Conversation, draft: Draft, other: User | None = None
     ) -> tuple[Entry, bool]:
-        """Accept a draft: show it at once, save it right after. Return its entry and whether it is a retry.
+        """Accept a draft: it is shown at once and saved right after. Return its entry, and whether it is a retry.
 
         ``other`` is the receiver in a direct conversation. Raise Rejected before anybody has seen anything.
         """
@@ -35,7 +35,7 @@ class Messaging:
             if not entry.message.same_as(draft) or entry.message.conversation != conversation:
                 raise Rejected("key_conflict")
             return entry, True
-        if not all(picture.id for picture in draft.pictures):  # taken for a retry, but the message is gone
+        if not all(picture.id for picture in draft.pictures):  # they were not uploaded because this looked like a retry
             raise Rejected("gone")
         self.refuse_when_unable()
         if other is not None:
@@ -52,11 +52,11 @@ class Messaging:
             raise Rejected("busy")
 
     async def knows(self, author_id: int, key: str) -> bool:
-        """Tell whether an author has posted under a key: what comes now under it is a retry."""
+        """Tell whether an author has posted under a key, so that another post under it is a retry."""
         return await self._retries.find(author_id, key) is not None
 
     async def close(self, patience: float) -> None:
-        """Accept nothing more and flush; after ``patience`` seconds retract what is not saved."""
+        """Stop accepting and flush; after ``patience`` seconds retract what is not saved."""
         self.closing = True
         try:
             async with asyncio.timeout(patience):

@@ -1,4 +1,4 @@
-"""News of messages for those who may read them and show another conversation."""
+"""News: tells readers of a conversation about new messages while they show another one."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from chatapp.model.messages import Message
 from chatapp.model.people import User
 from chatapp.system.throttle import Throttle
 
-_PAUSE = 0.25  # seconds between two pieces of news: of all rooms, or of one direct conversation
+_PAUSE = 0.25  # seconds between announcements: of all rooms together, or of one direct conversation
 
 
 class Newsroom(Subscriber):
-    """Gather what was posted, and tell it now and then."""
+    """Collect new messages and announce them at a limited rate."""
 
     def __init__(self, hub: Hub, presence: Presence) -> None:
         self._hub = hub
         self._presence = presence
         self._news: dict[Conversation, list[Message]] = {}
         self._announce = Throttle(_PAUSE, self._publish)
-        # The two people of each direct conversation that had news, to show one the other in their list.
+        # The people of direct conversations with news: each is shown in the other's list.
         self._names: dict[int, User] = {}
 
     def introduce(self, *people: User) -> None:
-        """Know the people of a direct conversation that is about to have news."""
+        """Remember the people of a direct conversation, to name one to the other."""
         for person in people:
             self._names[person.id] = person
 
@@ -38,8 +38,8 @@ class Newsroom(Subscriber):
         if message.is_change:
             return
         self._news.setdefault(message.conversation, []).append(message)
-        # The news of all rooms go out together. Those of two people keep a time of their own, so that nobody sees from
-        # how long the others take that somebody talks in private.
+        # News of all rooms go out together. Each direct conversation has a throttle of its own, so that nobody can tell
+        # from the timing of other news that somebody talks in private.
         self._announce(None if message.conversation.kind is Kind.ROOM else message.conversation)
 
     def _publish(self, direct: Conversation | None) -> None:

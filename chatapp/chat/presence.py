@@ -1,4 +1,4 @@
-"""Who is here and who is typing: nothing of it is kept."""
+"""Presence: who is online and who is typing. Nothing of it is stored."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from chatapp.model.people import User
 from chatapp.system import clock
 from chatapp.system.throttle import Throttle
 
-_PAUSE = 1.0  # seconds between two lists of comings and goings
-_TYPISTS = 10_000  # people whose last note is remembered: a bound on memory, not a rule
-_TYPING = 2.0  # seconds between two notes that one person is typing; pages send one every three
+_PAUSE = 1.0  # seconds between announcements of who came and left
+_TYPISTS = 10_000  # people whose last note is remembered; bounds memory
+_TYPING = 2.0  # seconds between notes that a person is typing; pages send one every three
 
 
 class Presence:
-    """Tell everybody who came and left, and a conversation who is typing."""
+    """Announce who comes and leaves, and who is typing in a conversation."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
-        self._shown: set[int] = set()  # who everybody was last told is here
-        self._greeting: Envelope | None = None  # of them
+        self._shown: set[int] = set()  # who was online according to the last announcement
+        self._greeting: Envelope | None = None  # of those
         self._typed: dict[tuple[int, str], float] = {}
         self._newcomers: list[User] = []
         self.changed = Throttle(_PAUSE, self._publish)  # somebody may have come, or left
@@ -29,20 +29,20 @@ class Presence:
 
     @property
     def online(self) -> set[int]:
-        """Return the ids of everybody who has a connection."""
+        """Return the ids of everybody who is online: who has a connection."""
         return self._hub.users()
 
     def greeting(self) -> Envelope:
-        """Return what tells a new connection who is here, but for the last comings and goings.
+        """Return who was online at the last announcement, for a new connection; the next announcement follows.
 
-        Those follow for everybody. So the list is encoded once for a thousand people who come at the same moment.
+        So the list is encoded once even if a thousand people connect at the same time.
         """
         if self._greeting is None:
             self._greeting = self._hub.envelope(Online(sorted(self._shown)))
         return self._greeting
 
     def registered(self, user: User) -> None:
-        """Tell everybody that there is somebody new: their lists of people were drawn before."""
+        """Announce somebody who has just registered: open pages do not list them yet."""
         self._newcomers.append(user)
         self._introduce()
 
@@ -51,11 +51,11 @@ class Presence:
         self._hub.publish_everywhere(Newcomers(users))
 
     def departed(self, user_id: int) -> None:
-        """Tell everybody that somebody has left for good: their lists still show the name."""
+        """Announce that somebody deleted their account: open pages still show the name."""
         self._hub.publish_everywhere(Departed(user_id))
 
     def typing(self, listener: Listener, user: User) -> None:
-        """Tell the listener's conversation that its person is typing, now and then."""
+        """Tell the listener's conversation that its person is typing, at a limited rate."""
         if listener.conversation is None:
             return
         now, key = clock.monotonic(), (user.id, listener.conversation)
@@ -71,5 +71,5 @@ class Presence:
         came, left = sorted(online - self._shown), sorted(self._shown - online)
         if came or left:
             self._shown, self._greeting = online, None
-            # Not droppable: who missed one would take somebody for present, or absent, for as long as they stay.
+            # Not droppable: a page that missed one would show somebody as online, or offline, until they come or leave.
             self._hub.publish_everywhere(PresenceChanged(came, left))

@@ -1,4 +1,4 @@
-"""How a page comes (back): from its cursor to now, all of it or none of it, and on live without a gap."""
+"""Resume: brings a page from its cursor to now, all of it or nothing, and lets it go on live without a gap."""
 
 from __future__ import annotations
 
@@ -18,43 +18,43 @@ from chatapp.model.conversations import Conversation
 from chatapp.model.messages import Message
 from chatapp.model.numbers import ID_LIMIT
 
-_LIMIT = 500  # messages that a page catches up with; with more it is quicker to fetch the list again
-_CHUNK = 100  # messages of one frame
-_KEPT_SECONDS = 1.0  # how long an answer serves others: after a restart everybody asks for the same within a second
+_LIMIT = 500  # messages; with more, fetching the list again is faster
+_CHUNK = 100  # messages per frame
+_KEPT_SECONDS = 1.0  # lifetime of a shared answer: after a restart all pages ask for the same within a second
 _END = ID_LIMIT  # a cursor after which there is nothing
 
 
 @dataclass(frozen=True, slots=True)
 class Missed:
-    """What a page missed, in parts, and for whom else that is the answer."""
+    """An answer: what a page missed, and which other pages missed the same."""
 
-    since: int  # everybody whose cursor is from here on
+    since: int  # pages whose cursor is at or above this
     before: int  # and below this missed the same
-    generation: int  # of the journal when it was asked for: the answer brings everything accepted by then
-    parts: tuple[Envelope, ...] | None  # None: too much of it
-    pending: tuple[Envelope, ...]  # what was accepted by then and may have been on its way to the database
+    generation: int  # of the journal at the time of the question: everything accepted by then is in the answer
+    parts: tuple[Envelope, ...] | None  # None: too many
+    pending: tuple[Envelope, ...]  # accepted by then and not among the parts
 
     def serves(self, since: int, generation: int) -> bool:
-        """Tell whether this is what a page missed that came at a generation of the journal."""
+        """Tell whether this answers a page with a cursor that came at a generation of the journal."""
         same = since <= self.since if self.parts is None else self.since <= since < self.before
         return same and self.generation >= generation
 
 
-_NOTHING = Missed(_END, _END, 0, (), ())  # where no conversation is shown
+_NOTHING = Missed(_END, _END, 0, (), ())  # for pages that show no conversation
 
 
 class Resume:
-    """Bring connections up to date. Pages that missed the same get one answer: it is looked up and rendered once."""
+    """Bring connections up to date. Pages that missed the same share one answer, looked up and encoded once."""
 
     def __init__(self, standing: Standing, journal: Journal, hub: Hub, *, epoch: str) -> None:
         self._standing = standing
         self._journal = journal
         self._hub = hub
         self._asking = asyncio.Lock()
-        self._answers: list[tuple[Conversation, Missed]] = []  # of the last moment
-        self.boot = secrets.token_urlsafe(6)  # tells pages that the server was restarted
-        self._hello = lru_cache(maxsize=256)(self._greeting)  # the same for all who come to a room
-        self.epoch = epoch  # of the database: cursors of another one mean nothing here
+        self._answers: list[tuple[Conversation, Missed]] = []  # of the last second
+        self.boot = secrets.token_urlsafe(6)  # changes with every start of the server, so that pages notice it
+        self._hello = lru_cache(maxsize=256)(self._greeting)  # the same for all who join a conversation
+        self.epoch = epoch  # of the database: cursors from another one are meaningless
 
     async def bring(
         self,
@@ -64,14 +64,14 @@ class Resume:
         epoch: str | None,
         send: Callable[[bytes], Awaitable[None]],
     ) -> None:
-        """Bring connections from their cursor to now, and let them go on live: the only way to connect.
+        """Bring connections of one format from a cursor to now, and let them go live: the only way to connect.
 
-        ``send`` writes a frame and waits for the connections, which are of one format, to take it. All of what was
-        missed, or nothing of it (``recovered`` false): never part of a gap.
+        ``send`` writes frames to them and waits until they are taken. They get everything they missed, or nothing
+        (``recovered`` is false): never part of a gap.
         """
         key = conversation.key if conversation else None
         for listener in listeners:
-            self._hub.join(listener, key)  # from here on its live frames are held back
+            self._hub.join(listener, key)  # from now on its live frames are held back
         missed = await self._missed(conversation, since, epoch) if conversation else _NOTHING
         head: tuple[Envelope, ...] = (self._hello(key, missed.parts is not None, self._journal.healthy),)
         for part in (*(missed.parts or ()), *missed.pending):
@@ -82,7 +82,7 @@ class Resume:
             self._hub.go_live(listener, head, [ready])
 
     async def _missed(self, conversation: Conversation, since: int | None, epoch: str | None) -> Missed:
-        generation = self._standing.generation  # of now: what is accepted while we wait is held back
+        generation = self._standing.generation  # as of now: what is accepted while we wait is held back
         if since is None:
             return await self._answer(conversation, _END, generation)  # the page has no list
         if epoch != self.epoch or since > self._journal.newest(conversation.key):
@@ -90,7 +90,7 @@ class Resume:
         return await self._answer(conversation, since, generation)
 
     async def _answer(self, conversation: Conversation, since: int, generation: int) -> Missed:
-        async with self._asking:  # whoever had to wait mostly finds the answer to somebody else's question
+        async with self._asking:  # whoever had to wait usually finds the answer of somebody else
             for about, missed in self._answers:
                 if about == conversation and missed.serves(since, generation):
                     return missed

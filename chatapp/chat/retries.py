@@ -1,4 +1,4 @@
-"""Which messages were posted already: a retry under the same key is the same message, however late it comes."""
+"""Deduplication: a message posted again under the same key is the same message, however late the retry comes."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from chatapp.delivery.entries import Entry, Subscriber
 from chatapp.model.conversations import Conversation
 from chatapp.store import Store
 
-_REMEMBERED = 10_000  # saved messages whose keys are known without asking the database
+_REMEMBERED = 10_000  # saved messages whose keys are kept in memory
 
-Key = tuple[int, str]  # the author's id, and what they posted under
+Key = tuple[int, str]  # the author's id, and the key of the post
 _Places = dict[Key, tuple[Conversation, int]]
 
 
 class Retries(Subscriber):
-    """Know the keys of what was accepted lately, and look up all others."""
+    """Remember the keys of recent messages, and look up older ones in the database."""
 
     def __init__(self, store: Store, standing: Standing) -> None:
         self._store = store
@@ -31,7 +31,9 @@ class Retries(Subscriber):
     async def find(self, author_id: int, key: str) -> Entry | None:
         """Return the message that an author posted under a key. Raise Busy or Unwritable."""
         wanted = author_id, key
-        return self._known.get(wanted) or await self._stored(wanted) or self._known.get(wanted)  # it may have just come
+        return (
+            self._known.get(wanted) or await self._stored(wanted) or self._known.get(wanted)
+        )  # it may have come in meanwhile
 
     async def _stored(self, key: Key) -> Entry | None:
         place = (await self._look_up(key)).get(key)
@@ -39,7 +41,7 @@ class Retries(Subscriber):
         return self._standing.stored_entry(replace(message, key=key[1])) if message else None
 
     async def _look_up(self, key: Key) -> _Places:
-        """Ask for a key together with all that others ask for in the same tick: at a rush it is still one question."""
+        """Look up a key, in one query with all others of the same tick."""
         self._asked.append(key)
         if self._answer is None:
             self._answer = asyncio.ensure_future(self._ask())
@@ -53,7 +55,7 @@ class Retries(Subscriber):
     # --- what the journal tells -------------------------------------------------------------------------------------
 
     def accepted(self, entry: Entry) -> None:
-        """Know a message by its key from now on."""
+        """Remember the key of a new message."""
         if not entry.message.is_change:
             self._known[_key(entry)] = entry
 
@@ -66,7 +68,7 @@ class Retries(Subscriber):
             self._known.popitem(last=False)
 
     def lost(self, entries: Sequence[Entry]) -> None:
-        """Forget messages: what comes under their keys is new."""
+        """Forget lost messages: what comes under their keys is new."""
         for entry in entries:
             if not entry.message.is_change:
                 self._known.pop(_key(entry), None)

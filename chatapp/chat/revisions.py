@@ -1,4 +1,4 @@
-"""Later revisions of a message: edited, removed, taken back. They travel the path of a new one."""
+"""Revisions: editing and removing messages, and undoing a removal. A revision takes the path of a new message."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class Revisions:
         self._journal = journal
         self._standing = standing
         self._messaging = messaging
-        self._removed: dict[Identity, float] = {}  # messages removed lately, and when (monotonic seconds)
+        self._removed: dict[Identity, float] = {}  # recently removed messages, and when (monotonic seconds)
 
     async def edit(self, author: User, target: Target, content: object, key: object) -> tuple[Entry, bool]:
-        """Give a message another text. Return its entry and whether nothing was left to do. Raise Rejected."""
+        """Replace the text of a message. Return its entry, and whether it was so already. Raise Rejected."""
         if not isinstance(content, str):
             raise Rejected("content_type")
         current = await self._standing.current(target.conversation, target.message_id)
@@ -36,7 +36,7 @@ class Revisions:
         return self._change(author, target, current, key, done, content=text, edited_at=clock.timestamp())
 
     async def remove(self, author: User, target: Target, key: object) -> tuple[Entry, bool]:
-        """Put a tombstone in a message's place; it can be undone for a short while. Raise Rejected."""
+        """Replace a message by a tombstone; this can be undone for a short time. Raise Rejected."""
         current = await self._standing.current(target.conversation, target.message_id)
         entry, done = self._change(author, target, current, key, current.removed, removed=True)
         if not done:
@@ -45,7 +45,7 @@ class Revisions:
         return entry, done
 
     async def restore(self, author: User, target: Target, key: object) -> tuple[Entry, bool]:
-        """Undo a removal of a moment ago. Raise Rejected when it is too late."""
+        """Undo a recent removal. Raise Rejected when it is too late."""
         current = await self._standing.current(target.conversation, target.message_id)
         self._forget()
         if current.removed and current.identity not in self._removed:
@@ -59,7 +59,7 @@ class Revisions:
     def _change(
         self, author: User, target: Target, seen: Message, key: object, done: bool, **values: Any
     ) -> tuple[Entry, bool]:
-        """Refuse a change before anybody has seen it, or show and queue it: without an await."""
+        """Refuse a change before anybody has seen it, or accept it. There is no await in here."""
         checked = key_of(key)
         current = self._standing.latest(seen)
         if current.author_id != author.id:

@@ -1,7 +1,4 @@
-"""What stands now: what is on the disk, plus what is pending, minus what was given up.
-
-Nobody else puts the three together.
-"""
+"""What stands now: the database, plus what is pending, minus what was lost. Nothing else combines the three."""
 
 from __future__ import annotations
 
@@ -19,15 +16,15 @@ from chatapp.store import Store
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What changed in a conversation after a cursor."""
+    """The changes of a conversation after a cursor."""
 
-    generation: int  # of the journal when it was asked for: everything accepted by then is here
+    generation: int  # of the journal at the time of the question: everything accepted by then is here
     saved: list[Message] | None  # in id order; None: more than the limit
-    pending: list[Message]  # the rest of what was accepted by then: it may have been on its way to the disk
+    pending: list[Message]  # accepted by then and not among the saved ones
 
 
 class Standing:
-    """Answer what stands now."""
+    """Answers about messages as they stand now."""
 
     def __init__(self, store: Store, journal: Journal) -> None:
         self._store = store
@@ -45,38 +42,40 @@ class Standing:
         return found
 
     def latest(self, message: Message) -> Message:
-        """Return a message as it stands now, when it may have changed since it was looked up."""
+        """Return a message as it stands now; it may have changed since it was looked up."""
         return self._journal.current(message.identity) or message
 
     def entry(self, message: Message) -> Entry:
-        """Return what becomes of a revision that stands: its pending entry, or one that is saved."""
+        """Return the entry of a revision that stands: its pending one, or a saved one."""
         return self._journal.entry(message) or Entry.settled(message)
 
     def stored_entry(self, message: Message) -> Entry | None:
-        """Return the entry of a message that was found on the disk; None if it was given up."""
+        """Return the entry of a message from the database; None if it was lost."""
         return None if self._journal.corrected(message) is None else self.entry(message)
 
     # --- a conversation ---------------------------------------------------------------------------------------------
 
     async def read(self, conversation: Conversation, page: Awaitable[Page | None]) -> Page | None:
-        """Return a page that is being read, as it stands. Nothing on it is above its watermark but what is saved."""
-        settled = self._journal.issue_watermark(conversation.key)  # before it is read: all below is on it
+        """Await a page from the database and return it as it stands, with a watermark that it covers."""
+        settled = self._journal.issue_watermark(
+            conversation.key
+        )  # issued before the page is read, so all below is on it
         found = await page
         if found is None:
             return None
         return replace(found, messages=self._corrected(found.messages), watermark=max(found.watermark, settled))
 
     async def changes(self, conversation: Conversation, since: int | None, limit: int) -> Changes:
-        """Return what changed after a cursor; without one, what is pending."""
+        """Return what changed after a cursor; without a cursor, only what is pending."""
         generation, pending = self.generation, self._journal.pending(conversation)
         saved = [] if since is None else await self._saved_changes(conversation, since, limit)
-        # A message may be saved between the copy of the pending ones and the query, or after it: what is in neither
-        # the rows nor the frames that a connection holds back is in the copy.
+        # A message may be saved between the copy of the pending ones and the query, or after it. Whatever is in neither
+        # the rows nor the frames that a listener holds back is in the copy.
         seen = {message.id: message.rev for message in saved or ()}
         return Changes(generation, saved, [message for message in pending if message.rev > seen.get(message.id, 0)])
 
     async def _saved_changes(self, conversation: Conversation, since: int, limit: int) -> list[Message] | None:
-        # What stands again has its new number in the table only when the next commit succeeds, perhaps just now.
+        # What stands again gets its new number in the database with the next commit, which may happen during the query.
         restored = self._journal.restored
         rows = await self._store.messages.changes(conversation, since, limit)
         if len(rows) > limit:
@@ -92,17 +91,17 @@ class Standing:
 
     @property
     def generation(self) -> int:
-        """Return a number that goes up with everything that is accepted or given up."""
+        """Return a counter that grows with everything accepted or lost."""
         return self._journal.generation
 
     # --- a person ---------------------------------------------------------------------------------------------------
 
     async def counts(self, user_id: int) -> Counts:
-        """Return what a person has not read, messages included that are not on the disk yet."""
+        """Return what a person has not read, including messages that are not saved yet."""
         counts = await self._store.marks.counts(user_id)
         unread = dict(counts.unread)
         for message in self._journal.recent(counts.watermark):
-            if message.is_change:  # of a message that counts once
+            if message.is_change:  # its message counts once
                 continue
             key = message.conversation.key
             counted = message.author_id != user_id and message.conversation.admits(user_id)
@@ -111,5 +110,5 @@ class Standing:
         return replace(counts, unread=unread)
 
     def has_pending(self, author_id: int) -> bool:
-        """Tell whether anything of an author's is not saved yet."""
+        """Tell whether anything by an author is not saved yet."""
         return any(message.author_id == author_id for message in self._journal.pending())

@@ -1,4 +1,4 @@
-"""Group commit: whatever waits is written in one transaction, in the order in which it was accepted."""
+"""Group commit: everything that waits is written in one transaction, in the order of acceptance."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from chatapp.system.clock import Stamper
 
 log = logging.getLogger("chatapp.journal")
 
-_BUSY_PAUSE = 0.1  # seconds between two tries while another program holds the lock
-_PROBE_PAUSE = 1.0  # seconds between two looks at a disk that could not be written
+_BUSY_PAUSE = 0.1  # seconds between retries while another program holds the lock
+_PROBE_PAUSE = 1.0  # seconds between probes of a disk that could not be written
 
 
 class Save(Protocol):
@@ -31,31 +31,31 @@ class Save(Protocol):
 
 
 class GroupCommit:
-    """Write the backlog to the disk; tell the subscribers what was saved, and what was given up."""
+    """Write the backlog to the disk, and tell subscribers what was saved and what was lost."""
 
     def __init__(self, save: Save, stamper: Stamper, backlog: Backlog, *, watermark: int, hold: float) -> None:
-        """Wait up to ``hold`` seconds for a locked database."""
+        """Retry for up to ``hold`` seconds while the database is locked."""
         self._save = save
         self._stamper = stamper
         self._backlog = backlog
         self._hold = hold
         self.subscribers: list[Subscriber] = []
         self.retractions = Retractions()
-        self.settled = watermark  # the largest number that was saved, or given up for good
+        self.settled = watermark  # the largest number that was saved, or durably retracted
         self.healthy = True
-        self._lost = 0  # the largest number that was given up
-        self._trouble: Exception | None = None  # seen by others, and not dealt with yet
+        self._lost = 0  # the largest number that was retracted
+        self._trouble: Exception | None = None  # reported by ``suspend`` and not handled yet
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
 
     def wake(self) -> None:
-        """Begin to write: something waits."""
+        """Start writing: something was queued."""
         self._idle.clear()
         self._wake.set()
 
     async def flush(self) -> None:
-        """Wait until everything that waits now is saved or given up."""
+        """Wait until everything that is queued is saved or retracted."""
         await self._idle.wait()
 
     async def run(self) -> None:
@@ -72,13 +72,13 @@ class GroupCommit:
                 self._idle.set()
 
     def suspend(self, error: Exception) -> None:
-        """Accept nothing until the database can be written: somebody saw that it cannot before anybody wrote."""
+        """Stop accepting until the database can be written: somebody noticed that it cannot."""
         if self.healthy and self._trouble is None:
             self._trouble = error
             self._wake.set()
 
     def give_up(self) -> None:
-        """Retract everything that is not saved yet: the end of a flush that had to be cut short."""
+        """Retract everything that is not saved yet, when a flush takes too long."""
         self._lose(self._backlog.pending)
         self._idle.set()
 
@@ -91,8 +91,8 @@ class GroupCommit:
                 await self._write(batch, batch[-1].message.rev, self.retractions.rows())
             except Busy as error:
                 if batch[0].appended < clock.monotonic() - self._hold:
-                    # All that waits goes, and nothing more is accepted for now: an author's later message must not be
-                    # saved before an earlier one that is sent again.
+                    # Retract everything and accept nothing: an author's later message must not be saved before an
+                    # earlier one that is sent again.
                     await self._endure(error)
                 else:
                     await asyncio.sleep(_BUSY_PAUSE)
@@ -117,14 +117,14 @@ class GroupCommit:
         self.retractions.confirm(undo)
 
     async def _endure(self, error: Exception) -> None:
-        """Give up what waits, say so, and look every second whether the disk can be written again."""
+        """Retract everything, report it, and probe every second until the disk can be written again."""
         log.error("the database cannot be written: %s", error)
         self._turn(healthy=False)
         self._lose(self._backlog.pending)
         self._idle.set()
         while True:
             await asyncio.sleep(_PROBE_PAUSE)
-            # What was given up is undone first of all: until that is durable, a crash could bring it back.
+            # Undo retracted messages first: until that is durable, a crash could bring them back.
             undo = self.retractions.rows()
             numbers = [before.rev for _, before in undo if before is not None]
             watermark = max(self.settled, self._lost, *numbers)
@@ -160,8 +160,8 @@ class GroupCommit:
         self._renumber(entries)
         for subscriber in self.subscribers:
             subscriber.lost(entries)
-        # Whether the failed COMMIT reached the disk is unknown: the next transaction undoes it first. Until that is
-        # durable the watermark stays below: after a crash the lost ones may be there again, and pages must ask.
+        # The failed COMMIT may have reached the disk after all, so the next transaction undoes it first. Until that is
+        # durable the watermark stays below: after a crash the lost messages may be back, and pages must ask.
         for entry in entries:
             self.retractions.add(entry)
             if entry.before is not None:
@@ -169,9 +169,9 @@ class GroupCommit:
         _complete(entries, saved=False)
 
     def _renumber(self, entries: Sequence[Entry]) -> None:
-        """Give what stands again a new number: pages must take it for newer than the change that they show.
+        """Number what stands again: for pages it must be newer than the lost change that they show.
 
-        Of several lost changes of a message, what stood before the first one stands again.
+        If several changes of a message were lost, what was there before the first one stands again.
         """
         standing: dict[Identity, Message | None] = {}
         for entry in entries:
@@ -183,5 +183,5 @@ class GroupCommit:
 
 def _complete(entries: Sequence[Entry], *, saved: bool) -> None:
     for entry in entries:
-        if not entry.saved.done():  # whoever waited may be gone
+        if not entry.saved.done():  # cancelled if nobody waits any more
             entry.saved.set_result(saved)

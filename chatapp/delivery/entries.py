@@ -1,4 +1,4 @@
-"""A message on its way to the disk, and who is told what becomes of it."""
+"""Journal entries, and the interface of those that follow what becomes of them."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from chatapp.model.messages import Message
 class Entry:
     """A message, or a later revision of one, on its way to the disk.
 
-    ``saved`` becomes True when it is there, False when it was given up. ``before`` is the revision that a change
-    replaced: the one that stands again, under a new number, when the change is given up.
+    ``saved`` completes with True once it is durable, with False if it was retracted. ``before`` is the revision that a
+    change replaced; it stands again, under a new number, if the change is retracted.
     """
 
     message: Message
@@ -24,32 +24,31 @@ class Entry:
 
     @property
     def size(self) -> int:
-        """Return an upper bound of the bytes of its row; exact ones are not worth an encode."""
+        """Return an upper bound of the size of its row in bytes, without encoding it."""
         return len(self.message.content) * 4 + 200
 
     @classmethod
     def settled(cls, message: Message) -> Entry:
-        """Return the entry of a message that is saved."""
+        """Return an entry for a message that is saved already."""
         saved: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         saved.set_result(True)
         return cls(message, saved)
 
 
 class Subscriber:
-    """Somebody whom the journal tells what becomes of messages.
+    """A listener of the journal: it is called as messages are accepted, saved and lost.
 
-    Each call is synchronous and part of what it tells of: nothing else happens in between. Calls come in the order in
-    which messages were accepted, and before the futures of their entries complete.
+    Calls are synchronous, in the order in which messages were accepted, and before the futures of entries complete.
     """
 
     def accepted(self, entry: Entry) -> None:
-        """Act on a message, or a change of one, that has just got its number."""
+        """Handle a message, or a change of one, that was just numbered and is not queued yet."""
 
     def saved(self, entries: Sequence[Entry]) -> None:
-        """Act on what was committed together."""
+        """Handle the entries of a committed transaction."""
 
     def lost(self, entries: Sequence[Entry]) -> None:
-        """Act on what was given up; ``before`` is what stands instead."""
+        """Handle entries that were retracted; their ``before`` is what stands instead."""
 
     def health(self, healthy: bool) -> None:
-        """Act on the database becoming writable or unwritable."""
+        """Handle the database becoming writable or unwritable."""

@@ -1,4 +1,4 @@
-"""The order of everything: messages get their numbers here, are shown, and go to the disk."""
+"""The journal: it numbers every message and change, has it shown, and queues it for the disk."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from chatapp.system.clock import Stamper
 
 
 class Journal:
-    """Accept messages one after the other, and see that they become durable in that order.
+    """Accept messages in one order, and make them durable in that order.
 
-    A message gets its number, is shown by the subscribers, and is queued for the disk in one step, without an await:
-    the numbers, what every listener sees and the disk have one order.
+    Numbering a message, showing it (by the subscribers) and queueing it for the disk is one step without an await, so
+    ids, every listener and the database agree on the order.
 
     Methods that take a conversation, or its key, answer for it alone. Here all conversations share one counter and one
     queue, so most of them do not need it; a journal of several processes does.
@@ -37,7 +37,7 @@ class Journal:
         rows_limit: int = 2_000,
         bytes_limit: int = 8 * 2**20,
     ) -> None:
-        """Number above ``floor``. Be full from so many rows or bytes on; 0 is no limit."""
+        """Issue numbers above ``floor``. Be full at so many rows or bytes; 0 means no limit."""
         self._stamper = Stamper(floor)
         self._backlog = Backlog(rows_limit, bytes_limit)
         self._commits = GroupCommit(save, self._stamper, self._backlog, watermark=watermark, hold=hold)
@@ -47,7 +47,7 @@ class Journal:
         self.give_up = self._commits.give_up
 
     def subscribe(self, *subscribers: Subscriber) -> None:
-        """Tell subscribers of everything from now on, each time in this order."""
+        """Call subscribers from now on, always in this order."""
         self._commits.subscribers.extend(subscribers)
 
     # --- accepting --------------------------------------------------------------------------------------------------
@@ -83,7 +83,7 @@ class Journal:
 
     @property
     def healthy(self) -> bool:
-        """Tell whether the database can be written, as far as is known."""
+        """Tell whether the database can be written, as far as the journal knows."""
         return self._commits.healthy
 
     @property
@@ -94,58 +94,58 @@ class Journal:
     # --- numbers ----------------------------------------------------------------------------------------------------
 
     def issue_number(self) -> int:
-        """Return a new number: it is above everything that was accepted so far."""
+        """Return a new number, which is above everything accepted so far."""
         return self._stamper.next()
 
     def issue_watermark(self, conversation: str | None = None) -> int:
-        """Return a number at or below which everything in a conversation is saved, or given up for good.
+        """Return a number at or below which everything in a conversation is saved, or durably retracted.
 
-        It goes with the clock and not with what is written, so that nobody learns from it that others talk in private.
+        It follows the clock and not the traffic, so it does not reveal that others talk in private.
         """
-        if self._commits.retractions:  # a crash could bring back what was given up
+        if self._commits.retractions:  # a crash could bring back what was retracted
             return self._commits.settled
         first = self._backlog.first
         return max(self._commits.settled, first.message.rev - 1) if first else self.issue_number()
 
     def newest(self, conversation: str | None = None) -> int:
-        """Return a number that nothing in a conversation is above."""
+        """Return the largest number that was issued for a conversation."""
         return self._stamper.last
 
     async def reserve(self, write: Callable[[int], Awaitable[None]]) -> None:
-        """Let numbers follow the clock for a while, also while nobody writes: make a ceiling for them durable."""
+        """Let numbers follow the clock for a while even if nobody writes: ``write`` makes their ceiling durable."""
         ceiling = self._stamper.reserve()
         await write(ceiling)
         self._stamper.reserved(ceiling)
 
-    # --- what the disk does not know yet ----------------------------------------------------------------------------
+    # --- what the database does not show yet --------------------------------------------------------------------------
 
     @property
     def generation(self) -> int:
-        """Return a number that goes up with everything that is accepted or given up."""
+        """Return a counter that grows with everything accepted or retracted."""
         return self._backlog.generation
 
     def pending(self, conversation: Conversation | None = None) -> list[Message]:
-        """Return what is neither saved nor given up, of a conversation or of all, in order."""
+        """Return what is neither saved nor retracted, in one conversation or in all, in order."""
         messages = (entry.message for entry in self._backlog.pending)
         return [message for message in messages if conversation is None or message.conversation == conversation]
 
     def recent(self, after: int) -> list[Message]:
-        """Return what was accepted above a number and is not given up: pending, or saved a moment ago."""
+        """Return what was accepted above a number and not retracted: pending, or saved recently."""
         return [entry.message for entry in self._backlog.recent(after)]
 
     def current(self, identity: Identity) -> Message | None:
-        """Return the newest revision of a message, if it was accepted a short while ago."""
+        """Return the newest revision of a message if it was accepted recently."""
         return self._backlog.current(identity)
 
     def entry(self, message: Message) -> Entry | None:
-        """Return the entry of a revision that is pending."""
+        """Return the entry of a pending revision."""
         return self._backlog.entry(message)
 
     def corrected(self, message: Message) -> Message | None:
-        """Return a message that was read as it will stand once what was given up is undone; None for nothing."""
+        """Return what a message from the database will be once retractions are undone; None if nothing."""
         return self._commits.retractions.corrected(message)
 
     @property
     def restored(self) -> list[Message]:
-        """Return the revisions that stand again, as long as the table may say otherwise."""
+        """Return the revisions that stand again and may not be in the database yet."""
         return self._commits.retractions.restored

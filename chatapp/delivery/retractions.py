@@ -1,4 +1,4 @@
-"""What was given up although its commit may have happened: what stands instead, until that is durable."""
+"""Retractions: what to undo because a failed commit may have reached the disk after all."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from chatapp.model.messages import Identity, Message
 
 
 class Retractions:
-    """Keep what the next transaction has to undo first of all: until then, a crash could bring it back."""
+    """The messages that the next transaction must undo first: until then, a crash could bring them back."""
 
     def __init__(self) -> None:
-        self._instead: dict[Identity, Message | None] = {}  # None: nothing stands
+        self._instead: dict[Identity, Message | None] = {}  # what stands instead; None for nothing
 
     def __bool__(self) -> bool:
         return bool(self._instead)
 
     def add(self, entry: Entry) -> None:
-        """Retract an entry that was given up."""
+        """Retract an entry."""
         self._instead[entry.message.identity] = entry.before
 
     @property
@@ -27,14 +27,14 @@ class Retractions:
         return [before for before in self._instead.values() if before is not None]
 
     def corrected(self, message: Message) -> Message | None:
-        """Return a message that was read as it will stand once everything is undone; None for nothing."""
+        """Return what a message from the database will be once everything is undone; None if nothing."""
         return self._instead.get(message.identity, message)
 
     def rows(self) -> list[tuple[Identity, Message | None]]:
-        """Return what a transaction has to undo."""
+        """Return what the next transaction must undo."""
         return list(self._instead.items())
 
     def confirm(self, undone: Iterable[tuple[Identity, Message | None]]) -> None:
-        """Forget what is durably undone."""
+        """Forget what was durably undone."""
         for identity, _ in undone:
             del self._instead[identity]

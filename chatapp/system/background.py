@@ -1,4 +1,4 @@
-"""Work that nobody waits for."""
+"""Background tasks that nobody waits for."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Coroutine
 
 
 class Background:
-    """Run coroutines as tasks, and keep each until it is done: the loop itself would let it be collected before."""
+    """Run coroutines as tasks and hold a reference to each, or it could be garbage-collected before it is done."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def run(self, work: Coroutine[None, None, None]) -> None:
-        """Begin to run a coroutine."""
+        """Start a coroutine as a task."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
