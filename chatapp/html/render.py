@@ -89,21 +89,25 @@ def configure(
         gettext=say,
         _=say,
     )
-    env.filters.update(
-        html=_html,
-        only_emoji=emoji.only,
-        hue=names.hue,
-        initials=lru_cache(maxsize=4096)(names.initials),
-        when=when,
-        since=lambda moment: since(moment, now()),
-        day_name=lambda day: language.day_name(day, language.local(now()).date()),
-        iso_date=date.isoformat,
-    )
+    env.filters.update(_filters(now))
     cache, cached = MacroCache(), SimpleNamespace()
     env.globals["cached"] = cached
     for template, macros in _CACHED.items():
         for name in macros:
             setattr(cached, name, cache.caching(getattr(env.get_template(f"partials/{template}.html").module, name)))
+
+
+def _filters(now: Callable[[], str]) -> dict[str, Callable[..., Any]]:
+    return {
+        "html": _html,
+        "only_emoji": emoji.only,
+        "hue": names.hue,
+        "initials": lru_cache(maxsize=4096)(names.initials),
+        "when": when,
+        "since": lambda moment: since(moment, now()),
+        "day_name": lambda day: language.day_name(day, language.local(now()).date()),
+        "iso_date": date.isoformat,
+    }
 
 
 def say(text: str, **values: object) -> Markup:

@@ -49,7 +49,7 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ShownMessage:
     """A message on a page: its place in a run of messages, and the lines drawn above it."""
 
     message: Message
@@ -76,7 +76,7 @@ def person_title(user: User) -> str:
     return language.gettext(_FORMER) if user.left else user.username
 
 
-def entries(messages: Sequence[Message], *, me_id: int, zone: str, read: int | None = None) -> list[Entry]:
+def entries(messages: Sequence[Message], *, me_id: int, zone: str, read: int | None = None) -> list[ShownMessage]:
     """Arrange messages for a reader: runs, dates in their time zone, and a line above the first unread message.
 
     ``read`` is the id up to which they have read; None draws no such line.
@@ -87,7 +87,7 @@ def entries(messages: Sequence[Message], *, me_id: int, zone: str, read: int | N
     line = next((n for n in unread if messages[n].author_id != me_id), None)
     starts = [n == line or _starts_run(messages, moments, n) for n in range(len(messages))] + [True]
     return [
-        Entry(
+        ShownMessage(
             message,
             first=starts[n],
             last=starts[n + 1],
