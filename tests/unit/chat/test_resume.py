@@ -127,3 +127,29 @@ async def test_who_comes_while_much_waits_for_the_disk_is_waited_for_and_not_cut
     wire.writes[:0] = taken
     assert shown(page, entries) == [1] * len(entries)
     chat.gate.set()
+
+
+async def test_one_catch_up_brings_several_listeners_and_keeps_what_each_alone_was_told(
+    chat, an, binh, questions
+) -> None:
+    entries = await say(chat, an, "one", "two")
+    pages = [Page(chat, person) for person in (an, binh)]
+    original = chat.store.messages.changes
+
+    async def changes_while_talking(*query: Any) -> Any:
+        rows = await original(*query)
+        entries.append(await chat.say(an, "live", key="the-key-of-a-live-one"))
+        return rows
+
+    async def send(frame: bytes) -> None:
+        for page in pages:
+            await page.send(frame)
+
+    chat.store.messages.changes = changes_while_talking
+    await chat.resume.bring([page.listener for page in pages], GENERAL, 0, chat.resume.epoch, send)
+    await chat.journal.flush()
+    assert len(questions) == 1
+    assert [shown(page, entries) for page in pages] == [[1, 1, 1]] * 2
+    assert [[note["key"] for note in page.said("sent")] for page in pages] == [["the-key-of-a-live-one"], []]
+    assert [page.controls[0]["type"] for page in pages] == ["hello"] * 2
+    assert [page.said("ready")[0]["conversation"] for page in pages] == ["general"] * 2
