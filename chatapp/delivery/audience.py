@@ -22,6 +22,7 @@ class Listener:
 
     __slots__ = (
         "_held_back",
+        "_held_bytes",
         "address",
         "audience",
         "catching_up",
@@ -56,24 +57,35 @@ class Listener:
         self.catching_up = False
         self.closed = False  # a close frame was written to it
         self.own_frames: bytearray | None = None  # None: most listeners have none, and an empty one takes memory
-        self._held_back: bytearray | None = None
+        self._held_back: list[tuple[bool, bytes]] | None = None  # while catching up; True: for this one alone
+        self._held_bytes = 0
 
     def tell(self, data: bytes) -> None:
-        """Queue frames for this connection alone. They are written before those of its conversation."""
+        """Queue frames for this connection alone. They are written before those of its conversation.
+
+        While it is catching up they keep their place among those: a message is shown before it is called saved.
+        """
+        if self.catching_up:
+            self._hold_back(data, own=True)
+            return
         if self.own_frames is None:
             self.own_frames = bytearray()
         self.own_frames += data  # in place, so the cost does not grow with what is queued
 
     def hold_back(self, data: bytes) -> None:
         """Queue live frames of the conversation until the listener has caught up."""
+        self._hold_back(data, own=False)
+
+    def _hold_back(self, data: bytes, *, own: bool) -> None:
         if self._held_back is None:
-            self._held_back = bytearray()
-        self._held_back += data
+            self._held_back = []
+        self._held_back.append((own, data))
+        self._held_bytes += len(data)
 
     @property
     def waiting(self) -> int:
-        """Return the number of bytes that are queued."""
-        return len(self.own_frames or b"") + len(self._held_back or b"")
+        """Return the number of bytes that are held back."""
+        return self._held_bytes
 
     def take_own_frames(self) -> bytes:
         """Remove and return the frames for this connection alone."""
@@ -81,9 +93,14 @@ class Listener:
         return own
 
     def take_held_back(self) -> bytes:
-        """Remove and return the frames that were held back."""
-        held_back, self._held_back = bytes(self._held_back or b""), None
-        return held_back
+        """Remove and return the frames that were held back, in their order."""
+        held_back, self._held_back, self._held_bytes = self._held_back or [], None, 0
+        return b"".join([data for _, data in held_back])
+
+    def drop_held_back(self) -> None:
+        """Drop the frames of a conversation that is left while catching up, but none for this connection alone."""
+        self._held_back = [(own, data) for own, data in self._held_back or () if own] or None
+        self._held_bytes = sum(len(data) for _, data in self._held_back or ())
 
 
 class Audience:

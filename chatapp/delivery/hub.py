@@ -59,7 +59,7 @@ class Hub(Roster):
         """Write what this tick has for a listener so far: it belongs before whatever the next conversation sends."""
         if listener.audience is not None:
             self._flush_audience(listener.audience)
-        if listener.own_frames and not listener.catching_up:
+        if listener.own_frames:
             self._told.discard(listener)
             self._write(listener, listener.take_own_frames())
 
@@ -74,7 +74,7 @@ class Hub(Roster):
         audience.catching_up.discard(listener)
         audience.listeners.add(listener)
         listener.catching_up = False
-        live = listener.take_own_frames() + listener.take_held_back()
+        live = listener.take_held_back()
         self._write(listener, self.encoded(listener, *first) + live + self.encoded(listener, *last))
 
     def leave(self, listener: Listener) -> None:
@@ -89,7 +89,7 @@ class Hub(Roster):
             return
         audience.listeners.discard(listener)
         audience.catching_up.discard(listener)
-        listener.take_held_back()
+        listener.drop_held_back()
         if not (audience.listeners or audience.catching_up):
             self._audiences.pop((audience.conversation, audience.format), None)
             self._busy.discard(audience)
@@ -191,7 +191,7 @@ class Hub(Roster):
 
     def close(self, listener: Listener, code: int, reason: str = "") -> None:
         """Close a connection with a code; abort it if it has not closed after a grace period."""
-        own = b"" if listener.catching_up else listener.take_own_frames()
+        own = listener.take_own_frames()
         self.leave(listener)
         listener.closed = True
         if not listener.transport.is_closing():

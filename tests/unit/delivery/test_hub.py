@@ -379,18 +379,33 @@ async def test_an_event_that_cannot_be_encoded_keeps_no_other_from_anybody() -> 
     assert wire.texts == ["before", "after"]
 
 
-async def test_what_one_listener_is_told_while_it_catches_up_stands_ahead_of_what_its_room_was() -> None:
+async def test_what_one_listener_is_told_while_it_catches_up_keeps_its_place_among_what_its_room_is_told() -> None:
     room = hub()
     wire = Wire()
     listener = Listener(wire, 1)
     room.join(listener, "general")
     room.publish("general", "message")
-    await tick()
     room.tell([listener], "sent")
+    await tick()
+    room.tell([listener], "saved")
     await tick()
     assert wire.writes == []
     room.go_live(listener, [room.envelope("hello")], [room.envelope("ready")])
-    assert wire.texts == ["hello", "sent", "message", "ready"]
+    assert wire.texts == ["hello", "sent", "message", "saved", "ready"]
+
+
+async def test_who_moves_on_while_catching_up_keeps_what_it_was_told_and_nothing_of_the_room_it_left() -> None:
+    room = hub()
+    wire = Wire()
+    listener = Listener(wire, 1)
+    room.join(listener, "general")
+    room.publish("general", "message")
+    room.tell([listener], "refused")
+    await tick()
+    room.join(listener, "tech")
+    room.publish("tech", "another")
+    room.go_live(listener, [room.envelope("hello")], [room.envelope("ready")])
+    assert wire.texts == ["hello", "refused", "another", "ready"]
 
 
 async def test_what_a_listener_was_told_in_this_tick_is_written_before_it_moves_on() -> None:
