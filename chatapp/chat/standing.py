@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass, replace
 
+from chatapp.chat.access import Access
 from chatapp.delivery.entries import Entry
 from chatapp.delivery.journal import Journal
 from chatapp.model.conversations import Conversation
@@ -29,9 +30,10 @@ class Changes:
 class Standing:
     """Answer what stands now."""
 
-    def __init__(self, store: Store, journal: Journal) -> None:
+    def __init__(self, store: Store, journal: Journal, access: Access) -> None:
         self._store = store
         self._journal = journal
+        self._access = access
 
     # --- one message ------------------------------------------------------------------------------------------------
 
@@ -99,13 +101,13 @@ class Standing:
 
     async def counts(self, user_id: int) -> Counts:
         """Return what a person has not read, messages included that are not on the disk yet."""
-        counts = await self._store.marks.counts(user_id)
+        counts = self._access.counted(user_id, await self._store.marks.counts(user_id))
         unread = dict(counts.unread)
         for message in self._journal.recent(counts.watermark):
             if message.is_change:  # of a message that counts once
                 continue
             key = message.conversation.key
-            counted = message.author_id != user_id and message.conversation.admits(user_id)
+            counted = message.author_id != user_id and self._access.admits(user_id, message.conversation)
             if counted and message.id > counts.reads.get(key, 0):
                 unread[key] = unread.get(key, 0) + 1
         return replace(counts, unread=unread)
