@@ -1,4 +1,4 @@
-"""Where a person is logged in, and ending it from afar."""
+"""Where a person is logged in, and logging out remotely."""
 
 from __future__ import annotations
 

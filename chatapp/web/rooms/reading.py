@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from chatapp.model.numbers import id_of
+from chatapp.model.numbers import parse_id
 from chatapp.web import keys, parts, places, redirects, sessions
 
 
@@ -13,5 +13,5 @@ async def mark(request: web.Request) -> web.StreamResponse:
     me = sessions.me(request)
     place = await places.find(request, me, request.match_info)
     fields = await parts.fields(request)
-    request.app[keys.reading].mark(me, place.conversation, id_of(fields.get("id", "")))
+    request.app[keys.reading].mark(me, place.conversation, parse_id(fields.get("id", "")))
     return redirects.to(request, place.path)

@@ -7,7 +7,7 @@ from aiohttp import web
 from chatapp.html import paths
 from chatapp.model.acts import Target
 from chatapp.model.messages import Message
-from chatapp.model.numbers import id_of
+from chatapp.model.numbers import parse_id
 from chatapp.model.people import User
 from chatapp.model.refusals import NotFound, Rejected
 from chatapp.web import acts, bodies, keys, pages, parts, places, redirects, refusals, sessions
@@ -52,14 +52,14 @@ async def versions(request: web.Request) -> web.StreamResponse:
 async def _found(request: web.Request) -> tuple[User, Place, Message]:
     me = sessions.me(request)
     place = await places.find(request, me, request.match_info)
-    message = await request.app[keys.reading].message(me, place.conversation, id_of(request.match_info["id"]))
+    message = await request.app[keys.reading].message(me, place.conversation, parse_id(request.match_info["id"]))
     return me, place, message
 
 
 async def _change(request: web.Request, what: str) -> web.StreamResponse:
     me, place, message = await _found(request)
     fields = await parts.fields(request, bodies.TEXT)
-    target = Target(place.conversation, message.id, id_of(fields.get("rev", str(message.rev))))
+    target = Target(place.conversation, message.id, parse_id(fields.get("rev", str(message.rev))))
     act, posting = acts.change(what, target, fields, fields.get("key") or acts.new_key()), request.app[keys.posting]
     try:
         entry, _ = await posting.change(me, act)
