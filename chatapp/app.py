@@ -124,7 +124,7 @@ async def _delivery(app: web.Application, cookies: sessions.CookieStorage) -> As
     messaging = app[keys.messaging] = Messaging(journal, retries, news)
     app[keys.revisions] = Revisions(journal, standing, messaging)
     app[keys.account_deletion] = AccountDeletion(store, journal, standing, messaging)
-    app[keys.revocations] = Revocations(store, hub)
+    app[keys.revocations] = Revocations(store, journal, hub, access, presence, app[keys.account_deletion])
     await _rules(app)
     app[health.key] = health.Readiness(store.probe, lambda: journal.healthy and not journal.full)
     async with _running(app, journal.run()):
