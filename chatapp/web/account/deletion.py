@@ -1,4 +1,4 @@
-"""Deleting one's account."""
+"""Account deletion."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ async def show(request: web.Request) -> web.StreamResponse:
 
 
 async def leave(request: web.Request) -> web.StreamResponse:
-    """Lock the account for good and log out everywhere at once; what the person wrote is seen to after that."""
+    """Delete the account and sign out everywhere at once; its messages are dealt with after that."""
     fields = await parts.fields(request)
     messages, password = fields.get("messages", ""), fields.get("current", "")
     if messages not in (_STAY, _GO):
@@ -45,7 +45,7 @@ async def leave(request: web.Request) -> web.StreamResponse:
 
 
 async def goodbye(request: web.Request) -> web.StreamResponse:
-    """Say that the account is gone."""
+    """Show that the account was deleted."""
     return pages.page(request, "accounts/goodbye.html", {})
 
 

@@ -33,5 +33,5 @@ async def of_password(request: web.Request, password: str) -> str:
 
 
 def overtaken() -> Rejected:
-    """Return the refusal of what another request has made pointless: the stored password is another one now."""
+    """Return the refusal for a lost race: another request has changed the stored password."""
     return Rejected("overtaken")

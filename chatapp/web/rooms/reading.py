@@ -1,4 +1,4 @@
-"""Marking what is read, for pages without scripts: with them it is read when it was seen."""
+"""Read marks by form, for pages without scripts; scripts mark what has been seen."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from chatapp.web import keys, parts, places, redirects, sessions
 
 
 async def mark(request: web.Request) -> web.StreamResponse:
-    """Mark a conversation as read up to the message of the posted ``id``, and go on behind it."""
+    """Mark a conversation as read up to the message of the posted ``id``, and continue after it."""
     me = sessions.me(request)
     place = await places.find(request, me, request.match_info)
     fields = await parts.fields(request)

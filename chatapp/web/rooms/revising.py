@@ -1,4 +1,4 @@
-"""Changing a message by form, and reading what it said before."""
+"""Editing, removing and restoring a message by form, and its earlier versions."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ async def form(request: web.Request) -> web.StreamResponse:
 
 
 async def edit(request: web.Request) -> web.StreamResponse:
-    """Save another text; answer once it is on disk."""
+    """Save a new text; answer once it is on disk."""
     return await _change(request, "edit")
 
 
@@ -37,12 +37,12 @@ async def remove(request: web.Request) -> web.StreamResponse:
 
 
 async def restore(request: web.Request) -> web.StreamResponse:
-    """Undo a removal of a moment ago."""
+    """Undo a recent removal."""
     return await _change(request, "restore")
 
 
 async def versions(request: web.Request) -> web.StreamResponse:
-    """Show what a message said before."""
+    """Show the earlier versions of a message."""
     _, place, message = await _found(request)
     before = await request.app[keys.reading].versions(sessions.me(request), message)
     context = {"place": place, "message": message, "versions": before}

@@ -33,7 +33,7 @@ async def people(request: web.Request) -> web.StreamResponse:
 
 
 async def conversation(request: web.Request) -> web.StreamResponse:
-    """Show a conversation where its reader goes on: at its newest messages (``latest``), or before or after an id."""
+    """Show a conversation: at the first unread message, at its newest (``latest``), or before or after an id."""
     me = sessions.me(request)
     place = await places.find(request, me, request.match_info)
     before, after = _id(request, "before"), _id(request, "after")
@@ -73,7 +73,7 @@ async def permalink(request: web.Request) -> web.StreamResponse:
 
 
 async def message(request: web.Request) -> web.StreamResponse:
-    """Send a reader on to where a message stands: its address is the same for everybody who may read it."""
+    """Redirect to a message in its conversation: this address is the same for everybody who may read it."""
     message_id = parse_id(request.match_info["id"])
     found = await request.app[keys.access].of_message(sessions.me(request), message_id)
     return redirects.to(request, paths.message(places.of(found).path, message_id, request.match_info.get("more")))
