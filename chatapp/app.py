@@ -110,11 +110,13 @@ async def _delivery(app: web.Application, cookies: sessions.CookieStorage) -> As
         bytes_limit=settings.queue_bytes,
     )
     await journal.reserve(store.meta.reserve)
-    standing = app[keys.standing] = Standing(store, journal)
+    access = app[keys.access] = Access(store)
+    await access.load()
+    standing = app[keys.standing] = Standing(store, journal, access)
     app[keys.history] = History(store, standing)
     app[keys.resume] = Resume(standing, journal, hub, epoch=facts.epoch)
     presence = app[keys.presence] = Presence(hub)
-    retries, news = Retries(store, standing), Newsroom(hub, presence)
+    retries, news = Retries(store, standing), Newsroom(hub, presence, access)
     unread = app[keys.unread] = Unread(store, journal, standing, hub, presence)
     # A message is a known one before anybody sees it; its conversation sees it before others hear that it is there;
     # counts are told again after everything else.
@@ -122,7 +124,7 @@ async def _delivery(app: web.Application, cookies: sessions.CookieStorage) -> As
     messaging = app[keys.messaging] = Messaging(journal, retries, news)
     app[keys.revisions] = Revisions(journal, standing, messaging)
     app[keys.account_deletion] = AccountDeletion(store, journal, standing, messaging)
-    app[keys.revocations] = Revocations(store, hub)
+    app[keys.revocations] = Revocations(store, journal, hub, access, presence, app[keys.account_deletion])
     await _rules(app)
     app[health.key] = health.Readiness(store.probe, lambda: journal.healthy and not journal.full)
     async with _running(app, journal.run()):
@@ -132,8 +134,7 @@ async def _delivery(app: web.Application, cookies: sessions.CookieStorage) -> As
 async def _rules(app: web.Application) -> None:
     """Put the rules of the chat between the path of a message and the web."""
     settings, store, limit, messaging = app[keys.settings], app[keys.store], app[keys.limits], app[keys.messaging]
-    access = app[keys.access] = Access(store)
-    await access.load()
+    access = app[keys.access]
     app[keys.posting] = Posting(access, limit, messaging, app[keys.revisions])
     app[keys.reading] = Reading(store, access, app[keys.history], app[keys.standing], app[keys.unread])
     app[keys.pictures] = Pictures(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 
+from chatapp.chat.access import Access
 from chatapp.chat.broadcast import Broadcast
 from chatapp.chat.history import History
 from chatapp.chat.messaging import Messaging
@@ -43,11 +44,12 @@ class Chat:
         self.gate.set()
         self.broken = False
         self.journal = Journal(self._save, floor=floor)
-        self.standing = Standing(store, self.journal)
+        self.access = Access(store)
+        self.standing = Standing(store, self.journal, self.access)
         self.history = History(store, self.standing)
         self.resume = Resume(self.standing, self.journal, self.hub, epoch=epoch)
         self.presence = Presence(self.hub)
-        self.retries, news = Retries(store, self.standing), Newsroom(self.hub, self.presence)
+        self.retries, news = Retries(store, self.standing), Newsroom(self.hub, self.presence, self.access)
         self.unread = Unread(store, self.journal, self.standing, self.hub, self.presence)
         self.journal.subscribe(self.retries, Broadcast(self.hub, self.journal), news, self.unread)
         self.messaging = Messaging(self.journal, self.retries, news)

@@ -79,10 +79,8 @@ class Access:
 
     def check(self, user_id: int, right: Right, conversation: Conversation) -> None:
         """Raise NotFound to whoever may not even read a conversation, and Rejected to whoever lacks another right."""
-        if not self.admits(user_id, conversation):
-            raise NotFound
         if not self.may(user_id, right, conversation):
-            raise Rejected("left")
+            raise Rejected("left") if self.admits(user_id, conversation) else NotFound
 
     # --- what somebody may read, and who may read something ---------------------------------------------------------
 

@@ -1,8 +1,8 @@
-"""How much the sockets of one person may ask of the server.
+"""Back-pressure for sockets: how much of the server one person may use.
 
-Who asks for more is read more slowly: their socket waits until what it took is made up for, and the kernel tells their
-machine to wait, too. Nothing of theirs is lost by that. A page asks for a few things a second, also when it comes back
-with a full outbox, since it sends one message at a time.
+Whoever exceeds it is read more slowly: reading from their socket pauses until the debt is repaid, and TCP flow control
+slows their machine down. Nothing is lost. A page asks for a few things a second, even when it comes back with a full
+outbox, because it sends one message at a time.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from dataclasses import dataclass
 
 from chatapp.system import clock
 
-KEYS = 10_000  # people remembered; of more, those who asked for nothing for longest are forgotten
+KEYS = 10_000  # people remembered; the least recently seen ones are evicted
 
 # Whatever comes on the wire, by frame. A ping or an empty piece costs some microseconds, so a thousand a second are
 # below one percent of a core, and a person's twenty tabs never come near it.
 FRAMES_PER_SECOND, FRAME_BURST = 1000.0, 2000.0
-# What a frame asks for, in signs of life. One costs some tens of microseconds: fifty a second are below one percent.
+# What frames ask for, in beats. A beat costs some tens of microseconds: fifty a second are below one percent.
 ACTS_PER_SECOND, ACT_BURST = 50.0, 200.0
 _PRICES = {"join": 10.0}  # all that was missed is looked up
 _BYTES = 4096  # characters of a text that cost as much again: a long one takes its time to be read
 _PICTURE_BYTES = 256 * 1024  # of a large text, which is read by the side
-# Seconds without a breath after which a person's sockets are closed: nobody types that much. It is work for nothing.
+# Seconds in debt without recovering after which a person's sockets are closed: nobody types that much.
 FLOOD_SECONDS = 30.0
 
 
@@ -31,11 +31,11 @@ FLOOD_SECONDS = 30.0
 class _Account:
     level: float
     at: float
-    tired: float | None = None  # since when it has not been half full again
+    tired: float | None = None  # since when it has been in debt; None once it is half full again
 
 
 class Allowance:
-    """Let each key have ``rate`` a second and ``burst`` at once. Who takes more waits, each in their turn."""
+    """A token bucket that may be overdrawn, at the price of a wait: ``rate`` a second, ``burst`` at once."""
 
     def __init__(self, rate: float, burst: float, now: Callable[[], float] = clock.monotonic) -> None:
         self._rate = rate
@@ -44,7 +44,7 @@ class Allowance:
         self._accounts: OrderedDict[Hashable, _Account] = OrderedDict()
 
     def take(self, key: Hashable, amount: float) -> float:
-        """Take an amount, also one that is not there, and return the seconds until it is made up for."""
+        """Take an amount, even more than there is, and return the seconds until the debt is repaid."""
         account = self._settled(key)
         account.level -= amount
         if account.level >= 0:
@@ -54,7 +54,7 @@ class Allowance:
         return -account.level / self._rate
 
     def tired(self, key: Hashable) -> float:
-        """Return for how many seconds a key has taken all that it may have, without a breath."""
+        """Return for how many seconds a key has been in debt without recovering."""
         account = self._settled(key) if key in self._accounts else None
         return account.at - account.tired if account is not None and account.tired is not None else 0
 
@@ -74,10 +74,10 @@ class Allowance:
 
 
 def price(kind: str) -> float:
-    """Return what a frame of a kind costs, in signs of life."""
+    """Return the price of a kind of frame; a beat costs 1."""
     return _PRICES.get(kind, 1.0)
 
 
 def length_price(text: str | bytearray) -> float:
-    """Return what a text costs besides, before it is looked at; a bytearray is a large one with a picture."""
+    """Return the price of a text's length, due before it is parsed; a bytearray is a large one with a picture."""
     return len(text) // (_BYTES if isinstance(text, str) else _PICTURE_BYTES)

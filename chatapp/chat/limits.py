@@ -1,4 +1,4 @@
-"""How often somebody may do something: kept in memory, bounded, and told the time by the caller."""
+"""Rate limits: sliding windows, token buckets and concurrency limits, kept in memory and bounded."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from chatapp.wire.buffers import FORMS, Buffers
 T = TypeVar("T")
 Now = Callable[[], float]
 
-# Keys remembered by one limit. A stranger who invents more only pushes out the ones unused for longest.
+# Keys remembered by one limit. A stranger who makes up more only evicts the least recently used ones.
 KEYS = 10_000
 ACCOUNT_SECONDS = 15 * 60  # OWASP ASVS 5.0 6.3.1 asks for a limit; the figures are those of Campfire's log-in
 ADDRESS_SECONDS = 3 * 60
 DAY_SECONDS = 24 * 60 * 60
-BODIES_EACH, BODIES = 4, 32  # forms with pictures that come in at once; each holds a picture in memory
-NONSENSE = 20  # frames a minute that cannot be understood, of a person, after which their connection is closed
+BODIES_EACH, BODIES = 4, 32  # uploads at once, of a person and in all; each holds a picture in memory
+NONSENSE = 20  # malformed frames a minute of a person, after which their connection is closed
 
 
 class _Recent(OrderedDict[Hashable, T]):
-    """Remember the values set last, one for each key, and forget the rest."""
+    """A least-recently-used cache: one value for each key."""
 
     def remember(self, key: Hashable, value: T) -> None:
         self[key] = value
@@ -35,7 +35,7 @@ class _Recent(OrderedDict[Hashable, T]):
 
 
 class Tries:
-    """Allow ``count`` tries of each key within any ``seconds``. A count of 0 allows everything."""
+    """Sliding window: allow ``count`` tries per key within any ``seconds``. A count of 0 allows everything."""
 
     def __init__(self, count: int, seconds: float, now: Now = clock.monotonic) -> None:
         self._count = count
@@ -58,7 +58,7 @@ class Tries:
         return 0
 
     def give_back(self, key: Hashable) -> None:
-        """Take back the newest try of a key: it was a good one."""
+        """Take back the newest try of a key: it succeeded."""
         if times := self._times.get(key):
             times.pop()
 
@@ -68,7 +68,7 @@ class Tries:
 
 
 class Bucket:
-    """Allow each key ``rate`` acts a second on average and ``burst`` at once. A 0 in either allows everything."""
+    """Token bucket: allow each key ``rate`` acts a second and ``burst`` at once. A 0 in either allows everything."""
 
     def __init__(self, rate: float, burst: float, now: Now = clock.monotonic) -> None:
         self._rate = rate
@@ -79,7 +79,7 @@ class Bucket:
     def take(self, key: Hashable, tokens: float = 1) -> float:
         """Take some tokens and return 0, or take nothing and return the seconds to wait for them.
 
-        Who wants more than a full bucket holds waits for a full one, and is let through by it.
+        Requests for more than a full bucket wait until it is full, and then empty it.
         """
         if self._rate <= 0 or self._burst <= 0:
             return 0
@@ -93,7 +93,7 @@ class Bucket:
         return 0
 
 
-class Abreast:
+class Concurrency:
     """Allow each key ``each`` acts at the same time, and all keys ``together`` of them."""
 
     def __init__(self, each: int, together: int) -> None:
@@ -112,11 +112,11 @@ class Abreast:
             yield True
         finally:
             self._under_way[key] -= 1
-            self._under_way += Counter()  # forgets who has nothing under way
+            self._under_way += Counter()  # drops the keys at zero
 
 
 class Limits:
-    """The limits of one server, as its settings want them."""
+    """The limits of one server, from its settings."""
 
     def __init__(self, settings: Settings, now: Now = clock.monotonic) -> None:
         self._accounts = Tries(settings.login_tries, ACCOUNT_SECONDS, now)
@@ -129,12 +129,12 @@ class Limits:
         self.forms = Buffers(FORMS)
         self.nonsense = Tries(NONSENSE, 60, now)  # by person
         self.uploads = Bucket(settings.uploads_per_minute / 60, settings.uploads_per_minute, now)
-        self.bodies = Abreast(BODIES_EACH, BODIES)
+        self.bodies = Concurrency(BODIES_EACH, BODIES)
         day = settings.upload_megabytes * 2**20
         self.upload_bytes = Bucket(day / DAY_SECONDS, day, now)
 
     def floods(self, person: int) -> bool:
-        """Tell whether a person has sent too much for long, up to a moment ago."""
+        """Tell whether a person has kept sending too much, up to a moment ago."""
         return max(self.frames.tired(person), self.acts.tired(person)) > FLOOD_SECONDS
 
     async def log_in(self, name_key: str, address: str) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from chatapp.chat.access import Access
 from chatapp.chat.presence import Presence
 from chatapp.delivery.entries import Entry, Subscriber
 from chatapp.delivery.hub import Hub
@@ -19,9 +20,10 @@ _PAUSE = 0.25  # seconds between announcements: of all rooms together, or of one
 class Newsroom(Subscriber):
     """Collect new messages and announce them at a limited rate."""
 
-    def __init__(self, hub: Hub, presence: Presence) -> None:
+    def __init__(self, hub: Hub, presence: Presence, access: Access) -> None:
         self._hub = hub
         self._presence = presence
+        self._access = access
         self._news: dict[Conversation, list[Message]] = {}
         self._announce = Throttle(_PAUSE, self._publish)
         # The people of direct conversations with news: each is shown in the other's list.
@@ -49,12 +51,14 @@ class Newsroom(Subscriber):
 
     def _tell_those_elsewhere(self, conversation: Conversation, news: Sequence[Message]) -> None:
         key = conversation.key
-        if conversation.kind is Kind.ROOM:
+        readers = self._access.readers(conversation)
+        if readers is None:
             self._hub.publish_elsewhere(key, News(key, news))
             return
-        for person in set(conversation.members):
+        for person in readers:
             elsewhere = [listener for listener in self._hub.of_user(person) if listener.conversation != key]
             if elsewhere:
-                other = self._names.get(conversation.other(person))
+                is_direct = conversation.kind is Kind.DIRECT
+                other = self._names.get(conversation.other(person)) if is_direct else None
                 online = other is not None and other.id in self._presence.online
                 self._hub.tell(elsewhere, News(key, news, other, online))

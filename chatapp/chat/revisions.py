@@ -10,7 +10,7 @@ from chatapp.delivery.entries import Entry
 from chatapp.delivery.journal import Journal
 from chatapp.model import removal
 from chatapp.model.acts import Target
-from chatapp.model.messages import Identity, Message, key_of
+from chatapp.model.messages import Identity, Message, parse_key
 from chatapp.model.people import User
 from chatapp.model.refusals import Rejected
 from chatapp.model.texts import clean
@@ -60,7 +60,7 @@ class Revisions:
         self, author: User, target: Target, seen: Message, key: object, done: bool, **values: Any
     ) -> tuple[Entry, bool]:
         """Refuse a change before anybody has seen it, or accept it. There is no await in here."""
-        checked = key_of(key)
+        checked = parse_key(key)
         current = self._standing.latest(seen)
         if current.author_id != author.id:
             raise Rejected("not_yours")

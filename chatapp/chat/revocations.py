@@ -1,10 +1,14 @@
-"""Ends of sessions: each is committed first, then its sockets are closed in the same step."""
+"""Ends of sessions and accounts: each is committed first, then its sockets are closed in the same step."""
 
 from __future__ import annotations
 
 import logging
 
+from chatapp.chat.access import Access
+from chatapp.chat.account_deletion import AccountDeletion
+from chatapp.chat.presence import Presence
 from chatapp.delivery.hub import Hub
+from chatapp.delivery.journal import Journal
 from chatapp.model.refusals import Close
 from chatapp.store import Store
 
@@ -14,9 +18,21 @@ log = logging.getLogger("chatapp.accounts")
 class Revocations:
     """End sessions and their sockets. Whoever was recognised before an end asks ``count`` whether to look again."""
 
-    def __init__(self, store: Store, hub: Hub) -> None:
+    def __init__(  # noqa: PLR0913 - all that must know of an end
+        self,
+        store: Store,
+        journal: Journal,
+        hub: Hub,
+        access: Access,
+        presence: Presence,
+        deletion: AccountDeletion,
+    ) -> None:
         self._store = store
+        self._journal = journal
         self._hub = hub
+        self._access = access
+        self._presence = presence
+        self._deletion = deletion
 
     @property
     def count(self) -> int:
@@ -45,9 +61,19 @@ class Revocations:
         self._hub.close_user(user_id, besides=session[1])
         return True
 
-    def account(self, user_id: int) -> None:
-        """Close the sockets of a person whose account, and with it every session, was deleted."""
+    async def account(self, user_id: int, password: str, *, removing: bool) -> bool:
+        """Lock an account for good and end all of its sessions; its messages are seen to after that.
+
+        ``removing`` removes them. Return False, and change nothing, if the stored password is no longer ``password``.
+        """
+        stamp = self._journal.issue_number()
+        if not await self._store.deletions.begin(user_id, password=password, stamp=stamp, removing=removing):
+            return False
+        self._access.departed(user_id)
         self._hub.close_user(user_id)
+        self._presence.departed(user_id)
+        self._deletion.begin()
+        return True
 
     async def elsewhere(self) -> None:
         """Close the sockets of sessions that another program has ended in the database. Raise Busy or Unwritable."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass, replace
 
+from chatapp.chat.access import Access
 from chatapp.delivery.entries import Entry
 from chatapp.delivery.journal import Journal
 from chatapp.model.conversations import Conversation
@@ -26,9 +27,10 @@ class Changes:
 class Standing:
     """Answers about messages as they stand now."""
 
-    def __init__(self, store: Store, journal: Journal) -> None:
+    def __init__(self, store: Store, journal: Journal, access: Access) -> None:
         self._store = store
         self._journal = journal
+        self._access = access
 
     # --- one message ------------------------------------------------------------------------------------------------
 
@@ -98,13 +100,13 @@ class Standing:
 
     async def counts(self, user_id: int) -> Counts:
         """Return what a person has not read, including messages that are not saved yet."""
-        counts = await self._store.marks.counts(user_id)
+        counts = self._access.counted(user_id, await self._store.marks.counts(user_id))
         unread = dict(counts.unread)
         for message in self._journal.recent(counts.watermark):
             if message.is_change:  # its message counts once
                 continue
             key = message.conversation.key
-            counted = message.author_id != user_id and message.conversation.admits(user_id)
+            counted = message.author_id != user_id and self._access.admits(user_id, message.conversation)
             if counted and message.id > counts.reads.get(key, 0):
                 unread[key] = unread.get(key, 0) + 1
         return replace(counts, unread=unread)

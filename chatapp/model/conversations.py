@@ -39,7 +39,3 @@ class Conversation:
         """Return the id of the other user of a direct conversation."""
         low, high = self.members
         return high if low == user_id else low
-
-    def admits(self, user_id: int) -> bool:
-        """Tell whether a user may read and write here."""
-        return self.kind is Kind.ROOM or user_id in self.members

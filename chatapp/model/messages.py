@@ -26,11 +26,11 @@ class Draft:
         """Check and trim what came in. Raise Rejected with a sentence for the author."""
         if not isinstance(content, str):
             raise Rejected("content_type")
-        checked = key_of(key)
+        checked = parse_key(key)
         return cls(clean(content, empty_is_fine=bool(pictures)), checked, pictures)
 
 
-def key_of(key: object) -> str:
+def parse_key(key: object) -> str:
     """Return a key that has the right form. Raise Rejected."""
     if not isinstance(key, str) or not _KEY.fullmatch(key):
         raise Rejected("key")

@@ -29,7 +29,7 @@ def cursor(given: Mapping[str, object]) -> int | None:
     return ID_LIMIT if found is None else found
 
 
-def id_of(text: str) -> int:
+def parse_id(text: str) -> int:
     """Return the id in an address. Raise NotFound."""
     found = number(text)
     if not found:

@@ -1,6 +1,6 @@
-"""What forms keep of their bodies until they are answered: little each, and bounded by person, by address, in all.
+"""Memory for form bodies: bounded by form, by person, by address and in total until the request is answered.
 
-Anybody may send half a form and wait. Pictures are not counted here: the forms that bring them are few at a time.
+Anybody may send half a form and wait. Pictures are not counted here: few uploads run at a time.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ TEXT = Size(READ_BYTES, READ_BYTES)  # a message that is too long comes back who
 
 
 def keep(request: web.Request, count: int) -> None:
-    """Note that so many more bytes are kept until the request ends. Raise Rejected when that is too much."""
+    """Count more bytes as kept until the request ends. Raise Rejected when that is too much."""
     address, session = address_key(request.remote), request.get(keys.session)
     person = session.user.id if session else f"stranger at {address}"
     person, address, before = request.get(keys.kept, (person, address, 0))
@@ -42,14 +42,14 @@ def keep(request: web.Request, count: int) -> None:
 
 
 def release(request: web.Request) -> None:
-    """Note that nothing is kept of a request any more."""
+    """Release what is counted for a request."""
     person, address, count = request.get(keys.kept, (None, "", 0))
     if count:
         request.app[keys.limits].forms.count(person, address, -count)
 
 
 async def read(request: web.Request, size: Size) -> bytes:
-    """Return a body of fields between ampersands, long ones cut. Raise Rejected, HTTPRequestEntityTooLarge."""
+    """Return an urlencoded body, long fields cut. Raise Rejected, HTTPRequestEntityTooLarge."""
     kept, field = bytearray(), 0
     async for piece in _pieces(request):
         before = len(kept)

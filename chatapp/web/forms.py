@@ -1,4 +1,4 @@
-"""Posted forms, read into their text fields; what is no form that browsers send is refused with a sentence.
+"""Parser for urlencoded forms; anything that browsers do not send is refused with a sentence.
 
 The framework's own reader decodes whatever charset and transfer encoding Python knows, some of them in quadratic time
 or into halves of characters, fails in a dozen ways over a broken body, and needs a second for a Content-Type of 8 KB.
@@ -27,7 +27,7 @@ _FIELDS = 100  # of one form; ours have up to five
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What a Content-Type header says: ``name`` in small letters, empty if it says nothing that can be read."""
+    """What a Content-Type header says: ``name`` in lower case, empty if it cannot be parsed."""
 
     name: str
     charset: str

@@ -27,9 +27,9 @@ log = logging.getLogger("chatapp.web")
 
 _UNSAFE = {"POST", "PUT", "PATCH", "DELETE", "CONNECT"}  # all that RFC 9110, 9.2.1 does not call safe
 _PROBES = {paths.HEALTH, paths.READINESS}
-_TELLING = ("Allow", "Retry-After", "Sec-WebSocket-Version")  # headers of a refusal that say what to do instead
+_KEPT_HEADERS = ("Allow", "Retry-After", "Sec-WebSocket-Version")  # headers of a refusal that say what to do instead
 # The same for everybody: no session is read.
-_IMPERSONAL = (f"{paths.STATIC}/", paths.HEALTH, paths.READINESS, paths.FAVICON)
+_PUBLIC = (f"{paths.STATIC}/", paths.HEALTH, paths.READINESS, paths.FAVICON)
 _CLIENT_LEFT = 499  # nginx's number for a request whose client did not wait for the answer
 _ZONE_LIMIT = 64  # characters of the name of a time zone
 
@@ -87,16 +87,16 @@ def _check_host(request: web.Request) -> None:
 
     Supervisors ask under any, and static files are the same for everybody: the error page needs them.
     """
-    if origins.is_misdirected(request) and not _own_path(request).startswith(_IMPERSONAL):
-        _listen_to(request, None)
+    if origins.is_misdirected(request) and not _own_path(request).startswith(_PUBLIC):
+        _set_locale(request, None)
         raise web.HTTPMisdirectedRequest
 
 
 def _answer(request: web.Request, error: Exception) -> web.Response:
-    """Return what to say about an error, no more than the asker may know; raise it where nothing can be said."""
+    """Return the answer to an error, no more than the client may know; raise it if no answer is possible."""
     match error:
         case web.HTTPException() if error.status >= HTTPStatus.BAD_REQUEST:
-            kept = {name: error.headers[name] for name in _TELLING if name in error.headers}
+            kept = {name: error.headers[name] for name in _KEPT_HEADERS if name in error.headers}
             return refusals.of_status(request, error.status, kept)
         case NotFound() | HttpProcessingError() | web.RequestPayloadError():  # the last two: a body that falls apart
             return refusals.of_status(request, 404 if isinstance(error, NotFound) else 400)
@@ -117,19 +117,19 @@ def _answer(request: web.Request, error: Exception) -> web.Response:
 
 @web.middleware
 async def recognise(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Find out who asks, in which language and time zone."""
+    """Identify the session, the language and the time zone."""
     request[keys.revoked] = request.app[keys.revocations].count  # first: a session that ends from here on is noticed
     request[keys.session] = session = None
     try:
-        if not _own_path(request).startswith(_IMPERSONAL):
+        if not _own_path(request).startswith(_PUBLIC):
             cookie = await aiohttp_session.get_session(request)
             request[keys.session] = session = await sessions.current(request, cookie)
     finally:  # an error page speaks the reader's language too
-        _listen_to(request, session)
+        _set_locale(request, session)
     return await handler(request)
 
 
-def _listen_to(request: web.Request, session: Session | None) -> None:
+def _set_locale(request: web.Request, session: Session | None) -> None:
     wish = (session and session.user.language) or request.cookies.get("language")
     default = request.app[keys.settings].language
     spoken = language.choose(request.headers.get("Accept-Language"), wish, default)
@@ -141,7 +141,7 @@ def _listen_to(request: web.Request, session: Session | None) -> None:
 
 @web.middleware
 async def same_origin(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Refuse the changes and the sockets that another site makes a browser ask for."""
+    """Refuse cross-site changes and sockets (CSRF)."""
     is_socket = _own_path(request) == paths.SOCKET and is_handshake(request)
     if (is_socket or request.method in _UNSAFE) and not origins.is_ours(request, handshake=is_socket):
         return refusals.answer(request, Rejected("origin"))
@@ -149,7 +149,7 @@ async def same_origin(request: web.Request, handler: Handler) -> web.StreamRespo
 
 
 def login_required(handler: Handler) -> Handler:
-    """Let only users in; others are sent to the log-in, programs told 401."""
+    """Require a session: send people to the log-in, answer programs with 401."""
 
     @functools.wraps(handler)
     async def guarded(request: web.Request) -> web.StreamResponse:

@@ -1,4 +1,4 @@
-"""Whether the server is alive, and whether it can do its work: for supervisors and proxies."""
+"""Liveness and readiness, for supervisors and proxies."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Readiness:
     """Tell whether the database can be written and the journal keeps up, looking at most once a second."""
 
     def __init__(self, probe: Callable[[], Awaitable[None]], journal: Callable[[], bool]) -> None:
-        """Take how to write something harmless, and how to ask whether the journal keeps up."""
+        """``probe`` writes something harmless; ``journal`` tells whether the journal keeps up."""
         self._probe = probe
         self._journal = journal
         self._writable = False
@@ -38,12 +38,12 @@ key: web.AppKey[Readiness] = web.AppKey("readiness", Readiness)
 
 
 async def healthz(request: web.Request) -> web.StreamResponse:
-    """Answer: the process runs and its loop turns."""
+    """Answer 200 while the process runs and its event loop turns."""
     return web.json_response({"status": "ok"})
 
 
 async def readyz(request: web.Request) -> web.StreamResponse:
-    """Answer 200 if messages can be taken and saved, else 503 and what is wrong."""
+    """Answer 200 if messages can be taken and saved, else 503 and what is failing."""
     works = await request.app[key].check()
     ready = all(works.values())
     words = {name: "ok" if good else "failing" for name, good in works.items()}

@@ -1,4 +1,4 @@
-"""The typed names under which the application and a request carry things."""
+"""Typed keys for what the application and a request carry."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ failed: web.AppKey[asyncio.Event] = web.AppKey("failed")  # set when the server 
 
 
 class HasApp(Protocol):
-    """A request or a socket: what a question about the application comes from."""
+    """A request or a socket: anything that belongs to an application."""
 
     @property
     def app(self) -> web.Application:

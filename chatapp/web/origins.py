@@ -1,4 +1,4 @@
-"""Where a request comes from: which client, by which scheme, under which host, asked for by the page of which site.
+"""Where a request comes from: client address, scheme, host, and the site of the page that made it.
 
 Without a public URL the server has no name, so it answers under any ``Host``. A page of another site that makes its
 own name lead here (DNS rebinding) is nobody all the same: browsers keep cookies by the host that set them, so it gets
@@ -32,7 +32,7 @@ _HOP_LIMIT = 100  # characters
 
 
 def with_trusted_proxy(request: web.Request) -> web.Request:
-    """Return the request with the client's address and scheme, as the operator or a proxy they trust says them."""
+    """Return the request with the client's address and scheme, as the settings or a trusted proxy give them."""
     hops = _listed(request, "X-Forwarded-For")
     client = client_address(request.remote or "", hops, request.app[keys.settings].trusted_proxies)
     said = scheme(request)
@@ -40,7 +40,7 @@ def with_trusted_proxy(request: web.Request) -> web.Request:
 
 
 def scheme(request: web.Request) -> str:
-    """Return how the browser speaks: of the last step of a request, only the server's own socket tells."""
+    """Return the scheme that the browser uses; without a trusted proxy, that of the server's own socket."""
     settings = request.app[keys.settings]
     if settings.public_url:
         return settings.public_scheme
@@ -50,7 +50,7 @@ def scheme(request: web.Request) -> str:
 
 
 def client_address(peer: str, hops: Iterable[str], trusted: Iterable[Network]) -> str:
-    """Return the right-most address that is no trusted proxy; what stands left of it, the client could invent."""
+    """Return the right-most address that is not a trusted proxy: the client could forge what is left of it."""
     address = peer
     for hop in reversed([*hops]):
         parsed = _hop(hop)
@@ -61,13 +61,13 @@ def client_address(peer: str, hops: Iterable[str], trusted: Iterable[Network]) -
 
 
 def _listed(request: web.Request, header: str) -> list[str]:
-    """Return the last parts of a header that lists."""
+    """Return the last items of a comma-separated header."""
     parts = ",".join(request.headers.getall(header, ()))[-_HOPS * _HOP_LIMIT :].split(",")
     return [part.strip() for part in parts[-_HOPS:]]
 
 
 def _hop(said: str) -> str | None:
-    """Return the address of a step, without its port, zone and quotation marks; None for anything else."""
+    """Return the address of a hop, without its port, zone and quotation marks; None for anything else."""
     match = _HOP.fullmatch(said.strip(' \t"'))
     parsed = _parsed(match["boxed"] or match["short"] or match["bare"]) if match else None
     return None if parsed is None else str(parsed)
@@ -87,7 +87,7 @@ def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | Non
 
 
 def is_misdirected(request: web.Request) -> bool:
-    """Tell whether somebody asks a server with a public URL under another name."""
+    """Tell whether a server with a public URL is asked under another name."""
     public = request.app[keys.settings].origin
     if not public:
         return False
@@ -96,13 +96,16 @@ def is_misdirected(request: web.Request) -> bool:
 
 
 def is_at_home(request: web.Request) -> bool:
-    """Tell whether the browser runs on this computer: then it trusts a plain connection as if it were HTTPS."""
+    """Tell whether the browser runs on this computer: then it treats plain HTTP as a secure context."""
     found = _host_of("http", request.host)  # not request.url: that cannot be made of every Host header
     return found is not None and found[0] in _AT_HOME
 
 
 def is_ours(request: web.Request, *, handshake: bool = False) -> bool:
-    """Browsers name the page that asks in Origin; those that leave it out of a form name it in the other two."""
+    """Tell whether a page of this site made the request.
+
+    Browsers name it in Origin; those that omit that for a form name it in Sec-Fetch-Site or Referer.
+    """
     fetched = request.headers.get("Sec-Fetch-Site")
     if fetched not in (None, "same-origin", "none"):  # same-site is a stranger too: another port, a sister host
         return False
@@ -137,6 +140,6 @@ def _split(origin: str) -> tuple[str, str]:
 
 
 def _host_of(scheme: str, authority: str) -> tuple[str, int] | None:
-    """Return host and port, the same for all ways to write one name; None for what no browser writes."""
+    """Return the normalised host and port; None for what no browser writes."""
     match = _AUTHORITY.fullmatch(authority)
     return (match[1].lower(), int(match[2] or DEFAULT_PORTS[scheme])) if match else None

@@ -1,4 +1,4 @@
-"""Forms with files (multipart/form-data, RFC 7578), read part by part as they come in; each piece is bounded.
+"""Streaming parser for multipart/form-data (RFC 7578); every piece is bounded.
 
 Not with the framework's reader: anybody could hold the server for seconds with empty lines before the first part, or
 with a head of 8 KB that names a part.
@@ -39,7 +39,7 @@ class Part:
 
     @classmethod
     def of(cls, head: str) -> Part:
-        """Read the head of a part. Raise Rejected for content that is not to be understood."""
+        """Read the head of a part. Raise Rejected for content that cannot be parsed."""
         lines = (line.partition(":") for line in head.split("\r\n"))
         headers = {name.strip().lower(): value.strip() for name, _, value in lines}
         kind = forms.Kind.of(headers.get("content-type", ""))
@@ -65,7 +65,7 @@ class Parts:
     """The parts of a form, one after the other."""
 
     def __init__(self, request: web.Request, limit: int, deadline: BodyDeadline) -> None:
-        """Read a body of at most ``limit`` bytes. Raise Rejected if it is no form of parts."""
+        """Read a body of at most ``limit`` bytes. Raise Rejected if it is not multipart."""
         kind = forms.kind(request)
         if kind.name != forms.MULTIPART or not _BOUNDARY.fullmatch(kind.boundary):
             raise forms.unreadable()

@@ -1,4 +1,4 @@
-"""Who is logged in: a random id in an encrypted cookie, and a row behind it that can be taken away."""
+"""Sessions: a random id in an encrypted cookie, and a row in the database that can be revoked."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class CookieStorage(aiohttp_session.AbstractStorage):
             if not session.new:
                 break
             session = await storage.load_session(request)
-            if not session.new:  # the answer brings the cookie anew, under the newest key
+            if not session.new:  # the answer sets the cookie again, under the newest key
                 session.max_age = self._age
                 session.changed()
         return session
@@ -98,12 +98,12 @@ class CookieStorage(aiohttp_session.AbstractStorage):
 
 
 def _clear_site_data(request: web.Request, response: web.StreamResponse) -> None:
-    """Let a browser forget the pages and pictures that it kept of somebody who leaves.
+    """Let a browser drop the pages and pictures that it cached for somebody who signs out.
 
     Not "storage", where others at this computer have their drafts: the page's script removes those of who leaves. Not
     "cookies", which would log people out of every site of the domain. Nothing in Chromium, which names itself in
     Sec-CH-UA: there "cache" blocks the next page for 3 to 20 seconds (Chromium issues 41343050, 40233601), and pages
-    kept are asked for anew in any case. Browsers heed the header over HTTPS only.
+    cached are revalidated in any case. Browsers heed the header over HTTPS only.
     """
     if request.secure and "Sec-CH-UA" not in request.headers:
         response.headers["Clear-Site-Data"] = '"cache"'
@@ -191,12 +191,12 @@ async def _close(request: web.Request) -> None:
 
 
 def mine(request: web.Request) -> Session:
-    """Return the session of who asks, where only users may ask."""
+    """Return the session of a request whose handler requires one."""
     session = request[keys.session]
     assert session is not None, "the handler is not marked as login_required"
     return session
 
 
 def me(request: web.Request) -> User:
-    """Return who asks, where only users may ask."""
+    """Return the user of a request whose handler requires a session."""
     return mine(request).user

@@ -66,7 +66,6 @@ class WebSocket(Outgoing):
 
     # --- for subclasses ---------------------------------------------------------------------------------------------
 
-    @abstractmethod
     async def opened(self) -> None:
         """Set up the connection, before any text is handled."""
 

@@ -22,6 +22,7 @@ async def chat(tmp_path: Path) -> AsyncIterator[Chat]:
     store = await Store.open(tmp_path / "chat.db", no_pictures)
     facts = await store.meta.facts()
     chat = Chat(store, facts.epoch, facts.ceiling)
+    await chat.access.load()
     task = asyncio.create_task(chat.journal.run())
     yield chat
     chat.gate.set()

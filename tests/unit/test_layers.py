@@ -19,7 +19,7 @@ FLOORS = (
     *("html", "chat", "bench", "operate", "web", "api", "app", "cli", "__main__"),
 )
 HANDLERS = """
-    web.account.login web.account.departure web.account.devices web.health web.account.password
+    web.account.login web.account.deletion web.account.devices web.health web.account.password
     web.account.preferences web.rooms.pictures web.rooms.posting web.rooms.reading web.rooms.revising web.rooms.rooms
     web.socket web.assets.static
 """  # they never import each other

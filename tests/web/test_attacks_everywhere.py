@@ -17,7 +17,7 @@ from urllib.parse import quote, urlencode
 import pytest
 
 import entrances
-from chatapp.web import patience
+from chatapp.web import deadlines
 from entrances import COOKIES, FILES, FORMS, HEADERS, HOSTILE, QUERIES
 from fault.figures import amount
 from line import FORM, line
@@ -180,7 +180,7 @@ def trouble(caplog):
 
 
 async def test_no_made_up_request_is_the_servers_fault(client, meet, trouble, monkeypatch) -> None:
-    monkeypatch.setattr(patience, "SECONDS", 0.05)  # for bodies shorter than they claim to be
+    monkeypatch.setattr(deadlines, "SECONDS", 0.05)  # for bodies shorter than they claim to be
     an = await meet("An")
     await an.post("/rooms/general/messages", {"content": "first"})
     maker, statuses = Maker(SEED, [None, *[an.cookie] * 4]), set()

@@ -1,1 +1,1 @@
-"""A person's own account: the way in and out, password, devices, preferences, leaving."""
+"""A person's own account: log-in, password, devices, preferences, deletion."""

@@ -1,4 +1,4 @@
-"""Where a person is logged in, and ending it from afar."""
+"""Where a person is logged in, and logging out remotely."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ async def show(request: web.Request) -> web.StreamResponse:
 
 
 async def end(request: web.Request) -> web.StreamResponse:
-    """Log the person out on one of their devices; only those are looked through."""
+    """Log the person out on one of their devices; only their own are searched."""
     wanted = (await parts.fields(request)).get("device", "")
     for log_in in await _log_ins(request):
         if _handle(log_in) == wanted:

@@ -1,4 +1,4 @@
-"""The way in and out: the landing page, registering, logging in and out."""
+"""Landing page, registration, log-in and sign-out."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ log = logging.getLogger("chatapp.accounts")
 
 
 async def home(request: web.Request) -> web.StreamResponse:
-    """Show a stranger what this is; bring a user to the conversation they were in last."""
+    """Show strangers the landing page; send users to the conversation they were in last."""
     if session := request[keys.session]:
         return redirects.to(request, await _last_path(request, session.user))
     return pages.page(request, "accounts/landing.html", {"logged_out": "logged-out" in request.query})
@@ -34,12 +34,12 @@ async def _last_path(request: web.Request, user: User) -> str:
 
 
 async def register_form(request: web.Request) -> web.StreamResponse:
-    """Show the form of a new account."""
+    """Show the registration form."""
     return _go_on(request, request.query) if request[keys.session] else _form(request, "register", request.query)
 
 
 async def register(request: web.Request) -> web.StreamResponse:
-    """Make an account and log its owner in."""
+    """Create an account and log its owner in."""
     fields = await parts.fields(request)
     username, password = fields.get("username", "").strip(), fields.get("password", "")  # as at the log-in
     errors: dict[str, str] = {}
@@ -80,7 +80,7 @@ async def login_form(request: web.Request) -> web.StreamResponse:
 
 
 async def login(request: web.Request) -> web.StreamResponse:
-    """Log in with name and password; one answer, in equal time, for a wrong name and a wrong password."""
+    """Log in with name and password; a wrong name and a wrong password get the same answer in the same time."""
     fields = await parts.fields(request)
     username, password = fields.get("username", ""), fields.get("password", "")
     if errors := _unusable(username, password):
@@ -139,7 +139,7 @@ async def _verified(request: web.Request, username: str, password: str) -> tuple
 
 
 async def logout(request: web.Request) -> web.StreamResponse:
-    """End the session and go back to the start; a script is told whose it was, for no proxy answers that."""
+    """End the session and go to the landing page; scripts are told whose it was, which no proxy would answer."""
     user = session.user.id if (session := request[keys.session]) else None
     if user is not None:
         log.info("logged out", extra={"user": user, "address": request.remote})
@@ -150,7 +150,7 @@ async def logout(request: web.Request) -> web.StreamResponse:
 
 
 def _go_on(request: web.Request, fields: Mapping[str, str]) -> web.Response:
-    """Go to where the person wanted to go before they were asked to log in."""
+    """Redirect to the address that was asked for before the log-in."""
     wanted = redirects.safe(fields.get("next"), request.app[keys.settings].base_path)
     return redirects.to_address(request, wanted) if wanted else redirects.to(request, paths.HOME)
 
@@ -173,6 +173,6 @@ def _wrong() -> str:
 
 
 def _refused(request: web.Request, name: str, fields: Mapping[str, str], refusal: Rejected) -> web.Response:
-    """Show a refusal above the form: there are too many at once, or the disk is full."""
+    """Show a refusal above the form."""
     errors = {"form": language.explain(refusal)}
     return refusals.with_retry_after(_form(request, name, fields, errors, refusal.status), refusal)

@@ -1,4 +1,4 @@
-"""Changing one's password."""
+"""Password change."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ async def show(request: web.Request) -> web.StreamResponse:
 
 
 async def change(request: web.Request) -> web.StreamResponse:
-    """Change the password, and log out everywhere else at once."""
+    """Change the password and sign out everywhere else at once."""
     fields = await parts.fields(request)
     current, new = fields.get("current", ""), fields.get("new", "")
     if errors := _errors(current, new, fields.get("again", "")):

@@ -1,4 +1,4 @@
-"""How a person wants the chat to look and speak."""
+"""Language and theme."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ async def show(request: web.Request) -> web.StreamResponse:
 
 
 async def save(request: web.Request) -> web.StreamResponse:
-    """Keep the settings of a person, the same on all their devices."""
+    """Save the settings of a person, for all of their devices."""
     fields = await parts.fields(request)
     language, theme = _choice(fields, "language", LANGUAGES), _choice(fields, "theme", _THEMES)
     accounts = request.app[keys.store].accounts
@@ -31,7 +31,7 @@ async def save(request: web.Request) -> web.StreamResponse:
 
 
 async def switch_language(request: web.Request) -> web.StreamResponse:
-    """Speak another language from now on: on this browser, and to a user everywhere."""
+    """Switch the language of this browser, and of a user's account."""
     fields = await parts.fields(request)
     language = _choice(fields, "language", LANGUAGES)
     if session := request[keys.session]:

@@ -1,4 +1,4 @@
-"""Proof that whoever asks for something grave knows the account's password: tries are counted like log-ins."""
+"""Re-authentication for sensitive actions: the password is asked for again, and attempts count like log-ins."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ log = logging.getLogger("chatapp.accounts")
 
 
 async def of_password(request: web.Request, password: str) -> str:
-    """Return what is stored of the password of who asks, if this is it. Raise Rejected, ``password_wrong`` if not."""
+    """Return the stored password hash if the password is right. Raise Rejected: ``password_wrong`` if not."""
     if passwords.is_too_long(password):
         raise Rejected("password_wrong.too_long")
     me, tries = sessions.me(request), request.app[keys.limits]
@@ -33,5 +33,5 @@ async def of_password(request: web.Request, password: str) -> str:
 
 
 def overtaken() -> Rejected:
-    """Return the refusal of what another request has made pointless: the stored password is another one now."""
+    """Return the refusal for a lost race: another request has changed the stored password."""
     return Rejected("overtaken")

@@ -1,1 +1,1 @@
-"""Conversations: their pages, sending, changing, reading, pictures."""
+"""Conversations: their pages, posting, revising, read marks, pictures."""

@@ -1,4 +1,4 @@
-"""The page of a conversation, which entering, paging back, permalinks and refused posts all show."""
+"""The page of a conversation, for entering, paging back, permalinks and refused posts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _GLANCE = 10  # unread messages that are seen at once, with the newest below the
 
 
 async def open_at_unread(request: web.Request, place: Place, **answer: Any) -> web.Response:
-    """Answer with a conversation where its reader goes on: at the first message that they have not read."""
+    """Answer with a conversation at the first message that its reader has not read."""
     me, reading = sessions.me(request), request.app[keys.reading]
     newest, beside = await sidebar.load_with(request, reading.page(me, place.conversation))
     read = beside.counts.reads.get(place.conversation.key, 0)
@@ -32,7 +32,7 @@ async def open_at_unread(request: web.Request, place: Place, **answer: Any) -> w
 
 
 async def address_of(request: web.Request, place: Place, message_id: int) -> str:
-    """Return the path of a message that is the newest: a page that opens at what is new may end above it."""
+    """Return the path of the newest message: a page that opens at the first unread one may end above it."""
     me, reading = sessions.me(request), request.app[keys.reading]
     newest, counts = await asyncio.gather(reading.page(me, place.conversation), sidebar.counts(request))
     page = await reading.opening(me, place.conversation, newest, counts.reads.get(place.conversation.key, 0))
@@ -88,14 +88,14 @@ async def show(  # noqa: PLR0913 - a page and how it is to be shown
 
 
 def listing(page: Page, me: User, read: int | None = None) -> dict[str, object]:
-    """Arrange a piece of a conversation for a person; ``read`` draws the line above what is new to them."""
+    """Lay out a page of messages for a reader; ``read`` is the mark below which the line of new messages is drawn."""
     shown = views.entries(page.messages, me_id=me.id, zone=language.zone.get(), read=read)
     first, last = _ends(page.messages)
     return {"entries": shown, "older": first if page.older else None, "newer": last if page.newer else None}
 
 
 def _start(page: Page) -> int:
-    """Return the id above which a page, with those after it, has every message."""
+    """Return the id above which this page and the later ones have every message."""
     return page.messages[0].id - 1 if page.older and page.messages else 0
 
 
@@ -104,6 +104,6 @@ def _ends(messages: list[Message]) -> tuple[int | None, int | None]:
 
 
 async def _remember(request: web.Request, me: User, place: Place) -> None:
-    """Note where a person is, for their next log-in."""
+    """Store where a person is, for their next log-in."""
     with suppress(Busy, Unwritable):  # reading goes on while nothing can be written
         await request.app[keys.store].accounts.set_last_conversation(me.id, place.conversation.key)

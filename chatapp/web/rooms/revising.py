@@ -1,4 +1,4 @@
-"""Changing a message by form, and reading what it said before."""
+"""Editing, removing and restoring a message by form, and its earlier versions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from aiohttp import web
 from chatapp.html import paths
 from chatapp.model.acts import Target
 from chatapp.model.messages import Message
-from chatapp.model.numbers import id_of
+from chatapp.model.numbers import parse_id
 from chatapp.model.people import User
 from chatapp.model.refusals import NotFound, Rejected
 from chatapp.web import acts, bodies, keys, pages, parts, places, redirects, refusals, sessions
@@ -27,7 +27,7 @@ async def form(request: web.Request) -> web.StreamResponse:
 
 
 async def edit(request: web.Request) -> web.StreamResponse:
-    """Save another text; answer once it is on disk."""
+    """Save a new text; answer once it is on disk."""
     return await _change(request, "edit")
 
 
@@ -37,12 +37,12 @@ async def remove(request: web.Request) -> web.StreamResponse:
 
 
 async def restore(request: web.Request) -> web.StreamResponse:
-    """Undo a removal of a moment ago."""
+    """Undo a recent removal."""
     return await _change(request, "restore")
 
 
 async def versions(request: web.Request) -> web.StreamResponse:
-    """Show what a message said before."""
+    """Show the earlier versions of a message."""
     _, place, message = await _found(request)
     before = await request.app[keys.reading].versions(sessions.me(request), message)
     context = {"place": place, "message": message, "versions": before}
@@ -52,14 +52,14 @@ async def versions(request: web.Request) -> web.StreamResponse:
 async def _found(request: web.Request) -> tuple[User, Place, Message]:
     me = sessions.me(request)
     place = await places.find(request, me, request.match_info)
-    message = await request.app[keys.reading].message(me, place.conversation, id_of(request.match_info["id"]))
+    message = await request.app[keys.reading].message(me, place.conversation, parse_id(request.match_info["id"]))
     return me, place, message
 
 
 async def _change(request: web.Request, what: str) -> web.StreamResponse:
     me, place, message = await _found(request)
     fields = await parts.fields(request, bodies.TEXT)
-    target = Target(place.conversation, message.id, id_of(fields.get("rev", str(message.rev))))
+    target = Target(place.conversation, message.id, parse_id(fields.get("rev", str(message.rev))))
     act, posting = acts.change(what, target, fields, fields.get("key") or acts.new_key()), request.app[keys.posting]
     try:
         entry, _ = await posting.change(me, act)

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from chatapp.html import paths
 from chatapp.model import collation
-from chatapp.model.numbers import ID_LIMIT, id_of
+from chatapp.model.numbers import ID_LIMIT, parse_id
 from chatapp.model.refusals import NotFound
 from chatapp.web import keys, pages, places, redirects, sessions
 from chatapp.web.rooms import conversations, sidebar
@@ -33,7 +33,7 @@ async def people(request: web.Request) -> web.StreamResponse:
 
 
 async def conversation(request: web.Request) -> web.StreamResponse:
-    """Show a conversation where its reader goes on: at its newest messages (``latest``), or before or after an id."""
+    """Show a conversation: at the first unread message, at its newest (``latest``), or before or after an id."""
     me = sessions.me(request)
     place = await places.find(request, me, request.match_info)
     before, after = _id(request, "before"), _id(request, "after")
@@ -64,7 +64,7 @@ async def permalink(request: web.Request) -> web.StreamResponse:
     """Show a message among those around it."""
     me = sessions.me(request)
     place = await places.find(request, me, request.match_info)
-    message_id = id_of(request.match_info["id"])
+    message_id = parse_id(request.match_info["id"])
     found = request.app[keys.reading].around(me, place.conversation, message_id)
     page, beside = await sidebar.load_with(request, found)
     if page is None:
@@ -73,12 +73,12 @@ async def permalink(request: web.Request) -> web.StreamResponse:
 
 
 async def message(request: web.Request) -> web.StreamResponse:
-    """Send a reader on to where a message stands: its address is the same for everybody who may read it."""
-    message_id = id_of(request.match_info["id"])
+    """Redirect to a message in its conversation: this address is the same for everybody who may read it."""
+    message_id = parse_id(request.match_info["id"])
     found = await request.app[keys.access].of_message(sessions.me(request), message_id)
     return redirects.to(request, paths.message(places.of(found).path, message_id, request.match_info.get("more")))
 
 
 def _id(request: web.Request, name: str) -> int | None:
     given = request.query.get(name)
-    return None if given is None else id_of(given)
+    return None if given is None else parse_id(given)

@@ -1,4 +1,4 @@
-"""What stands beside every page of the chat: the list of conversations, and people."""
+"""The sidebar: the list of conversations, and people."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ class Sidebar:
 
     @property
     def listed(self) -> list[views.Person]:
-        """Return the people who are listed beside a page: of many, rather those who are here."""
+        """Return the people to list: of many, those who are online first."""
         chosen = sorted(self.people, key=lambda person: not person.online)[:_PEOPLE]
         return sorted(chosen, key=_name)
 
 
 async def load(request: web.Request) -> Sidebar:
-    """Return the sidebar of who asks."""
+    """Return the sidebar for a request."""
     return Sidebar(*await asyncio.gather(counts(request), _people(request)))
 
 
 async def load_with(request: web.Request, page: Awaitable[Page]) -> tuple[Page, Sidebar]:
-    """Return a page that is looked for, and the sidebar.
+    """Return the result of a query, and the sidebar.
 
     All is asked for at once: while many messages go out, each wait for an answer takes as long as a round of them.
     """

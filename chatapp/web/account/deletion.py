@@ -1,4 +1,4 @@
-"""Deleting one's account."""
+"""Account deletion."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ async def show(request: web.Request) -> web.StreamResponse:
 
 
 async def leave(request: web.Request) -> web.StreamResponse:
-    """Lock the account for good and log out everywhere at once; what the person wrote is seen to after that."""
+    """Delete the account and sign out everywhere at once; its messages are dealt with after that."""
     fields = await parts.fields(request)
     messages, password = fields.get("messages", ""), fields.get("current", "")
     if messages not in (_STAY, _GO):
@@ -32,7 +32,9 @@ async def leave(request: web.Request) -> web.StreamResponse:
         return _form(request, messages, {"current": gettext("Please enter your current password.")}, 422)
     try:
         stored = await proof.of_password(request, password)
-        await _begin(request, stored, removing=messages == _GO)
+        revocations, me = request.app[keys.revocations], sessions.me(request)
+        if not await revocations.account(me.id, stored, removing=messages == _GO):
+            raise proof.overtaken()
     except Rejected as refusal:
         where = "current" if refusal.code == "password_wrong" else "form"
         errors = {where: language.explain(refusal)}
@@ -42,19 +44,8 @@ async def leave(request: web.Request) -> web.StreamResponse:
     return redirects.to(request, paths.GOODBYE)
 
 
-async def _begin(request: web.Request, stored: str, *, removing: bool) -> None:
-    me, stamp = sessions.me(request), request.app[keys.journal].issue_number()
-    deletions = request.app[keys.store].deletions
-    if not await deletions.begin(me.id, password=stored, stamp=stamp, removing=removing):
-        raise proof.overtaken()
-    request.app[keys.access].departed(me.id)
-    request.app[keys.revocations].account(me.id)
-    request.app[keys.presence].departed(me.id)
-    request.app[keys.account_deletion].begin()
-
-
 async def goodbye(request: web.Request) -> web.StreamResponse:
-    """Say that the account is gone."""
+    """Show that the account was deleted."""
     return pages.page(request, "accounts/goodbye.html", {})
 
 
