@@ -20,7 +20,7 @@ class Broadcast(Subscriber):
     def __init__(self, hub: Hub, journal: Journal) -> None:
         self._hub = hub
         self._journal = journal
-        self._cover: Throttle[str | None] = Throttle(_COVERED_PAUSE, self._publish_watermark)
+        self._cover = Throttle(_COVERED_PAUSE, self._publish_watermark)
 
     def accepted(self, entry: Entry) -> None:
         """Show a message, or a change of one."""

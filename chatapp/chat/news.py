@@ -23,7 +23,7 @@ class Newsroom(Subscriber):
         self._hub = hub
         self._presence = presence
         self._news: dict[Conversation, list[Message]] = {}
-        self._announce: Throttle[Conversation | None] = Throttle(_PAUSE, self._publish)
+        self._announce = Throttle(_PAUSE, self._publish)
         # The two people of each direct conversation that had news, to show one the other in their list.
         self._names: dict[int, User] = {}
 

@@ -24,17 +24,13 @@ class Presence:
         self._greeting: Envelope | None = None  # of them
         self._typed: dict[tuple[int, str], float] = {}
         self._newcomers: list[User] = []
-        self._announce = Throttle(_PAUSE, self._publish)
+        self.changed = Throttle(_PAUSE, self._publish)  # somebody may have come, or left
         self._introduce = Throttle(_PAUSE, self._publish_newcomers)
 
     @property
     def online(self) -> set[int]:
         """Return the ids of everybody who has a connection."""
         return self._hub.users()
-
-    def changed(self) -> None:
-        """Tell everybody soon who came and left: somebody may have."""
-        self._announce()
 
     def greeting(self) -> Envelope:
         """Return what tells a new connection who is here, but for the last comings and goings.

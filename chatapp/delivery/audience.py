@@ -1,4 +1,4 @@
-"""A connection as the hub knows it, and the connections that show one conversation."""
+"""Listeners, and the audience of a conversation: all listeners that show it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from chatapp.delivery.envelope import Envelope, Format
 
 
 class Transport(Protocol):
-    """What the hub needs of an asyncio transport."""
+    """The part of an asyncio transport that the hub uses."""
 
     def write(self, data: bytes) -> None: ...
     def get_write_buffer_size(self) -> int: ...
@@ -18,7 +18,7 @@ class Transport(Protocol):
 
 
 class Listener:
-    """One connection: whose it is, what it shows, what it reads, and what waits to be written to it."""
+    """One connection: its person, the conversation it shows, its format, and the frames that wait for it."""
 
     __slots__ = (
         "_held_back",
@@ -35,7 +35,7 @@ class Listener:
         "user_id",
     )
 
-    def __init__(  # noqa: PLR0913 - whose it is, and what they read
+    def __init__(  # noqa: PLR0913 - the person, and what they read
         self,
         transport: Transport,
         user_id: int,
@@ -54,40 +54,40 @@ class Listener:
         self.conversation: str | None = None
         self.audience: Audience | None = None
         self.catching_up = False
-        self.closed = False  # by us: the close frame was written
-        self.own_frames: bytearray | None = None  # None takes no room, and most have nothing most of the time
+        self.closed = False  # a close frame was written to it
+        self.own_frames: bytearray | None = None  # None: most listeners have none, and an empty one takes memory
         self._held_back: bytearray | None = None
 
     def tell(self, data: bytes) -> None:
-        """Keep frames for this connection alone until it is written to; they go ahead of its room's."""
+        """Queue frames for this connection alone. They are written before those of its conversation."""
         if self.own_frames is None:
             self.own_frames = bytearray()
-        self.own_frames += data  # in place: what is told costs no more when much was told before it
+        self.own_frames += data  # in place, so the cost does not grow with what is queued
 
     def hold_back(self, data: bytes) -> None:
-        """Keep live frames of the room back while older ones are being caught up with."""
+        """Queue live frames of the conversation until the listener has caught up."""
         if self._held_back is None:
             self._held_back = bytearray()
         self._held_back += data
 
     @property
     def waiting(self) -> int:
-        """Return how many bytes are kept for this connection."""
+        """Return the number of bytes that are queued."""
         return len(self.own_frames or b"") + len(self._held_back or b"")
 
     def take_own_frames(self) -> bytes:
-        """Return the frames for this connection alone, and forget them."""
+        """Remove and return the frames for this connection alone."""
         own, self.own_frames = bytes(self.own_frames or b""), None
         return own
 
     def take_held_back(self) -> bytes:
-        """Return what was held back, and forget it."""
+        """Remove and return the frames that were held back."""
         held_back, self._held_back = bytes(self._held_back or b""), None
         return held_back
 
 
 class Audience:
-    """The connections of one format that show one conversation, and the events they get at the end of this tick."""
+    """The listeners of one format that show one conversation, and the events of the current tick."""
 
     __slots__ = ("catching_up", "conversation", "droppable", "events", "format", "listeners")
 
@@ -100,19 +100,19 @@ class Audience:
         self.droppable: list[Envelope] = []
 
     def add(self, envelope: Envelope, *, droppable: bool) -> None:
-        """Let an event go out at the end of this tick; a droppable one not to a slow connection."""
+        """Queue an event for the end of this tick."""
         (self.droppable if droppable else self.events).append(envelope)
 
     def take(self) -> tuple[bytes, bytes]:
-        """Return the frames of this tick, and those that may be dropped; forget them."""
+        """Remove and return the frames of this tick: the durable ones, and those that may be dropped."""
         events, self.events = self.events, []
         droppable, self.droppable = self.droppable, []
         return self._encoded(events), self._encoded(droppable)
 
     def deliver(self, durable: bytes, droppable: bytes, limit: int) -> list[Listener]:
-        """Write frames to each connection once, its own first. Return those for which too many bytes wait.
+        """Write to each connection once, its own frames first. Return the listeners over ``limit`` queued bytes.
 
-        What may be dropped is dropped for a connection whose buffer is half full.
+        A connection whose write buffer is half full does not get the droppable frames.
         """
         both, slow = durable + droppable, []
         for listener in self.listeners:

@@ -1,4 +1,4 @@
-"""An event on its way to listeners: encoded when the first listener of a format needs it, and once for all of them."""
+"""Lazy encoding of events: when the first listener of a format needs one, and once for all of them."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ log = logging.getLogger("chatapp.delivery")
 
 
 class Format(StrEnum):
-    """The kind of frames that a listener reads."""
+    """The formats of frames; each listener reads one of them."""
 
-    HTML = "html"  # of our pages: fragments, and JSON control frames between them
+    HTML = "html"  # of our pages: HTML fragments and JSON control frames
 
 
 class Encoder(Protocol):
-    """Turn an event into the bytes of its frames. ``language`` matters for events that hold a sentence only."""
+    """Turn an event into the bytes of its frames. ``language`` matters only for events with a sentence."""
 
     def __call__(self, event: Event, language: str, /) -> bytes: ...
 
@@ -28,7 +28,7 @@ Encoders = Mapping[Format, Encoder]
 
 
 class Envelope:
-    """One event, and its frames by format."""
+    """An event and its frames, by format."""
 
     __slots__ = ("_encoders", "_frames", "event")
 
@@ -38,9 +38,9 @@ class Envelope:
         self._frames: dict[tuple[Format, str], bytes] = {}
 
     def frame(self, format_: Format, language: str = "") -> bytes:
-        """Return the frames for a listener; nothing if the event cannot be encoded.
+        """Return the frames for listeners of a format; empty if encoding failed.
 
-        That would be a fault of ours: it must not keep the other frames of the same write from everybody.
+        A failure is a bug in an encoder. It must not hold up the other frames of the same write.
         """
         key = format_, language if isinstance(self.event, WORDED) else ""
         found = self._frames.get(key)

@@ -1,8 +1,9 @@
-"""Who listens where. Publishing never waits: one write per connection and tick, or the connection is dropped.
+"""Fan-out: which connection shows which conversation, and one write per connection and tick.
 
-A tick is what arrives in one turn of the event loop. The system call of a write is most of what a delivery costs, so
-after a tick with long writes the next one waits as long as those took: what arrives meanwhile shares its writes. Where
-little is said a tick takes no time, and nothing waits.
+Publishing never waits: a connection that does not keep up is dropped, and its page resumes. A tick is what arrives in
+one turn of the event loop. Most of the cost of a delivery is the system call of its write, so after a tick with long
+writes the next tick is delayed by as long as those took, and what arrives meanwhile shares its writes. A quiet server
+delays nothing.
 
 The hub is handed events. An event is encoded at the end of its tick, once for each format, and only if there is a
 listener of that format.
@@ -11,57 +12,51 @@ listener of that format.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from chatapp.delivery.audience import Audience, Listener
 from chatapp.delivery.envelope import Encoders, Envelope, Format
+from chatapp.delivery.roster import Roster
 from chatapp.model.events import Event
 from chatapp.model.refusals import Close
 from chatapp.system import clock
 from chatapp.wire import rfc6455
-from chatapp.wire.rfc6455 import CLOSE_GRACE, RESTART
+from chatapp.wire.rfc6455 import CLOSE_GRACE
 
-_SHORT_TICK = 0.001  # seconds: after a tick shorter than this the next one comes at once
-_LONGEST_REST = 0.02  # seconds
-
-SIGNED_OUT, TOO_MANY = Close.SIGNED_OUT, Close.TOO_MANY
+_SHORT_TICK = 0.001  # seconds: a tick shorter than this does not delay the next one
+_LONGEST_REST = 0.02  # seconds that a tick is delayed at most
 
 
-class Hub:
-    """Keep the audiences. Not thread-safe; every method returns at once."""
+class Hub(Roster):
+    """Deliver events to the connections. Not thread-safe; every method returns at once."""
 
     def __init__(self, encoders: Encoders, *, buffer_limit: int = 256 * 1024) -> None:
+        super().__init__()
         self._encoders = encoders
         self._buffer_limit = buffer_limit
         self._audiences: dict[tuple[str | None, Format], Audience] = {}
-        self._users: dict[int, set[Listener]] = {}
-        self._addresses: Counter[str] = Counter()
         self._busy: set[Audience] = set()  # audiences with events to send at the end of this tick
         self._told: set[Listener] = set()  # listeners with frames of their own
-        self.revocations = 0  # how many times sessions were ended: whoever was recognised before may have lost theirs
+        self.revocations = 0  # times that sessions were ended: one that was looked up before may be over
         self._scheduled: asyncio.Handle | None = None
-        self._rested = 0.0  # monotonic seconds: before this no tick ends by itself
+        self._rested = 0.0  # monotonic seconds until which the next tick is delayed
 
     # --- coming and going -------------------------------------------------------------------------------------------
 
     def join(self, listener: Listener, conversation: str | None) -> None:
-        """Move a listener to a conversation (None: none); its frames are held back until ``go_live``."""
-        self._catch_up_with_tick(listener)
+        """Move a listener to a conversation (None: none). Its live frames are held back until ``go_live``."""
+        self._finish_tick(listener)
         self._leave_audience(listener)
         key = conversation, listener.format
         if key in self._audiences:
-            self._flush_audience(self._audiences[key])  # it may be gone after that: its last listener was cut
+            self._flush_audience(self._audiences[key])  # this may drop its last listener, and the audience with it
         audience = self._audiences.setdefault(key, Audience(*key))
         listener.conversation, listener.audience, listener.catching_up = conversation, audience, True
         audience.catching_up.add(listener)
-        mine = self._users.setdefault(listener.user_id, set())
-        if listener not in mine:
-            mine.add(listener)
-            self._addresses[listener.address] += 1
+        self._enter(listener)
 
-    def _catch_up_with_tick(self, listener: Listener) -> None:
-        """Write what this tick holds for a listener already: frames of where it is are not for where it goes."""
+    def _finish_tick(self, listener: Listener) -> None:
+        """Write what this tick has for a listener so far: it belongs before whatever the next conversation sends."""
         if listener.audience is not None:
             self._flush_audience(listener.audience)
         if listener.own_frames and not listener.catching_up:
@@ -72,10 +67,10 @@ class Hub:
         """Write ``first``, what was held back, then ``last``; from now on live frames are written as they come."""
         audience = listener.audience
         if audience is None:
-            return  # it left, or was cut, while it was catching up
+            return  # it left, or was dropped, while it was catching up
         self._flush_audience(audience)  # so that what is queued in this tick is held back too
         if listener.audience is None:
-            return  # that was more than may be held back
+            return  # more was held back than is allowed
         audience.catching_up.discard(listener)
         audience.listeners.add(listener)
         listener.catching_up = False
@@ -83,17 +78,10 @@ class Hub:
         self._write(listener, self.encoded(listener, *first) + live + self.encoded(listener, *last))
 
     def leave(self, listener: Listener) -> None:
-        """Forget a listener; harmless when it is gone already."""
+        """Forget a listener. Does nothing if it left already."""
         self._leave_audience(listener)
         self._told.discard(listener)
-        mine = self._users.get(listener.user_id, set())
-        if listener in mine:
-            mine.remove(listener)
-            self._addresses[listener.address] -= 1
-            if not self._addresses[listener.address]:
-                del self._addresses[listener.address]
-            if not mine:
-                del self._users[listener.user_id]
+        self._exit(listener)
 
     def _leave_audience(self, listener: Listener) -> None:
         audience, listener.audience = listener.audience, None
@@ -106,48 +94,30 @@ class Hub:
             self._audiences.pop((audience.conversation, audience.format), None)
             self._busy.discard(audience)
 
-    # --- looking ----------------------------------------------------------------------------------------------------
-
-    def of_user(self, user_id: int) -> frozenset[Listener]:
-        """Return a person's connections."""
-        return frozenset(self._users.get(user_id, ()))
-
-    def users(self) -> set[int]:
-        """Return the ids of everybody who has a connection."""
-        return set(self._users)
-
-    def everybody(self) -> list[Listener]:
-        """Return every connection."""
-        return [listener for mine in self._users.values() for listener in mine]
-
-    def count(self, address: str | None = None) -> int:
-        """Return how many connections there are, in all or from an address."""
-        return self._addresses.total() if address is None else self._addresses[address]
-
     def conversations(self) -> set[str | None]:
-        """Return the keys of the conversations that somebody shows; None among them where a page shows none."""
+        """Return the keys of all conversations that are shown; None stands for pages that show none."""
         return {conversation for conversation, _ in self._audiences}
 
     # --- speaking ---------------------------------------------------------------------------------------------------
 
     def envelope(self, event: Event) -> Envelope:
-        """Return an event that is told more than once, and encoded only once."""
+        """Wrap an event that is told several times, so that it is encoded once."""
         return Envelope(event, self._encoders)
 
     def encoded(self, listener: Listener, *envelopes: Envelope) -> bytes:
-        """Return events as a listener reads them."""
+        """Return the frames of events, in the format and language of a listener."""
         return b"".join([envelope.frame(listener.format, listener.language) for envelope in envelopes])
 
     def publish(self, conversation: str | None, event: Event, *, droppable: bool = False) -> None:
-        """Tell all who show a conversation; a droppable event may be left out for a slow connection."""
+        """Tell every listener that shows a conversation. Slow connections do not get ``droppable`` events."""
         self._publish([(conversation, format_) for format_ in self._encoders], event, droppable)
 
     def publish_elsewhere(self, conversation: str | None, event: Event) -> None:
-        """Tell everybody who does not show a conversation."""
+        """Tell every listener that does not show a conversation."""
         self._publish([key for key in self._audiences if key[0] != conversation], event)
 
     def publish_everywhere(self, event: Event) -> None:
-        """Tell everybody."""
+        """Tell every listener."""
         self._publish(list(self._audiences), event)
 
     def _publish(self, keys: Iterable[tuple[str | None, Format]], event: Event, droppable: bool = False) -> None:
@@ -160,7 +130,7 @@ class Hub:
                 self._schedule()
 
     def tell(self, listeners: Iterable[Listener], event: Event | Envelope) -> None:
-        """Tell some connections, ahead of the room frames of this tick."""
+        """Tell some listeners, ahead of what their conversation is told in this tick."""
         envelope = event if isinstance(event, Envelope) else Envelope(event, self._encoders)
         for listener in listeners:
             if listener.audience is None:
@@ -178,7 +148,7 @@ class Hub:
             self._scheduled = loop.call_later(rest, self._flush) if rest > 0 else loop.call_soon(self._flush)
 
     def _flush(self) -> None:
-        """End the tick: write everything, once per connection; its own frames first, then its room's."""
+        """End the tick: write to each connection once, its own frames before those of its conversation."""
         if self._scheduled is not None:
             self._scheduled.cancel()
             self._scheduled = None
@@ -207,7 +177,7 @@ class Hub:
 
     def _write(self, listener: Listener, data: bytes) -> None:
         if listener.transport.is_closing():
-            return  # it broke in this tick; uvloop's transports refuse to be written to then
+            return  # it broke in this tick, and uvloop raises if a closing transport is written to
         listener.transport.write(data)
         if listener.transport.get_write_buffer_size() > self._buffer_limit:
             self.cut(listener)
@@ -220,7 +190,7 @@ class Hub:
         listener.transport.abort()
 
     def close(self, listener: Listener, code: int, reason: str = "") -> None:
-        """Say nothing more to a connection and close it with a code."""
+        """Close a connection with a code; abort it if it has not closed after a grace period."""
         own = b"" if listener.catching_up else listener.take_own_frames()
         self.leave(listener)
         listener.closed = True
@@ -228,28 +198,22 @@ class Hub:
             listener.transport.write(own + rfc6455.closing(code, reason))
         asyncio.get_running_loop().call_later(CLOSE_GRACE, listener.transport.abort)
 
-    def close_session(self, session_id: str, code: int = SIGNED_OUT) -> None:
-        """Close every connection of a session at once."""
+    def close_session(self, session_id: str, code: int = Close.SIGNED_OUT) -> None:
+        """Close all connections of a session at once."""
         self.revocations += 1
         for listener in self.everybody():
             if listener.session_id == session_id:
                 self.close(listener, code)
 
-    def close_user(self, user_id: int, *, besides: str = "", code: int = SIGNED_OUT) -> None:
-        """Close every connection of a person at once, but those of one session."""
+    def close_user(self, user_id: int, *, besides: str = "", code: int = Close.SIGNED_OUT) -> None:
+        """Close all connections of a person at once, except those of the session ``besides``."""
         self.revocations += 1
         for listener in self.of_user(user_id):
             if listener.session_id != besides:
                 self.close(listener, code)
 
-    def renew_session(self, session_id: str, renewed: str) -> None:
-        """Let a session's connections go on under its new id."""
-        for listener in self.everybody():
-            if listener.session_id == session_id:
-                listener.session_id = renewed
-
-    def close_all(self, code: int = RESTART) -> None:
-        """Send what is queued, then close every connection."""
+    def close_all(self, code: int = Close.RESTART) -> None:
+        """Write what is queued, then close all connections."""
         self._flush()
         for listener in self.everybody():
             self.close(listener, code)

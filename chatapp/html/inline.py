@@ -1,7 +1,7 @@
-"""One line of escaped text as HTML: code, links and emphasis.
+"""Inline markup: code, links and emphasis in one line of escaped text.
 
-A line is read once, from left to right. What opens and never closes stays the text it was, and so does every mark of
-which it is doubtful that it was meant as one: a lost character is worse than a word that is not bold.
+A line is scanned once, from left to right. A mark that is never closed stays text, and so does one that may not have
+been meant as a mark: losing a character is worse than a word that is not bold.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ from dataclasses import dataclass, field
 from chatapp.html import links
 
 _TOKEN = re.compile(rf"(?P<ticks>`+)|(?P<link>{links.PATTERN})|(?P<marks>[*_~]+)", re.IGNORECASE)
-# Without one of these no token can begin: most lines of a chat have none.
+# Every token begins with one of these. Most lines of a chat have none.
 _ANYTHING = re.compile(rf"[`*_~{links.SIGNS}]|{re.escape(links.PREFIX)}", re.IGNORECASE)
 _RUN = re.compile(r"\*+|_+|~+")
 
 _ELEMENTS = {"**": "strong", "*": "em", "_": "em", "~~": "s"}
-# The flanking rules of CommonMark 0.31, section 6.2, and stricter where programs, paths and sums are written, as in
-# f(*a)*g(*b), **/*.py, *p=2: the signs there join a mark to its neighbours, so that it opens and closes nothing.
-_OPENS_AFTER = frozenset("([{\"'")  # besides a space and what is neither ASCII nor part of a word
+# The flanking rules of CommonMark 0.31, section 6.2, but stricter where code, paths and formulas are written, as in
+# f(*a)*g(*b), **/*.py, *p=2: next to these characters a mark neither opens nor closes anything.
+_OPENS_AFTER = frozenset("([{\"'")  # and after a space, or a character that is neither ASCII nor part of a word
 _NO_OPENING_BEFORE = frozenset(".,;:/\\)]}=%|^!?")
 _NO_CLOSING_AFTER = frozenset("([{")
 _NO_CLOSING_BEFORE = frozenset("([{/\\=+%|^#@$&")
 
 
 def html(line: str) -> str:
-    """Return the HTML of one line in which &, < and > are escaped. The work grows linearly with the line."""
+    """Return the HTML of one line in which &, < and > are escaped, in linear time."""
     if not _ANYTHING.search(line):
         return line
     reading = _Reading(line)
@@ -41,15 +41,15 @@ def html(line: str) -> str:
 
 @dataclass(slots=True)
 class _Opened:
-    """A mark that may still be closed."""
+    """An open mark."""
 
     mark: str
     place: int  # in the output
-    start: int  # in the line, of what it may emphasize
-    seen: int  # up to here in the line nothing is worth emphasis
+    start: int  # in the line, of the text that it may emphasize
+    seen: int  # up to here the line has no letter, digit or symbol
 
     def holds_words(self, line: str, end: int) -> bool:
-        """Tell whether there is a letter, a digit or a picture before ``end``: signs alone, as in *_*, are a face."""
+        """Tell whether there is a letter, digit or symbol before ``end``; *_* is an emoticon."""
         while self.seen < end and not _is_worth_emphasis(line[self.seen]):
             self.seen += 1
         return self.seen < end
@@ -59,11 +59,11 @@ class _Opened:
 class _Reading:
     line: str
     out: list[str] = field(default_factory=list)
-    opened: list[_Opened] = field(default_factory=list)  # one of a kind
-    runs: dict[int, list[int]] | None = None  # where runs of backticks begin, the last first, by their length
+    opened: list[_Opened] = field(default_factory=list)  # at most one of each mark
+    runs: dict[int, list[int]] | None = None  # positions of runs of backticks by length, the last one first
 
     def take(self, token: re.Match[str]) -> int:
-        """Write a token. Return the place in the line after it."""
+        """Write a token. Return the position after it."""
         if token["ticks"]:
             return self._code(token)
         if token["link"]:
@@ -83,7 +83,7 @@ class _Reading:
             return start
         code = self.line[start:close]
         if code.startswith(" ") and code.endswith(" ") and code.strip(" "):
-            code = code[1:-1]  # the space that lets code begin or end with a backtick
+            code = code[1:-1]  # this space allows code to begin or end with a backtick
         self.out.append(f"<code>{code}</code>")
         return close + length
 
@@ -100,7 +100,7 @@ class _Reading:
     # --- emphasis ---------------------------------------------------------------------------------------------------
 
     def _emphasis(self, start: int, end: int) -> None:
-        """Take marks that stand together: a face such as *_* has nothing on either side to open or close."""
+        """Take adjacent marks together: an emoticon such as *_* has nothing on either side to open or close."""
         before, after = self.line[start - 1 : start] or " ", self.line[end : end + 1] or " "
         opens, closes = _may_open(before, after), _may_close(before, after)
         for run in _RUN.finditer(self.line, start, end):
@@ -116,7 +116,7 @@ class _Reading:
 
     def _ends(self, mark: str, opened: _Opened, end: int) -> bool:
         if mark == "_" and "_" in self.line[opened.start : end].rsplit(None, 1)[-1]:
-            return False  # the end of a name: a_b_
+            return False  # the end of an identifier: a_b_
         return opened.holds_words(self.line, end)
 
     def _open(self, kinds: tuple[str, ...], end: int) -> None:
@@ -126,7 +126,7 @@ class _Reading:
             self.out.append(kind)
 
     def _close(self, opened: _Opened) -> None:
-        # Marks opened inside and still open are given up, so that elements never overlap.
+        # Marks that were opened inside and are still open become text, so that elements never overlap.
         del self.opened[self.opened.index(opened) :]
         self.out[opened.place] = f"<{_ELEMENTS[opened.mark]}>"
         self.out.append(f"</{_ELEMENTS[opened.mark]}>")

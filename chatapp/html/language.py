@@ -1,4 +1,4 @@
-"""The language and the time zone of whoever is being answered: choosing them, and speaking and dating in them."""
+"""Language and time zone of the current request: choosing them, translating, formatting dates."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from chatapp.model.refusals import N_, OF_ONE, Rejected
 
 LANGUAGES: Final = ("vi", "en")
-NATIVE_NAMES: Final = {"vi": "Tiếng Việt", "en": "English"}  # each in its own words, so that its speakers find it
+NATIVE_NAMES: Final = {"vi": "Tiếng Việt", "en": "English"}  # each in its own language, for its speakers
 SOURCE: Final = "en"  # the language of the sentences in code and templates
 LOCALE = Path(__file__).parents[1] / "locale"
 
@@ -49,7 +49,7 @@ _MONTHS = (
 
 
 def choose(accept_language: str | None, preferred: str | None, default: str | None) -> str:
-    """Return the language to answer in: the person's choice, else the browser's, the operator's, English."""
+    """Return the language of an answer: the person's choice, else the browser's, the operator's, or English."""
     if preferred in LANGUAGES:
         return preferred
     for tag in _by_preference(accept_language or ""):
@@ -59,7 +59,7 @@ def choose(accept_language: str | None, preferred: str | None, default: str | No
 
 
 def _by_preference(header: str) -> list[str]:
-    """Return the primary tags of an Accept-Language header (RFC 9110, 12.5.4), the most wanted first."""
+    """Return the primary tags of an Accept-Language header (RFC 9110, 12.5.4), most preferred first."""
     wanted = []
     for item in header[:1000].split(","):
         tag, _, weight = item.partition(";")
@@ -80,17 +80,17 @@ def _catalog(language: str) -> catalogs.NullTranslations:
 
 
 def gettext(text: str) -> str:
-    """Return an English sentence in the current language."""
+    """Translate an English sentence into the current language."""
     return _catalog(current.get()).gettext(text)
 
 
 def ngettext(one: str, many: str, n: int) -> str:
-    """Return the sentence that fits the number ``n`` in the current language."""
+    """Translate the sentence that fits the number ``n`` into the current language."""
     return _catalog(current.get()).ngettext(one, many, n)
 
 
 def explain(refusal: Rejected, **more: str) -> str:
-    """Return the reason of a refusal in the current language, its values filled in; ``more`` of them may be given."""
+    """Return the sentence of a refusal in the current language, with its values and ``more`` filled in."""
     why = gettext(refusal.reason).format(**more, **refusal.values)
     return why if refusal.subject is None else gettext(OF_ONE).format(name=refusal.subject, why=why)
 
@@ -107,20 +107,20 @@ def spoken(language: str) -> Iterator[None]:
 
 @lru_cache(maxsize=256)
 def time_zone(name: str) -> tzinfo:
-    """Return the time zone of that IANA name; UTC when there is none, for the name comes from a browser."""
+    """Return the time zone of an IANA name. Names come from browsers: UTC if there is no such zone."""
     try:
         return ZoneInfo(name)
-    except (OSError, ValueError, KeyError):  # no such zone, no zone data on this machine, not a name at all
+    except (OSError, ValueError, KeyError):  # no such zone, no zone data on this machine, or not a name
         return UTC
 
 
 def local(moment: str) -> datetime:
-    """Return an ISO 8601 moment as the current zone's clock shows it."""
+    """Return an ISO 8601 moment in the current time zone."""
     return datetime.fromisoformat(moment).astimezone(time_zone(zone.get()))
 
 
 def day_name(day: date, today: date) -> str:
-    """Name a day as a reader of the current language would; the strings are those of browsers (ICU)."""
+    """Return the name of a day in the current language, in the words of browsers (ICU)."""
     distance = (today - day).days
     if 0 <= distance < len(_NEAR_DAYS):
         return gettext(_NEAR_DAYS[distance])

@@ -1,7 +1,6 @@
-"""Turn the text of a message into safe HTML: code blocks, quotes, lists and plain lines.
+"""Markup of messages as safe HTML: code blocks, quotes, lists and plain lines.
 
-The text is escaped before anything else happens, so every tag of the result is written here and in the modules of
-lines and links.
+The text is escaped first, so every tag in the result is written here, in ``inline`` or in ``links``.
 """
 
 from __future__ import annotations
@@ -13,29 +12,29 @@ from markupsafe import Markup
 
 from chatapp.html import inline
 
-# The three characters that mean something in HTML outside attributes. A quotation mark never reaches an
-# attribute: the addresses of links, the only text put into one, stop in front of it.
+# The three characters that are special in HTML outside attributes. A quotation mark never gets into an attribute: only
+# the addresses of links do, and they end before one.
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 _QUOTE = "> ".translate(_ESCAPES)
 _FENCE = "```"
-_INFO = re.compile(r"[\w+#.-]*")  # the name of a language after the opening fence; it is not shown
+_INFO = re.compile(r"[\w+#.-]*")  # the language after an opening fence; not shown
 
-# The marks of a list stay in it as text: so they and their numbers are as typed, also when they are copied.
+# List markers stay as text, so that numbers are shown and copied as they were typed.
 _ITEM = re.compile(r"( *(?:-|\d{1,9}[.)]) +)(?=\S)")
 
 
 def to_html(text: str) -> Markup:
     """Return the HTML of a message's text, which must be as ``texts.clean`` returns it.
 
-    The tags are a, br, strong, em, s, code, pre, blockquote, ul, ol, li and span. Spaces, tabs and indentation are
-    left to a style that keeps them (``white-space: pre-wrap``). The work grows linearly with the text.
+    The tags are a, br, strong, em, s, code, pre, blockquote, ul, ol, li and span. Spaces, tabs and
+    indentation need a style that preserves them (``white-space: pre-wrap``). Takes linear time.
     """
     html = "".join(_blocks(text.translate(_ESCAPES).split("\n")))
-    return Markup(html.replace("\xa0", "&nbsp;"))  # noqa: S704 - the one place where HTML is made of text
+    return Markup(html.replace("\xa0", "&nbsp;"))  # noqa: S704 - the only place where text becomes HTML
 
 
 def _blocks(lines: list[str]) -> Iterator[str]:
-    """Yield the HTML of code blocks, quotes and the paragraphs between them."""
+    """Yield the HTML of code blocks and quotes, and of the paragraphs between them."""
     plain: list[str] = []
     at, after_block = 0, False
     while at < len(lines):
@@ -50,7 +49,7 @@ def _blocks(lines: list[str]) -> Iterator[str]:
 
 
 def _block(lines: list[str], at: int) -> tuple[str, int]:
-    """Return the block that begins at a line, empty if none does, and the line after it."""
+    """Return the block that begins at a line, or "", and the index of the line after it."""
     if _opens_fence(lines[at]):
         return _fenced(lines, at)
     if lines[at].startswith(_QUOTE):
@@ -59,7 +58,7 @@ def _block(lines: list[str], at: int) -> tuple[str, int]:
 
 
 def _paragraph(lines: list[str], *, after_block: bool = False, before_block: bool = False) -> str:
-    """Return the HTML of lines and lists. The margin of a block stands for one empty line beside it."""
+    """Return the HTML of lines and lists. The margin of a neighbouring block replaces one empty line."""
     if after_block and lines and not lines[0]:
         lines = lines[1:]
     if before_block and lines and not lines[-1]:
@@ -80,7 +79,7 @@ def _paragraph(lines: list[str], *, after_block: bool = False, before_block: boo
 
 
 def _kind(item: re.Match[str] | None) -> str:
-    """Return the list an item belongs to: numbers and dashes make lists of their own."""
+    """Return the list element that an item belongs to; numbers and dashes are separate lists."""
     if item is None:
         return ""
     return "ul" if "-" in item[0] else "ol"
@@ -91,7 +90,7 @@ def _opens_fence(line: str) -> bool:
 
 
 def _fenced(lines: list[str], at: int) -> tuple[str, int]:
-    """Return the code block that begins at a line, and the line after it; without an end it is all the rest."""
+    """Return the code block that begins at a line, and the index after it. Without an end it takes all lines."""
     first = lines[at][len(_FENCE) :]
     code = [] if _INFO.fullmatch(first.strip()) else [first]
     for end in range(at + 1, len(lines)):
@@ -103,12 +102,12 @@ def _fenced(lines: list[str], at: int) -> tuple[str, int]:
     else:
         end = len(lines)
     if not any(code):
-        code = [first]  # nothing but what would be the name of a language
+        code = [first]  # the block has only what looks like a language: show that
     return '<pre tabindex="0"><code>' + "\n".join(code) + "</code></pre>", end + 1
 
 
 def _quoted(lines: list[str], at: int) -> tuple[str, int]:
-    """Return the quote that begins at a line, and the line after it."""
+    """Return the quote that begins at a line, and the index of the line after it."""
     end = at
     while end < len(lines) and (lines[end].startswith(_QUOTE) or lines[end] == _QUOTE.rstrip()):
         end += 1

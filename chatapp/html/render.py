@@ -1,10 +1,9 @@
-"""The environment of the templates: what each of them may use."""
+"""The Jinja environment: loader, globals and filters of all templates."""
 
 from __future__ import annotations
 
 import re
-import sys
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
@@ -17,15 +16,15 @@ from markupsafe import Markup
 
 from chatapp import __version__
 from chatapp.html import language, markup
+from chatapp.html.macro_cache import MacroCache
 from chatapp.html.message_actions import ACTIONS
 from chatapp.model import emoji, names
 from chatapp.system import clock
 
 _BETWEEN_TAGS = re.compile(r"(?<=[>}])\n\s*(?=[<{])")
 _COMPACT = ("partials/", "frames/")
-_KEPT_BYTES = 8 * 2**20  # of HTML that was drawn lately: some thousand messages
-# Macros by their file in partials; in templates they are kept.icon and so on. The first are used by the others.
-_KEPT = {
+# Cached macros, by their file in partials. Templates call them cached.icon and so on. The first are used by the others.
+_CACHED = {
     "icons": ("icon", "logo"),
     "message": ("message",),
     "room_link": ("room_link",),
@@ -39,32 +38,32 @@ _KEPT = {
 }
 
 
-_CODE, _KEPT_CODE = Markup("<code>"), Markup('<code translate="no">')
+_CODE, _UNTRANSLATED_CODE = Markup("<code>"), Markup('<code translate="no">')
 
 
 class Compact(Extension):
-    """Drop line breaks between the tags of partials and frames: they cross the wire thousands of times a second."""
+    """Strip line breaks between the tags of partials and frames: they are sent thousands of times a second."""
 
     def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:
-        """Return the source of a template as it is compiled."""
+        """Return the source to compile."""
         return _BETWEEN_TAGS.sub("", source.rstrip()) if (name or "").startswith(_COMPACT) else source
 
 
 def options(templates: Path) -> dict[str, Any]:
-    """Return the arguments that the environment of the templates in a folder is made with."""
+    """Return the arguments of the environment for the templates in a folder."""
     return {
         "loader": FileSystemLoader(templates),
         "undefined": StrictUndefined,
         "autoescape": True,
         "trim_blocks": True,
         "lstrip_blocks": True,
-        "auto_reload": False,  # else every use of a template asks the disk
+        "auto_reload": False,  # would stat the file on every use of a template
         "extensions": ["jinja2.ext.i18n", Compact],
     }
 
 
 def environment(templates: Path) -> Environment:
-    """Return a bare environment for the templates in a folder; ``configure`` it next."""
+    """Return an environment for the templates in a folder. Call ``configure`` next."""
     return Environment(**options(templates))  # noqa: S701 - autoescape is among the options
 
 
@@ -76,7 +75,7 @@ def configure(
     static: Callable[[str], str],
     now: Callable[[], str] = clock.timestamp,
 ) -> None:
-    """Give an environment what every template may use. ``now`` returns the moment as ISO 8601."""
+    """Set the globals and filters that every template may use. ``now`` returns the current time as ISO 8601."""
     env.policies["ext.i18n.trimmed"] = True
     env.install_gettext_callables(language.gettext, language.ngettext, newstyle=True)  # type: ignore[attr-defined]
     env.globals.update(
@@ -100,27 +99,27 @@ def configure(
         day_name=lambda day: language.day_name(day, language.local(now()).date()),
         iso_date=date.isoformat,
     )
-    kept, drawn = Kept(), SimpleNamespace()
-    env.globals["kept"] = drawn
-    for template, macros in _KEPT.items():
+    cache, cached = MacroCache(), SimpleNamespace()
+    env.globals["cached"] = cached
+    for template, macros in _CACHED.items():
         for name in macros:
-            setattr(drawn, name, kept.keeping(getattr(env.get_template(f"partials/{template}.html").module, name)))
+            setattr(cached, name, cache.caching(getattr(env.get_template(f"partials/{template}.html").module, name)))
 
 
 def say(text: str, **values: object) -> Markup:
-    """Return an English sentence of a template in the current language, with values, which are escaped."""
+    """Translate an English sentence of a template into the current language. Values are escaped."""
     return Markup(language.gettext(text)) % values if values else _said(text, language.current.get())  # noqa: S704
 
 
-@lru_cache(maxsize=2048)  # more than the sentences of all templates: a page has a hundred of them
+@lru_cache(maxsize=2048)  # more than all templates have; a page has about a hundred
 def _said(text: str, spoken: str) -> Markup:
     with language.spoken(spoken):
         return Markup(language.gettext(text)) % {}  # noqa: S704 - the operator's catalogue, which may hold "%%"
 
 
 def _html(text: str) -> Markup:
-    """Return the HTML of a message's text. Code is the same in every language: no browser shall translate it."""
-    return markup.to_html(text).replace(_CODE, _KEPT_CODE)
+    """Return the HTML of a message's text. Browsers must not translate code."""
+    return markup.to_html(text).replace(_CODE, _UNTRANSLATED_CODE)
 
 
 def when(moment: str) -> str:
@@ -132,43 +131,9 @@ def when(moment: str) -> str:
 
 
 def since(moment: str, now: str) -> str:
-    """Return the time of an ISO 8601 moment that is not after ``now``, with its day if that is another one."""
+    """Return the time of an ISO 8601 moment before ``now``, with its day unless that is today."""
     day, today = language.local(moment).date(), language.local(now).date()
     if day >= today:
         return when(moment)
     named = language.gettext("yesterday") if (today - day).days == 1 else language.day_name(day, today)
     return f"{when(moment)}, {named}"
-
-
-class Kept:
-    """Draw with macros, and keep for a while what they drew: the same messages are on the pages of many people.
-
-    Nothing of one reader gets onto the page of another one, and nothing is ever out of date: a macro sees no more than
-    its arguments, the language and the time zone, and what it drew is found again by all of these together. So
-    arguments are whole records; a message with a new revision is another one.
-    """
-
-    def __init__(self, limit: int = _KEPT_BYTES) -> None:
-        """Keep about ``limit`` bytes."""
-        self._half = limit // 2
-        # Two generations, which cost less than an order of use. What nobody asks for while the young one grows is gone.
-        self._young: dict[Hashable, Markup] = {}
-        self._old: dict[Hashable, Markup] = {}
-        self._size = 0  # of the young one
-
-    def keeping(self, macro: Callable[..., Markup]) -> Callable[..., Markup]:
-        """Return a macro that draws the same, for hashable arguments."""
-
-        def draw(*what: Hashable) -> Markup:
-            key = (macro, what, language.current.get(), language.zone.get())
-            found = self._young.get(key)
-            return self._keep(key, self._old.get(key) or macro(*what)) if found is None else found
-
-        return draw
-
-    def _keep(self, key: Hashable, html: Markup) -> Markup:
-        self._size += 2 * sys.getsizeof(html)  # the text stands in the key too
-        if self._size > self._half:
-            self._young, self._old, self._size = {}, self._young, 2 * sys.getsizeof(html)
-        self._young[key] = html
-        return html

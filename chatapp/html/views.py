@@ -1,4 +1,4 @@
-"""What pages show: records arranged for one reader."""
+"""View models: records arranged for one reader."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from chatapp.model.people import User
 from chatapp.model.refusals import N_
 from chatapp.model.rooms import Room
 
-RUN_PAUSE: Final = timedelta(minutes=5)  # the pause that ends a run in Campfire, Element, Mattermost and Rocket.Chat
+RUN_PAUSE: Final = timedelta(minutes=5)  # ends a run, as in Campfire, Element, Mattermost and Rocket.Chat
 _FORMER = N_("Former member")
 _ROOM_NAMES = {"general": N_("General"), "tech": N_("Tech"), "game": N_("Game")}
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A conversation in the side list of one person. ``user`` is the other person of a direct conversation."""
+    """A conversation in one person's sidebar. ``user`` is the other person of a direct conversation."""
 
     key: str
     path: str  # without the base path: "/rooms/tech", "/direct/An"; percent-encoded where a link needs it
@@ -29,12 +29,12 @@ class Link:
     current: bool = False
     user: User | None = None
     online: bool = False
-    last: bool = False  # where its reader was before they turned to the list
+    last: bool = False  # where its reader was before they opened the list
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """The side list of one person."""
+    """The sidebar of one person."""
 
     rooms: Sequence[Link]
     directs: Sequence[Link]
@@ -42,7 +42,7 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody in a list of people."""
+    """A person in a list of people."""
 
     user: User
     online: bool
@@ -50,18 +50,18 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A message in a page: how it stands among its neighbours, and what is drawn above it."""
+    """A message on a page: its place in a run of messages, and the lines drawn above it."""
 
     message: Message
-    first: bool  # of a run: one author without a long pause
+    first: bool  # of a run: consecutive messages of one author without a long pause
     last: bool
     own: bool
-    day: date | None = None  # draw a line with this day above
-    new: bool = False  # draw the line of new messages above
+    day: date | None = None  # draw a line with this date above it
+    new: bool = False  # draw the line of new messages above it
 
     @property
     def marks(self) -> str:
-        """Return the classes of the entry, each with a space before it."""
+        """Return the CSS classes of the entry, each after a space."""
         names = (("first", self.first), ("last", self.last), ("own", self.own))
         return "".join(f" {name}" for name, holds in names if holds)
 
@@ -72,12 +72,12 @@ def room_title(room: Room) -> str:
 
 
 def person_title(user: User) -> str:
-    """Return the name of a person; of those who have left, only that they have."""
+    """Return the name of a person, or a placeholder if they deleted their account."""
     return language.gettext(_FORMER) if user.left else user.username
 
 
 def entries(messages: Sequence[Message], *, me_id: int, zone: str, read: int | None = None) -> list[Entry]:
-    """Arrange messages for a reader: runs, days of their zone, and one line above the first that they have not read.
+    """Arrange messages for a reader: runs, dates in their time zone, and a line above the first unread message.
 
     ``read`` is the id up to which they have read; None draws no such line.
     """

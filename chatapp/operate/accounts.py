@@ -10,7 +10,7 @@ from pathlib import Path
 from chatapp.model import names, normal
 from chatapp.store.sqlite import credentials
 from chatapp.store.sqlite.credentials import Account
-from chatapp.store.sqlite.upkeep import Reading, Refused, reading
+from chatapp.store.sqlite.maintenance import Reading, Refused, reading
 from chatapp.workers.passwords import Cost, Passwords
 
 _SUGGESTED = 3  # names

@@ -11,8 +11,8 @@ from enum import IntEnum
 from pathlib import Path
 
 from chatapp.model.refusals import Rejected
-from chatapp.store.sqlite import keyring, strays
-from chatapp.store.sqlite.upkeep import (
+from chatapp.store.sqlite import integrity, keyring
+from chatapp.store.sqlite.maintenance import (
     Counts,
     Damaged,
     Progress,
@@ -79,14 +79,14 @@ async def check(path: Path, progress: Callable[[str], Progress]) -> Report:
 
 def _check_file(report: Report, database: Reading) -> None:
     if damage := database.damage():
-        report.damaged = not strays.is_index_only(damage)
+        report.damaged = not integrity.is_index_only(damage)
         state = State.LOST if report.damaged else State.REPAIRABLE
         report.found += [(state, f"the file: {line}") for line in damage[:_LISTED]]
 
 
 def _check_rows(report: Report, database: Reading) -> None:
     report.found += [(State.LOST, f"missing from the database's internal records: {name}") for name in database.lacks()]
-    for stray in strays.find(database):
+    for stray in integrity.find(database):
         report.found.append((State.REPAIRABLE if stray.mendable else State.LOST, f"{stray.text}: {stray.count:,}"))
 
 
@@ -111,9 +111,9 @@ async def _check_pictures(report: Report, database: Reading, progress: Progress)
 def repair(path: Path) -> None:
     """Repair what a check calls repairable. Raise Refused, or CannotStart while a server uses the database."""
     with _alone(path) as database:
-        if not strays.is_index_only(database.damage()):
+        if not integrity.is_index_only(database.damage()):
             raise Damaged(f"{path} is too damaged for this kind of repair. Restore a backup.")
-        strays.mend(path)
+        integrity.mend(path)
 
 
 def rotate_key(path: Path) -> None:

@@ -13,7 +13,7 @@ from chatapp.html import language
 from chatapp.model.refusals import Rejected
 from chatapp.operate import accounts
 from chatapp.settings import Settings
-from chatapp.store.sqlite.upkeep import Refused
+from chatapp.store.sqlite.maintenance import Refused
 from chatapp.workers import passwords
 
 _BYTES = 4 * passwords.LONGEST_BYTES  # of a line on standard input; no password is longer

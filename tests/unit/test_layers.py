@@ -53,7 +53,7 @@ SQL_HERE = "store.sqlite.*"
 # Everybody else works with any store that keeps the contract.
 SQLITE_HERE = "store store.sqlite.* operate.*"
 # What the operator's commands, which work on the file beside a server, may use of it.
-SQLITE_FOR_COMMANDS = "store.sqlite.credentials store.sqlite.keyring store.sqlite.strays store.sqlite.upkeep"
+SQLITE_FOR_COMMANDS = "store.sqlite.credentials store.sqlite.keyring store.sqlite.integrity store.sqlite.maintenance"
 CLOCK_HERE = "system.clock"
 NORMALIZATION_HERE = "model.normal"
 ADDRESSES_HERE = "html.paths web.routes web.assets.*"  # the last of files, which are their own
@@ -265,3 +265,12 @@ def test_only_delivery_looks_into_the_backlog(module: str) -> None:
 def test_only_the_journal_gives_numbers(module: str) -> None:
     if not named(module, "delivery.* operate.*"):
         assert "chatapp.system.clock.Stamper" not in imports(module), "ask the journal for a number"
+
+
+def test_only_presence_says_who_is_online(module: str) -> None:
+    called = {
+        node.func.attr
+        for node in ast.walk(modules()[module])
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    }
+    assert "users" not in called or module == "chat.presence", "ask chat.presence who is online"

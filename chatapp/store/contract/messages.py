@@ -7,15 +7,10 @@ from typing import Protocol
 
 from chatapp.model.conversations import Conversation
 from chatapp.model.messages import Identity, Message, Page, Undo
-from chatapp.model.rooms import Room
 
 
 class Messages(Protocol):
     """Keep messages, what they said before an edit, and the keys they were posted under."""
-
-    async def rooms(self) -> list[Room]:
-        """Return every room in its place."""
-        ...
 
     async def save(self, batch: Sequence[Message], *, watermark: int, ceiling: int, undo: Sequence[Undo] = ()) -> None:
         """Commit a batch in order, all or nothing, after undoing what an earlier commit may have left behind.

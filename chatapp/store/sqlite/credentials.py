@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chatapp.store.sqlite.adoption import LOCKED
-from chatapp.store.sqlite.upkeep import Reading, Refused, connect, translated
+from chatapp.store.sqlite.maintenance import Reading, Refused, connect, translated
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import secrets
 from contextlib import closing
 from pathlib import Path
 
-from chatapp.store.sqlite.upkeep import connect, translated
+from chatapp.store.sqlite.maintenance import connect, translated
 
 KEPT = 2  # the newest, and the one before, under which cookies are until their owners come by
 _KEY_BYTES = 32  # of a Fernet key

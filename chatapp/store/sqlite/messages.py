@@ -12,7 +12,6 @@ from chatapp.model.conversations import Conversation
 from chatapp.model.messages import Identity, Message, Page, Undo
 from chatapp.model.numbers import ID_LIMIT
 from chatapp.model.pictures import Picture
-from chatapp.model.rooms import Room
 from chatapp.store import contract
 from chatapp.store.sqlite import saving, tables
 from chatapp.store.sqlite.database import Database, Row
@@ -42,15 +41,6 @@ class Messages(contract.Messages):
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._rooms: list[Room] | None = None
-
-    async def rooms(self) -> list[Room]:
-        if self._rooms is None:  # every page and every socket asks, and only a migration makes rooms
-            rows = await self._database.rows(
-                "SELECT key, name FROM conversations WHERE kind = 'room' ORDER BY position, key"
-            )
-            self._rooms = [Room(row[0], row[1]) for row in rows]
-        return self._rooms
 
     async def save(self, batch: Sequence[Message], *, watermark: int, ceiling: int, undo: Sequence[Undo] = ()) -> None:
         facts = [(watermark, "watermark"), (ceiling, "ceiling")]

@@ -75,19 +75,25 @@ def _list_directs(db: sqlite3.Connection, batch: Sequence[Message]) -> None:
     latest = {message.conversation: message.id for message in batch if message.conversation.kind is Kind.DIRECT}
     if not latest:
         return
-    db.executemany(
-        "INSERT INTO conversations (key, kind) VALUES (?, 'direct') ON CONFLICT DO NOTHING",
-        [(conversation.key,) for conversation in latest],
+    rows = [
+        (message_id, user, conversation.key, conversation.other(user))
+        for conversation, message_id in latest.items()
+        for user in set(conversation.members)
+    ]
+    moved = db.executemany(
+        "UPDATE directs SET latest_id = max(latest_id, ?1) WHERE user_id = ?2 AND conversation = ?3 AND other_id = ?4",
+        rows,
     )
-    db.executemany(
-        "INSERT INTO directs VALUES (?, ?, ?, ?)"
-        " ON CONFLICT DO UPDATE SET latest_id = max(latest_id, excluded.latest_id)",
-        [
-            (user, conversation.key, conversation.other(user), message_id)
-            for conversation, message_id in latest.items()
-            for user in set(conversation.members)
-        ],
-    )
+    if moved.rowcount < len(rows):
+        db.executemany(
+            "INSERT INTO conversations (key, kind) VALUES (?, 'direct') ON CONFLICT DO NOTHING",
+            [(conversation.key,) for conversation in latest],
+        )
+        db.executemany(
+            "INSERT INTO directs (latest_id, user_id, conversation, other_id) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT DO NOTHING",
+            rows,
+        )
 
 
 def _claim_pictures(db: sqlite3.Connection, batch: Sequence[Message]) -> None:

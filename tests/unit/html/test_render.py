@@ -15,6 +15,7 @@ from markupsafe import Markup
 
 from chatapp.html import language, render, views
 from chatapp.html.fragments import Fragments
+from chatapp.html.macro_cache import MacroCache
 from chatapp.model.conversations import Conversation
 from chatapp.model.messages import Message
 from chatapp.model.people import User
@@ -244,7 +245,7 @@ def test_what_was_drawn_is_kept_in_bounds_and_what_is_asked_for_stays() -> None:
         drawn.append(number)
         return Markup(f"{number:1000}")  # noqa: S704 - of a number
 
-    draw = render.Kept(limit=100_000).keeping(macro)
+    draw = MacroCache(limit=100_000).caching(macro)
     for number in range(1, 1000):
         assert int(draw(number)) == number
         assert int(draw(0)) == 0

@@ -587,7 +587,7 @@ def test_a_database_that_a_server_uses_is_not_replaced(database: Path, copy: Pat
 def test_a_database_that_another_program_reads_is_not_replaced(
     database: Path, copy: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chatapp.store.sqlite.upkeep._PATIENCE", 0.1)
+    monkeypatch.setattr("chatapp.store.sqlite.maintenance._PATIENCE", 0.1)
     with opened(database) as reader, opened(database) as writer:
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM users").fetchall()

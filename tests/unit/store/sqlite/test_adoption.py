@@ -23,13 +23,13 @@ from chatapp.model import names
 from chatapp.model.adoption import Report
 from chatapp.operate import adoption
 from chatapp.store import Store
-from chatapp.store.sqlite import opening, strays
+from chatapp.store.sqlite import integrity, opening
 from chatapp.store.sqlite.adoption import columns, talk, times, values, wrappings
 from chatapp.store.sqlite.adoption.people import Account, People
-from chatapp.store.sqlite.upkeep import reading
+from chatapp.store.sqlite.maintenance import reading
 from chatapp.system.lock import DatabaseLock
 from chatapp.system.startup import CannotStart
-from unit.store.test_schema import prepare
+from unit.store.sqlite.test_schema import prepare
 
 # Times
 
@@ -668,7 +668,7 @@ async def comes_alive(store: Store, path: Path) -> None:
     await store.accounts.create("Người mới", names.key("Người mới"), "hash")
     await store.close()
     with reading(path) as database:
-        assert strays.find(database) == []
+        assert integrity.find(database) == []
         assert database.damage() == []
         assert database.counts().messages == report.messages + report.directs
         for table, text in (("users", "username"), ("messages", "message"), ("private_messages", "message")):

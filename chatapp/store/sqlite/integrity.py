@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chatapp.store.sqlite import tables
+from chatapp.store.sqlite.maintenance import Reading, connect, translated
 from chatapp.store.sqlite.tables import DIRECTS, ROOMS, Table
-from chatapp.store.sqlite.upkeep import Reading, connect, translated
 
 # Where the rest of a table is sound, an index is made anew from it. All other lines of SQLite are damage.
 _INDEX_ONLY = re.compile(r"row \d+ missing from index |wrong # of entries in index ")

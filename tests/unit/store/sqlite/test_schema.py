@@ -734,7 +734,6 @@ def calls(store: Store, picture: Prepared) -> dict[str, list[Callable[[], Awaita
     return {
         "Accounts.create": [lambda: accounts.create("An", "an", "x"), lambda: accounts.create("Bình", "bình", "x")],
         "Messages.save": [save],
-        "Messages.rooms": [messages.rooms],
         "Messages.page": [
             lambda: messages.page(one),
             lambda: messages.page(talk),
