@@ -99,7 +99,7 @@ async def _storage(app: web.Application) -> AsyncIterator[None]:
 async def _delivery(app: web.Application, cookies: sessions.CookieStorage) -> AsyncIterator[None]:
     settings, store, hub = app[keys.settings], app[keys.store], app[keys.hub]
     facts = await store.meta.facts()
-    # Those of the database open cookies in any case: who moves the key elsewhere wants nobody logged out.
+    # The keys of the database stay valid, so that moving the key to the settings logs nobody out.
     cookies.unlock([*settings.secret_keys, *facts.cookie_keys])
     journal = app[keys.journal] = Journal(
         store.messages.save,
@@ -130,7 +130,7 @@ async def _delivery(app: web.Application, cookies: sessions.CookieStorage) -> As
 
 
 async def _rules(app: web.Application) -> None:
-    """Put the rules of the chat between the path of a message and the web."""
+    """Wire the rules of the chat, which the web asks."""
     settings, store, limit, messaging = app[keys.settings], app[keys.store], app[keys.limits], app[keys.messaging]
     access = app[keys.access] = Access(store)
     await access.load()
