@@ -1,4 +1,4 @@
-"""Build the application: connect its parts, start what runs in the background, stop it all in good order."""
+"""Composition root: wire the parts together, start the background loops, shut everything down in order."""
 
 from __future__ import annotations
 
@@ -49,11 +49,11 @@ from chatapp.workers.images import Images
 
 log = logging.getLogger("chatapp")
 
-_FLUSH_PATIENCE = 3.0  # seconds at the stop for what is not saved yet; then it is retracted
+_FLUSH_SECONDS = 3.0  # at shutdown, to save pending messages; the rest is withdrawn
 
 
 def create_app(settings: Settings) -> web.Application:
-    """Return an application that opens its database when it starts. Starting raises CannotStart."""
+    """Return an application that opens its database when it starts. Its start raises CannotStart."""
     storage = sessions.CookieStorage(settings)
     app = web.Application(middlewares=guard.middlewares(storage))
     app[keys.settings] = settings
@@ -69,7 +69,7 @@ def create_app(settings: Settings) -> web.Application:
         app.router.add_get("/", _to_base)
         app.router.add_get(settings.base_path, _to_base)
     app.on_response_prepare.append(guard.add_security_headers)
-    app.on_shutdown.append(_say_goodbye)
+    app.on_shutdown.append(_shut_down)
     app.cleanup_ctx.extend([_workers, _storage, partial(_delivery, cookies=storage), _background])
     return app
 
@@ -99,7 +99,7 @@ async def _storage(app: web.Application) -> AsyncIterator[None]:
 async def _delivery(app: web.Application, cookies: sessions.CookieStorage) -> AsyncIterator[None]:
     settings, store, hub = app[keys.settings], app[keys.store], app[keys.hub]
     facts = await store.meta.facts()
-    # Those of the database open cookies in any case: who moves the key elsewhere wants nobody logged out.
+    # The keys of the database stay valid, so that moving the key to the settings logs nobody out.
     cookies.unlock([*settings.secret_keys, *facts.cookie_keys])
     journal = app[keys.journal] = Journal(
         store.messages.save,
@@ -132,7 +132,7 @@ async def _delivery(app: web.Application, cookies: sessions.CookieStorage) -> As
 
 
 async def _rules(app: web.Application) -> None:
-    """Put the rules of the chat between the path of a message and the web."""
+    """Wire the rules of the chat, which the web asks."""
     settings, store, limit, messaging = app[keys.settings], app[keys.store], app[keys.limits], app[keys.messaging]
     access = app[keys.access]
     app[keys.posting] = Posting(access, limit, messaging, app[keys.revisions])
@@ -165,16 +165,16 @@ async def _background(app: web.Application) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def _running(app: web.Application, loop: Coroutine[None, None, None]) -> AsyncIterator[None]:
-    """Run a background loop; should it end by itself, stop the server: one that no longer saves must not look alive."""
+    """Run a background loop. If it ends by itself, stop the server: one that cannot save must not look healthy."""
 
-    def stop_if_dead(task: asyncio.Task[None]) -> None:
+    def stop_on_failure(task: asyncio.Task[None]) -> None:
         if not task.cancelled():
             log.critical("a background loop ended; stopping the server", exc_info=task.exception())
             app[keys.failed].set()
             os.kill(os.getpid(), signal.SIGTERM)
 
     task = asyncio.create_task(loop)
-    task.add_done_callback(stop_if_dead)
+    task.add_done_callback(stop_on_failure)
     try:
         yield
     finally:
@@ -184,14 +184,14 @@ async def _running(app: web.Application, loop: Coroutine[None, None, None]) -> A
 
 
 async def _beat(app: web.Application) -> None:
-    """Let every page hear something often enough to know that its connection lives."""
+    """Send every page a frame often enough to show that its connection is alive."""
     while True:
         await asyncio.sleep(app[keys.settings].beat_seconds)
         app[keys.hub].publish_everywhere(Beat())
 
 
-async def _say_goodbye(app: web.Application) -> None:
-    """Save what was accepted, then tell every page to come back soon."""
-    await app[keys.messaging].close(_FLUSH_PATIENCE)
+async def _shut_down(app: web.Application) -> None:
+    """Save what was accepted, then close every socket with RESTART."""
+    await app[keys.messaging].close(_FLUSH_SECONDS)
     app[keys.hub].close_all()
     await app[keys.sockets].wait_closed()

@@ -1,4 +1,4 @@
-"""Start the server from the command line, keep it running, and stop it in good order."""
+"""Command line: start the server, keep it running, shut it down gracefully."""
 
 from __future__ import annotations
 
@@ -31,31 +31,31 @@ from chatapp.wire.serving import Runner, Site
 if TYPE_CHECKING:
     from chatapp.operate.certificates import Https
 
-BACKLOG = 1024  # connections that may wait: every tab comes back at the same moment after a restart
-HANDLER_SECONDS = 2.0  # for requests under way at the stop; sockets are closed before
-GIVE_UP_SECONDS = 8.0  # for everything at the stop; a supervisor kills after ten. What is saved stays saved
-CERTIFICATE_SECONDS = 3600.0  # between two looks at whether the certificate was, or has to be, renewed
-DESCRIPTORS = 65_536  # open files asked for; one socket takes one, and 1,024 is a common default
-SPARE = 100  # of them for all but the tabs: the database, pictures, connections that ask for pages
+BACKLOG = 1024  # connections waiting to be accepted: after a restart every tab reconnects at the same moment
+HANDLER_SECONDS = 2.0  # at shutdown, for requests in progress; sockets are closed before
+GIVE_UP_SECONDS = 8.0  # for the whole shutdown; a supervisor kills after ten. Saved messages stay saved
+CERTIFICATE_SECONDS = 3600.0  # between checks whether the certificate was, or must be, renewed
+DESCRIPTORS = 65_536  # open files to request; each socket takes one, and 1,024 is a common default
+SPARE = 100  # of them for everything but tabs: the database, pictures, requests for pages
 
-COLLECTOR = (10_000, 5, 50)  # new objects, and rounds of the younger generations, before a generation is looked at
+COLLECTOR = (10_000, 5, 50)  # thresholds of the three generations, see gc.set_threshold
 
-# Errors that say a family of addresses does not exist on this machine, as IPv6 often does not.
+# Errors that mean that an address family does not exist on this machine, often IPv6.
 _ABSENT = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT})
 
 log = logging.getLogger(__name__)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Serve until told to stop, or run a command. Return the exit status of it.
+    """Run the server until it is told to stop, or a command. Return the exit status.
 
-    It is 0 after a stop, and 1 when the server could not start.
+    For the server: 0 after a shutdown, 1 when it could not start.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a console of another alphabet must not stop the server
+        sys.stdout.reconfigure(errors="replace")  # characters that the console cannot show must not stop the server
     arguments = sys.argv[1:] if argv is None else argv
     if arguments and not arguments[0].startswith("-"):
-        from chatapp.operate import commands  # noqa: PLC0415 - a server that starts needs none of what they need
+        from chatapp.operate import commands  # noqa: PLC0415 - the server needs none of their modules
 
         return commands.run(arguments)
     try:
@@ -68,14 +68,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"chatapp: {reason}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        pass  # Ctrl+C on Windows: serve() has cleaned up on its way out
+        pass  # Ctrl+C on Windows: serve() has cleaned up
     return 0
 
 
 async def serve(settings: Settings) -> int:
     """Run the application until SIGTERM or Ctrl+C. Raise CannotStart with a sentence for the operator.
 
-    Return the exit status: 1 when a part of the server died, so that a supervisor starts it again.
+    Return the exit status: 1 when a part of the server crashed, so that a supervisor restarts it.
     """
     stop = asyncio.Event()
     _stop_on_signals(stop)
@@ -84,11 +84,11 @@ async def serve(settings: Settings) -> int:
     try:
         try:
             await runner.setup()
-        except (Busy, Unwritable) as error:  # the file could be read; the first thing written to it failed
+        except (Busy, Unwritable) as error:  # the database could be read, but the first write failed
             raise CannotStart(why_unusable(settings.database, error)) from error
         except OSError as error:
             raise CannotStart(f"Cannot start: {error}.") from error
-        _calm_collector()
+        _tune_collector()
         https = _https(settings)
         sockets = listen(settings.host, settings.port)
         for each in sockets:
@@ -97,7 +97,7 @@ async def serve(settings: Settings) -> int:
         if (store := app.get(keys.store)) and (adopted := store.adopted):
             print(adoption.text(adopted, settings.language, shlex.quote(str(settings.database))), end="")
         fingerprint = https.fingerprint if https and settings.tls == "self-signed" else None
-        print(banner(running, lan_address(running.host), _shows_blocks(), fingerprint), flush=True)
+        print(banner(running, lan_address(running.host), _can_show_blocks(), fingerprint), flush=True)
         await _wait(stop, https)
     finally:
         await _clean_up(runner)
@@ -107,17 +107,17 @@ async def serve(settings: Settings) -> int:
 def _https(settings: Settings) -> Https | None:
     if not settings.serves_https:
         return None
-    # X.509 is much to load, and most serve HTTP.
+    # X.509 takes long to import, and most servers speak HTTP.
     from chatapp.operate.certificates import Https, self_signed  # noqa: PLC0415
 
     if settings.tls_cert and settings.tls_key:
         return Https(settings.tls_cert, settings.tls_key)
-    # Only now that the database is open, and so its lock is held: two servers must not make two certificates.
+    # Only now, under the lock of the database: two servers must not create two certificates.
     return self_signed(settings.database, names(settings))
 
 
 async def _wait(stop: asyncio.Event, https: Https | None) -> None:
-    """Wait for the end; meanwhile the certificate is kept fresh."""
+    """Wait until told to stop; renew or reload the certificate meanwhile."""
     while https and not stop.is_set():
         try:
             async with asyncio.timeout(CERTIFICATE_SECONDS):
@@ -128,9 +128,9 @@ async def _wait(stop: asyncio.Event, https: Https | None) -> None:
 
 
 def listen(host: str, port: int) -> list[socket.socket]:
-    """Return sockets listening on every address of ``host`` ("" means all there are), all on one port.
+    """Return sockets that listen on every address of ``host`` ("" means all), on one port.
 
-    Two sockets and not one for both families, so that IPv4 peers keep their IPv4 addresses.
+    One socket per address family, so that IPv4 peers keep their IPv4 addresses.
     """
     sockets: list[socket.socket] = []
     for family, address in _addresses(host, port):
@@ -171,17 +171,17 @@ def _stop_on_signals(stop: asyncio.Event) -> None:
 
     def interrupt() -> None:
         stop.set()
-        # The next Ctrl+C goes to the kernel: it ends the process even when the loop is stuck.
+        # The next Ctrl+C kills the process, even when the event loop is stuck.
         loop.remove_signal_handler(signal.SIGINT)
         signal.signal(signal.SIGINT, signal.SIG_DFL)
 
     try:
         loop.add_signal_handler(signal.SIGTERM, stop.set)
-        # A script that starts a server in its background has it ignore Ctrl+C, which is meant for the script.
+        # A server in the background of a script ignores Ctrl+C, which is meant for the script.
         if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
             loop.add_signal_handler(signal.SIGINT, interrupt)
     except NotImplementedError:
-        pass  # Windows: Ctrl+C cancels serve() and rises as KeyboardInterrupt
+        pass  # Windows: Ctrl+C cancels serve() and raises KeyboardInterrupt
 
 
 async def _clean_up(runner: web.AppRunner) -> None:
@@ -191,12 +191,12 @@ async def _clean_up(runner: web.AppRunner) -> None:
     except TimeoutError:
         log.critical("the stop took too long; ending without it", extra={"seconds": GIVE_UP_SECONDS})
         logging.shutdown()
-        os._exit(1)  # sys.exit would wait for the very threads that hang
+        os._exit(1)  # sys.exit would wait for the threads that hang
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     try:
-        import uvloop  # noqa: PLC0415 - there is none for Windows
+        import uvloop  # noqa: PLC0415 - not available on Windows
     except ImportError:
         return None
     return uvloop.new_event_loop
@@ -214,18 +214,18 @@ def _allow_many_sockets(settings: Settings) -> None:
         )
 
 
-def _calm_collector() -> None:
-    """Let the garbage collector look less often, and never again at what is there from the start.
+def _tune_collector() -> None:
+    """Run the garbage collector less often, and never on objects that exist from the start.
 
-    A full collection with ten thousand open sockets stops everybody's messages for a tenth of a second. Little of what
-    a server leaves behind is garbage of the kind that only the collector finds.
+    A full collection with ten thousand open sockets blocks the event loop for a tenth of a second. A server creates few
+    reference cycles, the only garbage that needs the collector.
     """
     gc.collect()
     gc.freeze()
     gc.set_threshold(*COLLECTOR)
 
 
-def _shows_blocks() -> bool:
+def _can_show_blocks() -> bool:
     try:
         "\u2580\u2584\u2588".encode(sys.stdout.encoding or "ascii")
     except UnicodeEncodeError:

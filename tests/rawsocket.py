@@ -1,6 +1,6 @@
-"""A WebSocket client made by hand: it decides over every byte, so it can also say what no browser would.
+"""A WebSocket client that controls every byte, so that tests can send what no browser would.
 
-The frames are those of ``chatapp.bench``, which shares no code with the server's codec.
+Its frames are those of ``chatapp.bench.frames``, which shares no code with the server's codec.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ RSV1, RSV2, RSV3 = 0x40, 0x20, 0x10  # bits of the first byte that mean nothing 
 
 
 def masked(first: int, payload: bytes = b"", mask: bytes = bytes(4), *, claimed: int | None = None) -> bytes:
-    """Return a client's frame whose header claims a length, by default the true one. Zeros mask nothing."""
+    """Return a client frame whose header claims a length, by default the true one. A mask of zeros hides nothing."""
     hidden = bytes(byte ^ mask[place % 4] for place, byte in enumerate(payload)) if any(mask) else payload
     return header(first, len(payload) if claimed is None else claimed) + mask + hidden
 
 
 def said(kind: str, **fields: Any) -> bytes:
-    """Return a client's frame of our own JSON."""
+    """Return a client's frame with one of our JSON objects."""
     return masked(FIN | TEXT, json.dumps({"type": kind, **fields}).encode())
 
 
 def frames(data: bytes) -> list[tuple[int, bytes]]:
-    """Take a server's whole frames apart: the opcode and the payload of each."""
+    """Split whole frames of a server: return the opcode and the payload of each."""
     found, at = [], 0
     while (frame := unpack(data, at)) is not None:
         opcode, start, at = frame
@@ -48,7 +48,7 @@ def frames(data: bytes) -> list[tuple[int, bytes]]:
 
 
 class Client:
-    """One connection. What it reads must be frames as a server sends them."""
+    """One connection. It asserts that what it reads are valid frames of a server."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader, self.writer = reader, writer

@@ -1,4 +1,4 @@
-"""The only reader of time: what the wall says, what has passed, and the numbers that order everything."""
+"""The clock, read nowhere else: wall time, monotonic time, and the numbers that order all messages."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-# Milliseconds shifted left by ten: 1,024 numbers a millisecond before the counter runs ahead of the clock.
+# Numbers are milliseconds shifted left by ten: 1,024 per millisecond before the counter runs ahead of the clock.
 _SHIFT = 10
-# How far ahead of the numbers in use the durable ceiling is kept: two minutes, half of which may pass without a
+# How far the durable ceiling is kept ahead of the numbers in use: two minutes, of which one may pass without a
 # commit before numbers fall behind the clock.
 _RESERVE = 120_000 << _SHIFT
-# A clock past the year 2109 is wrong. Numbers stay below 2**53 (exact in JavaScript) even after having believed one
-# that is almost there.
-_BELIEVED = 2**52
+# A clock beyond the year 2109 is wrong, and ignored. Numbers stay below 2**53 (exact in JavaScript) even if a clock
+# just below that was believed for a while.
+_LATEST = 2**52
 
 
 def timestamp(moment: datetime | None = None) -> str:
-    """Return a moment (now by default) in UTC as ISO 8601 with milliseconds and ``Z``."""
+    """Return a moment, by default now, in UTC as ISO 8601 with milliseconds and ``Z``."""
     moment = moment.astimezone(UTC) if moment else datetime.now(UTC)
     return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
@@ -28,15 +28,15 @@ def unix_time() -> int:
 
 
 monotonic: Callable[[], float] = time.monotonic
-sleep: Callable[[float], None] = time.sleep  # for programs beside the server only: it would stop everybody's messages
+sleep: Callable[[float], None] = time.sleep  # for commands only: in the server it would block the event loop
 
 
 class Stamper:
-    """Hand out strictly increasing numbers, below 2**53, whatever the clock does and however the server ends.
+    """Issue strictly increasing numbers below 2**53, whatever the clock does and however the server ends.
 
-    Numbers follow the clock as far as a durable ceiling and only count on above the last one where the clock is ahead
-    of it (after a quiet time) or behind (set back). So ``floor``, the ceiling that was last made durable, is above
-    every number that a former life of the server handed out, although nothing waits for a disk here.
+    Numbers follow the clock up to a durable ceiling. Where the clock is beyond the ceiling (after a quiet time) or
+    behind the last number (set back), they are counted up by one. So ``floor``, the last durable ceiling, is above
+    every number issued before a restart or a crash, without waiting for the disk here.
     """
 
     def __init__(self, floor: int = 0, now: Callable[[], float] = time.time) -> None:
@@ -52,16 +52,16 @@ class Stamper:
         return self.last
 
     def reserve(self) -> int:
-        """Return the ceiling that is to be made durable with the next commit."""
+        """Return the ceiling to be made durable by the next commit."""
         ahead = max(self.last, self._clock())
         if ahead + _RESERVE // 2 > self.ceiling:
             self.ceiling = ahead + _RESERVE
         return self.ceiling
 
     def reserved(self, ceiling: int) -> None:
-        """Use numbers up to a ceiling, which is durable now."""
+        """Allow numbers up to a ceiling that is durable now."""
         self._durable = max(self._durable, ceiling)
 
     def _clock(self) -> int:
         number = int(self._now() * 1000) << _SHIFT
-        return number if number < _BELIEVED else 0
+        return number if number < _LATEST else 0

@@ -1,4 +1,4 @@
-"""How many files a process may have open; each socket is one."""
+"""Limit of open files of this process; each socket counts."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ if sys.platform != "win32":
 
 
 def allow(wanted: int) -> int | None:
-    """Raise the limit to what is wanted, or as near to it as the system lets us. Return the limit; None: there is none.
+    """Raise the limit to ``wanted``, or as far as the system allows. Return the limit; None if there is none.
 
-    A limit that is higher already stays as it is.
+    Never lower it.
     """
     if sys.platform == "win32":
         return None
@@ -24,5 +24,5 @@ def allow(wanted: int) -> int | None:
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (more, hard))
     except (OSError, ValueError):
-        return soft  # macOS promises more than it gives
+        return soft  # macOS reports a higher limit than it grants
     return more

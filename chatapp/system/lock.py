@@ -1,4 +1,4 @@
-"""One server for one database: a lock beside the file, and one on it, that end with the process however it ends."""
+"""Lock of a database: one server at a time. The kernel releases it however the process ends."""
 
 from __future__ import annotations
 
@@ -19,31 +19,28 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-# The byte of the file itself that is locked. SQLite locks the 510 bytes before it (pager.h, PENDING_BYTE), keeps no
-# data in their page, and never looks at this one, so that readers, backups and checks go on.
+# The byte of the database file that is locked. SQLite locks the 510 bytes before it (pager.h, PENDING_BYTE), keeps no
+# data in their page, and ignores this one, so that readers, backups and checks continue.
 _BYTE = 0x4000_0000 + 512
-_HELD = {errno.EACCES, errno.EAGAIN}  # how systems say that somebody else has the lock
+_HELD = {errno.EACCES, errno.EAGAIN}  # another process holds the lock
 
 
 class DatabaseLock:
-    """Keep a second server away from a database, by whatever name it calls it.
+    """Keep a second server away from a database, whatever path it uses.
 
-    The lock beside the file keeps its place, also before there is a file and while another one is put there. The lock
-    on the file itself belongs to its inode: a hard link, a new name or another mount leads to the same one; a copy
-    does not. It is no ``flock``, which is one with SQLite's own locks on BSD, macOS and NFS, and would keep SQLite
-    out too. It is a byte range of the open file description (Linux), which no other descriptor of this process that is
-    closed takes along; where there is no such lock, an ordinary one, which is better than none. On Windows there is
-    none: a file that a program has open cannot be replaced there, which ``restore`` does under this lock.
+    The lock file beside it protects the path, even before the database exists and while ``restore`` replaces it. The
+    lock on the database itself protects the inode, which a hard link, a new name or another mount shares; a copy does
+    not. It is no ``flock``: on BSD, macOS and NFS that conflicts with SQLite's own locks. It is a byte range of the
+    open file description (Linux), which survives when this process closes another descriptor of the file; elsewhere an
+    ordinary byte range, better than nothing. On Windows there is none: ``restore``, which holds this lock, could not
+    replace an open file.
 
-    The kernel drops both with the process, after ``kill -9`` too, so the file beside may stay: removing it would let
+    The kernel releases both with the process, even after ``kill -9``, so the lock file stays: removing it would let
     two servers lock two different files of the same name.
     """
 
     def __init__(self, database: Path, *, create: bool = False) -> None:
-        """Take the database to be locked; ``create`` lets the lock make an empty one where there is none.
-
-        Raise CannotStart when its name is a link that leads nowhere.
-        """
+        """``create``: create an empty database if there is none. Raise CannotStart when the path is a dangling link."""
         self._database = database
         self._create = create
         # Resolved, so that a link to the database and the database itself share one lock.
@@ -52,10 +49,10 @@ class DatabaseLock:
         self._descriptors: list[int] = []
 
     def acquire(self) -> None:
-        """Take the lock.
+        """Acquire the lock.
 
-        Raise CannotStart when another server holds it, or the folder or the file refuses to be written. Hold it as
-        long as SQLite has the file open: with any descriptor that it closes, a process loses its ordinary locks.
+        Raise CannotStart when another server holds it, or the folder or the file is not writable. Hold it as long as
+        SQLite has the file open: by closing any descriptor of a file, a process loses its ordinary locks on it.
         """
         try:
             self._take(self._open_beside(), _lock)
@@ -76,7 +73,7 @@ class DatabaseLock:
             ) from error
 
     def release(self) -> None:
-        """Give the lock back; without one, do nothing."""
+        """Release the lock, if it is held."""
         while self._descriptors:
             os.close(self._descriptors.pop())
 
@@ -105,7 +102,9 @@ class DatabaseLock:
 
     def _open_database(self) -> int:
         try:
-            return os.open(self._real, os.O_RDWR | os.O_CREAT, 0o600)  # for its owner only: it holds the log-in key
+            return os.open(
+                self._real, os.O_RDWR | os.O_CREAT, 0o600
+            )  # for its owner only: it holds the key of the log-in cookies
         except OSError as error:
             raise CannotStart(
                 f"Cannot open {self._database}: {error.strerror}. Choose another place with --database."
@@ -113,9 +112,9 @@ class DatabaseLock:
 
 
 def is_used_by_another_name(database: Path) -> bool:
-    """Tell whether a server uses a file, but not by this name: then its newest part is in a log beside another one.
+    """Tell whether a server uses the file under another path, beside which its newest data is, in the log.
 
-    It is not asked where the process has locked the file itself.
+    Do not ask in the process that holds the lock.
     """
     real = files.real(database)
     return _is_held(real) and not _is_held(_beside(real))
@@ -126,7 +125,7 @@ def _beside(real: Path) -> Path:
 
 
 def _is_held(path: Path) -> bool:
-    """Tell whether somebody holds the byte of a file, without taking it for a moment from a server that starts."""
+    """Tell whether a process holds the byte, without locking it even for a moment."""
     if sys.platform != "linux":
         return False
     try:
@@ -136,7 +135,7 @@ def _is_held(path: Path) -> bool:
     try:
         found = fcntl.fcntl(descriptor, fcntl.F_OFD_GETLK, _byte(fcntl.F_WRLCK))
         return bool(struct.unpack_from("h", found)[0] != fcntl.F_UNLCK)
-    except OSError:  # such locks do not exist here
+    except OSError:  # no such locks on this file system
         return False
     finally:
         os.close(descriptor)
@@ -147,11 +146,11 @@ def _lock(descriptor: int) -> None:
         msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
     else:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        _lock_byte(descriptor)  # which can be asked about, as a flock cannot
+        _lock_byte(descriptor)  # which can be queried, unlike a flock
 
 
 def _lock_byte(descriptor: int) -> None:
-    """Lock the file behind a descriptor as far as its file system can. Raise OSError when somebody else has."""
+    """Lock the byte, if the file system supports it. Raise OSError when another process holds it."""
     if sys.platform == "win32":
         return
     try:
@@ -159,7 +158,7 @@ def _lock_byte(descriptor: int) -> None:
     except OSError as error:
         if error.errno in _HELD:
             raise
-        with suppress(OSError):  # no locks at all: then there is only the one beside the file
+        with suppress(OSError):  # no locks at all: the lock file must do
             fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _BYTE)
 
 

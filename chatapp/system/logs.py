@@ -1,4 +1,4 @@
-"""The log: one line an event, as text for people or as JSON for programs, and no word of what people write."""
+"""Logging: one line per event, as text or as JSON, never with anything that people wrote."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
-# What callers pass in ``extra=`` lands on the record beside these attributes of its own.
+# What callers pass in ``extra=`` is set on the record beside these attributes.
 _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-# A second fence: nobody should log these, and a log must not keep them if somebody does.
+# Second line of defence: nobody should log these.
 _SECRET = frozenset({"content", "cookie", "password", "secret", "token"})
 
-# The number of the request that is being answered, which its error page shows; "" where there is none.
+# The id of the current request, which its error page shows; "" outside of requests.
 request: ContextVar[str] = ContextVar("request", default="")
 
 
 def configure(log_format: str, stream: TextIO | None = None) -> None:
-    """Send the program's events, and warnings of its libraries, to ``stream`` (standard error) as text or json."""
+    """Send our events, and warnings of libraries, to ``stream`` (default: standard error) as text or json."""
     handler = logging.StreamHandler(sys.stderr if stream is None else stream)
     handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
@@ -27,10 +27,10 @@ def configure(log_format: str, stream: TextIO | None = None) -> None:
 
 
 class TextFormatter(logging.Formatter):
-    """Write ``time LEVEL logger: event field=value``; a traceback follows indented, so it cannot pass for an event."""
+    """``time LEVEL logger: event field=value``; a traceback follows indented, so that it cannot pass for an event."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the lines of one record."""
+        """Format a record."""
         fields = "".join(f" {name}={_plain(value)}" for name, value in _fields(record).items())
         line = f"{_time(record)} {record.levelname} {record.name}: {_printable(record.getMessage())}{fields}"
         trace = _trace(self, record)
@@ -38,10 +38,10 @@ class TextFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """Write one JSON object a line: ts, level, logger, event, the event's fields, and a traceback if there is one."""
+    """One JSON object per line: ts, level, logger, event, fields, and the traceback if there is one."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line of one record."""
+        """Format a record."""
         entry: dict[str, Any] = _fields(record)
         entry |= {"ts": _time(record), "level": record.levelname.lower(), "logger": record.name}
         entry["event"] = record.getMessage()
@@ -68,7 +68,7 @@ def _trace(formatter: logging.Formatter, record: logging.LogRecord) -> str:
 
 
 def _printable(text: str) -> str:
-    # Line breaks would forge events; direction and control characters would disturb the reader's terminal.
+    # Line breaks could forge events; direction and control characters could confuse a terminal.
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 
 

@@ -1,4 +1,4 @@
-"""Where the templates and static files are: inside an installed package, or beside it in a checkout."""
+"""Locations of the templates and static files: inside an installed package, or beside it in a checkout."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def folder(name: str) -> Path:
-    """Return the folder of that name. Raise FileNotFoundError when this installation lacks it."""
-    # importlib.resources is no help here: in an editable install it finds neither of the two folders.
+    """Return the folder of a name. Raise FileNotFoundError when this installation lacks it."""
+    # Not importlib.resources: in an editable install it finds neither folder.
     for base in (_PACKAGE, _PACKAGE.parent):
         if (found := base / name).is_dir():
             return found

@@ -1,5 +1,5 @@
-"""The error that ends a start."""
+"""The error that aborts a start."""
 
 
-class CannotStart(Exception):  # noqa: N818 - an answer to the operator, not a failure of the program
-    """Stop a start with one sentence for the operator; no traceback follows."""
+class CannotStart(Exception):  # noqa: N818 - an answer to the operator, not a bug
+    """Abort the start with a sentence for the operator, without a traceback."""

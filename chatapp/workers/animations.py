@@ -1,4 +1,4 @@
-"""Re-encode an animation with all of its frames, smaller where it is too large."""
+"""Re-encoding of animations with all frames, scaled down where they are too large."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _DELAY = 100  # ms of a frame that does not say
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
-    """Which frames are kept: one of ``step``, of the first ``count``."""
+class Selection:
+    """Which frames are kept: every ``step``-th of the first ``count``."""
 
     count: int
     step: int = 1
@@ -35,48 +35,48 @@ class Pace:
         return -(-self.count // self.step)
 
 
-def write_gif(gif: Gif, pace: Pace) -> tuple[str, bytes, Image]:
+def write_gif(gif: Gif, selection: Selection) -> tuple[str, bytes, Image]:
     """Return the type and the bytes of a GIF, and its first frame as shown: exact copies of its frames if they fit."""
-    if pace.step == 1 and pace.count == len(gif.frames) and max(gif.size) <= shapes.EDGE:
+    if selection.step == 1 and selection.count == len(gif.frames) and max(gif.size) <= shapes.EDGE:
         exact = gifs.write(gif.size, gif.loop, gifs.renewed(gif))
         if len(exact) <= PICTURE_BYTES:
             return "image/gif", exact, next(gifs.paint(gif)).copy()
-    scale = _scale(gif.size, pace)
+    scale = _scale(gif.size, selection)
     while True:
         size = shapes.scaled(*gif.size, scale)
-        drawn = gifs.write(size, gif.loop, _joined(_indexed(_painted(gif, pace, size))))
+        drawn = gifs.write(size, gif.loop, _joined(_indexed(_painted(gif, selection, size))))
         if len(drawn) <= PICTURE_BYTES:
             return "image/gif", drawn, next(gifs.paint(gif)).resize(size)
         scale *= _less(len(drawn))
 
 
-def write_webp(image: Image, pace: Pace) -> tuple[str, bytes, Image]:
+def write_webp(image: Image, selection: Selection) -> tuple[str, bytes, Image]:
     """Return the type and the bytes of an animated WebP made of another, and its first frame."""
-    return _drawn(lambda: _decoded(image, pace.count), image.size, image.info.get("loop", 0), pace)
+    return _drawn(lambda: _decoded(image, selection.count), image.size, image.info.get("loop", 0), selection)
 
 
-def write_apng(apng: Apng, pace: Pace) -> tuple[str, bytes, Image]:
+def write_apng(apng: Apng, selection: Selection) -> tuple[str, bytes, Image]:
     """Return the type and the bytes of an animated WebP made of an animated PNG, and its first frame."""
 
     def frames() -> Iterator[tuple[Image, float]]:
         return ((canvas, frame.duration) for canvas, frame in zip(apngs.paint(apng), apng.frames, strict=True))
 
-    return _drawn(frames, apng.size, apng.loop, pace, sharp=True)
+    return _drawn(frames, apng.size, apng.loop, selection, sharp=True)
 
 
 def _drawn(
     frames: Callable[[], Iterator[tuple[Image, float]]],
     full: tuple[int, int],
     loop: int,
-    pace: Pace,
+    selection: Selection,
     *,
     sharp: bool = False,
 ) -> tuple[str, bytes, Image]:
-    scale = _scale(full, pace)
+    scale = _scale(full, selection)
     while True:
         size = shapes.scaled(*full, scale)
         shown, durations = [], []
-        for frame, duration in _thinned(frames(), pace, size):
+        for frame, duration in _thinned(frames(), selection, size):
             shown.append(frame)
             durations.append(duration)
         data = _webp(shown, durations, loop, sharp)
@@ -85,9 +85,9 @@ def _drawn(
         scale *= _less(len(data))
 
 
-def _scale(size: tuple[int, int], pace: Pace) -> float:
+def _scale(size: tuple[int, int], selection: Selection) -> float:
     width, height = size
-    return min(1.0, shapes.EDGE / max(size), sqrt(KEPT_PIXELS / (pace.kept * width * height)))
+    return min(1.0, shapes.EDGE / max(size), sqrt(KEPT_PIXELS / (selection.kept * width * height)))
 
 
 def _less(size: int) -> float:
@@ -102,19 +102,21 @@ def _decoded(image: Image, count: int) -> Iterator[tuple[Image, float]]:
         yield image, image.info.get("duration", _DELAY)
 
 
-def _painted(gif: Gif, pace: Pace, size: tuple[int, int]) -> Iterator[tuple[Image, float]]:
+def _painted(gif: Gif, selection: Selection, size: tuple[int, int]) -> Iterator[tuple[Image, float]]:
     frames = ((canvas, 10 * frame.delay) for canvas, frame in zip(gifs.paint(gif), gif.frames, strict=True))
-    return _thinned(frames, pace, size)
+    return _thinned(frames, selection, size)
 
 
-def _thinned(frames: Iterator[tuple[Image, float]], pace: Pace, size: tuple[int, int]) -> Iterator[tuple[Image, float]]:
+def _thinned(
+    frames: Iterator[tuple[Image, float]], selection: Selection, size: tuple[int, int]
+) -> Iterator[tuple[Image, float]]:
     """Yield the frames that are kept with their durations in ms, made smaller; each stays for those left out too."""
     kept: Image | None = None
     duration = 0.0
     for number, (frame, lasts) in enumerate(frames):
-        if number >= pace.count:
+        if number >= selection.count:
             break
-        if number % pace.step == 0:
+        if number % selection.step == 0:
             if kept is not None:
                 yield kept, duration
             kept, duration = frame.convert("RGBA").resize(size, Resampling.BILINEAR), 0.0

@@ -1,7 +1,7 @@
-"""How much work an uploaded picture may be, judged by its header: what would take too long is refused at once.
+"""Decoding budget of an uploaded picture, checked by its header before anything is decoded.
 
-Measured on one core of a small server, the dearest pictures that these limits let in take four seconds (a GIF of 25
-megapixels) and 510 MB (a JPEG of 49 megapixels that is very long and comes in scans).
+Measured on one core of a small server, the costliest pictures within these limits take four seconds (a GIF of 25
+megapixels) and 510 MB (a very long progressive JPEG of 49 megapixels).
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from chatapp.model.refusals import Rejected
 from chatapp.workers.headers import Header
 
 PIXELS = 50_000_000  # of a JPEG or PNG: today's phones take 12 to 48 megapixels
-EDGE = 60_000  # pixels of an edge: JPEG ends at 65,535, and each row costs time however short it is
-COSTLY_PIXELS = 25_000_000  # of a WebP or GIF: their decoders take 20 bytes for a pixel, four times as much
-COEFFICIENTS = 150_000_000  # of a JPEG that comes in several scans: its decoder keeps them all, two bytes each
+EDGE = 60_000  # pixels: JPEG allows 65,535, and every row costs time however short it is
+COSTLY_PIXELS = 25_000_000  # of a WebP or GIF: their decoders take 20 bytes per pixel, four times as much
+COEFFICIENTS = 150_000_000  # of a progressive JPEG: its decoder keeps all of them, two bytes each
 SCANNED_PIXELS = 800_000_000  # of all scans of a JPEG: cameras write one scan, programs ten, attackers thousands
 FRAMES = 200  # of an animation
 MOVING_PIXELS = {"GIF": 100_000_000, "PNG": 50_000_000, "WEBP": 50_000_000}  # of all frames of an animation
@@ -21,7 +21,7 @@ MEGA = 10**6
 
 
 def check(header: Header) -> None:
-    """Raise Rejected when a picture asks for more than the budget, or lacks its end."""
+    """Raise Rejected when a picture exceeds the budget or is truncated."""
     if header.frames > 1:
         _check_animation(header)
     else:

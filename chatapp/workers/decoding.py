@@ -1,7 +1,7 @@
-"""A child process that decodes pictures (``chatapp.workers.reencoding``), and how the server talks to it.
+"""The child process that decodes pictures (``workers.reencoding``), and the protocol between it and the server.
 
-Both sides talk in frames: four bytes of length, then that many bytes. The child starts with the first picture and
-ends after a quiet minute. It may be killed at any moment, which costs the picture in its hands and no other.
+Both sides send length-prefixed frames: four bytes of length, then that many bytes. The child starts with the first
+picture and ends after an idle minute. It may be killed at any moment, which fails only its current picture.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from chatapp.model.pictures import PICTURE_BYTES
 from chatapp.model.refusals import Rejected
 
 LENGTH = struct.Struct(">I")
-ADOPT = "adopt"  # given to a child that may take more memory, for the pictures of an old database
+ADOPT = "adopt"  # argument of a child that may use more memory, for the pictures of an imported database
 _LONGEST_FRAME = 4 * PICTURE_BYTES
 
 
 class Decoder:
-    """One child, which takes one picture after another and lives while there are some."""
+    """One child, which handles one picture after another and lives while there are some."""
 
     def __init__(self, seconds: float, idle_seconds: float, *arguments: str) -> None:
         self._seconds = seconds
@@ -33,11 +33,11 @@ class Decoder:
 
     @property
     def pid(self) -> int | None:
-        """Return the process id of the child, None while there is none."""
+        """Return the process id of the child; None while there is none."""
         return self._child.pid if self._child else None
 
     async def ask(self, task: str, data: bytes, name: str) -> list[bytes]:
-        """Return the child's answer to one picture. Raise Rejected with its refusal, or when it fails or is slow."""
+        """Return the child's answer for one picture. Raise Rejected when it refuses, fails or takes too long."""
         if self._rest:
             self._rest.cancel()
         try:
@@ -50,7 +50,7 @@ class Decoder:
             await self._stop()
             raise Rejected("picture_failed") from None
         except BaseException:
-            await self._stop()  # a cancelled request leaves an answer behind that is not for the next one
+            await self._stop()  # the answer to a cancelled request must not be taken for that of the next one
             raise
         self._rest = asyncio.create_task(self._stop_later())
         if done == b"done":
@@ -59,7 +59,7 @@ class Decoder:
         raise Rejected(refusal["name"], **refusal["values"])
 
     async def close(self) -> None:
-        """End the child for good; a picture in its hands and those that come later are refused."""
+        """End the child for good; the current picture and later ones are refused."""
         self._closed = True
         if self._rest:
             self._rest.cancel()

@@ -1,4 +1,4 @@
-"""The forms in which other programs store passwords, each recognised by a pattern as a whole.
+"""Formats in which other programs store passwords, each recognised by a pattern that matches all of it.
 
 Sources: the documentation and code of werkzeug, Django, passlib, argon2-cffi and bcrypt; the forms without a library
 are those of the snippets that students copy.

@@ -1,4 +1,4 @@
-"""What the bytes of a picture say about it before any of them is decoded: its format, its size, its end."""
+"""Headers of pictures, read without decoding: format, size, number of frames, whether the file is complete."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _VP8_START = b"\x9d\x01\x2a"  # RFC 6386, section 9.1
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a file announces; sizes in pixels."""
+    """What a file declares; sizes in pixels."""
 
     format: str  # as Pillow calls it
     width: int

@@ -1,8 +1,7 @@
-"""Make uploaded pictures safe: read in processes of their own, written anew without metadata, with a thumbnail.
+"""Sanitising uploaded pictures: re-encoded in child processes, without metadata, with a thumbnail.
 
-Decoders of picture formats are where hostile bytes do harm. So the server itself never decodes: child processes
-(``chatapp.decoding``) do, short of memory and of time. There are two of them where there are two cores; one person
-never has both.
+Image decoders are where hostile bytes do harm, so the server itself never decodes. Child processes do
+(``workers.decoding``), with little memory and time. There are two on two or more cores; one person never gets both.
 """
 
 from __future__ import annotations
@@ -23,19 +22,19 @@ from chatapp.workers.turns import Full, Turns
 NAME_LIMIT = 100  # characters of a file name
 DEFAULT_NAME = "picture"
 
-SECONDS = 25.0  # for one picture; the child gives it 15 of its work, and waits while the server is busy
-ADOPTING_SECONDS = 300.0  # for one picture of an old database, which may be over every limit
-IDLE_SECONDS = 60.0  # before a child without work ends
-CHILDREN = 2  # at most, at 510 MB each with the dearest picture
+SECONDS = 25.0  # for one picture; the child spends at most 15 of CPU time, and yields to the server
+ADOPTING_SECONDS = 300.0  # for one picture of an imported database, which may exceed every limit
+IDLE_SECONDS = 60.0  # until an idle child ends
+CHILDREN = 2  # at most; 510 MB each with the costliest picture
 WAITING = 32  # pictures in the queue, at most PICTURE_BYTES each
-EACH = 4  # of one person: as many as forms of theirs come in at once
+EACH = 4  # of one person: as many as forms they may send at once
 
 _SIGNATURES = re.compile(rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|GIF8[79]a|RIFF....WEBP", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A picture fit to be stored and shown; sizes in pixels."""
+    """A picture that is safe to store and show; sizes in pixels."""
 
     name: str
     mime: str
@@ -50,7 +49,7 @@ class Prepared:
 
 
 class Images:
-    """Prepare pictures in child processes, which live while there is work; persons take turns."""
+    """Prepare pictures in child processes, which live while there is work; people take turns."""
 
     def __init__(self, seconds: float = SECONDS, idle_seconds: float = IDLE_SECONDS) -> None:
         self._decoders = [Decoder(seconds, idle_seconds) for _ in range(min(CHILDREN, _cores()))]
@@ -60,27 +59,27 @@ class Images:
 
     @property
     def pids(self) -> list[int]:
-        """Return the process ids of the children that there are now."""
+        """Return the process ids of the running children."""
         return [decoder.pid for decoder in (*self._decoders, self._adopter) if decoder.pid]
 
     async def prepare(self, data: bytes, name: str, person: Hashable = None) -> Prepared:
-        """Return an upload of a person as a safe picture. Raise Rejected when it is none or costs too much."""
+        """Re-encode an upload of a person. Raise Rejected when it is no picture or costs too much."""
         check(data)
         return _prepared(await self._queue(self._turns, "prepare", data, name, person))
 
     async def adopt(self, data: bytes, name: str) -> Prepared:
-        """Return a picture of an old database, over the limits of uploads or damaged as it may be.
+        """Re-encode a picture of an imported database, even if it exceeds the limits of uploads or is damaged.
 
         Raise Rejected when nothing of it can be shown.
         """
         return _prepared(await self._queue(self._adoptions, "adopt", data, name))
 
     async def verify(self, data: bytes) -> None:
-        """Decode a stored picture to its end. Raise Rejected when that fails."""
+        """Decode a stored picture completely. Raise Rejected when that fails."""
         await self._queue(self._turns, "verify", data)
 
     async def close(self) -> None:
-        """End the children; pictures in their hands and those that wait are refused."""
+        """End the children; pictures in progress or waiting are refused."""
         for decoder in (*self._decoders, self._adopter):
             await decoder.close()
 
@@ -105,7 +104,7 @@ def _prepared(answer: list[bytes]) -> Prepared:
 
 
 def check(data: bytes) -> None:
-    """Refuse what needs no decoding to be refused."""
+    """Raise Rejected for what can be refused without decoding."""
     if not data:
         raise Rejected("picture_empty")
     if len(data) > PICTURE_BYTES:
@@ -115,7 +114,7 @@ def check(data: bytes) -> None:
 
 
 def clean_name(name: str) -> str:
-    """Return the last part of a file's path, fit to be shown and to be downloaded under."""
+    """Return the last part of a path as a file name that is safe to show and to download."""
     last = re.split(r"[/\\]", name)[-1][: 4 * NAME_LIMIT]  # composing makes at most four characters into one
     visible = "".join(" " if unicodedata.category(c)[0] in "CZ" else c for c in last)
     return " ".join(normalize("NFC", visible).split()).strip(". ")[:NAME_LIMIT].strip() or DEFAULT_NAME

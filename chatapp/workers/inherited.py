@@ -1,4 +1,4 @@
-"""Passwords as the original program and its relatives kept them: which can be verified, and which are defaults."""
+"""Stored passwords of imported databases: which can be verified, and which are common defaults."""
 
 from __future__ import annotations
 

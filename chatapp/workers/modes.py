@@ -1,4 +1,4 @@
-"""The ways in which decoders give colours, brought to the few that pictures can be drawn and shrunk in."""
+"""Colour modes: conversion of what decoders produce to the few that can be drawn and scaled."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hash and verify passwords with Argon2id, off the event loop and never more than a few at a time."""
+"""Password hashing with Argon2id, in a few threads off the event loop."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What one hash costs to compute, and to guess."""
+    """The cost of one hash."""
 
     memory: int  # KiB
     passes: int
@@ -56,8 +56,8 @@ class Passwords:
         self._cost = cost
         self._threads = ThreadPoolExecutor(THREADS, "passwords")
         self._unfinished = 0
-        # Nobody's password: takes as long to verify as a real hash, so that a stranger cannot tell by the time
-        # an answer takes whether there is such a user.
+        # A hash of no password: verifying it takes as long as a real one, so that response times do not reveal
+        # whether a user exists.
         salt, digest = (b64encode(secrets.token_bytes(size)).decode().rstrip("=") for size in (SALT_BYTES, HASH_BYTES))
         self._nobodys = f"{cost.prefix}{salt}${digest}"
 
@@ -81,7 +81,7 @@ class Passwords:
         return not stored.startswith((self._cost.prefix, *_OURS))
 
     def close(self) -> None:
-        """Give up what waits and end the threads."""
+        """Cancel waiting work and end the threads."""
         self._threads.shutdown(cancel_futures=True)
 
     async def _run(self, work: Callable[[], T]) -> T:
@@ -119,12 +119,12 @@ class Passwords:
 
 
 def is_too_long(password: str) -> bool:
-    """Tell whether what somebody typed is longer than any password of this chat: there is nothing to verify."""
+    """Tell whether a password is longer than any can be, so that it needs no verification."""
     return len(password) > LONGEST_BYTES or len(password.encode("utf-8", "surrogatepass")) > LONGEST_BYTES
 
 
 def check_new(password: str) -> None:
-    """Raise Rejected unless a password is good enough to be chosen."""
+    """Raise Rejected unless a new password is acceptable."""
     if len(password) < SHORTEST:
         raise Rejected("password_short", limit=SHORTEST)
     if len(password) > LONGEST:

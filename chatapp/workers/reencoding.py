@@ -1,7 +1,7 @@
-"""Write pictures anew, in a process of their own: the only place where their formats are decoded.
+"""Re-encoding of pictures in a child process, the only place where their formats are decoded.
 
-Started by ``chatapp.workers.decoding`` as ``python -m chatapp.workers.reencoding``, short of memory; it may be
-killed at any moment.
+Started by ``workers.decoding`` as ``python -m chatapp.workers.reencoding``, with limited memory; it may be killed at
+any moment.
 """
 
 from __future__ import annotations
@@ -23,40 +23,42 @@ from PIL.Image import Image
 
 from chatapp.model.refusals import Rejected
 from chatapp.workers import animations, apngs, budget, gifs, headers, shapes, stills
-from chatapp.workers.animations import Pace
+from chatapp.workers.animations import Selection
 from chatapp.workers.decoding import ADOPT, LENGTH
 from chatapp.workers.headers import Header
 from chatapp.workers.images import DEFAULT_NAME, Prepared, check, clean_name
 
 MEMORY = 640 * 2**20  # bytes of address space of the child, where the system can limit it
-ADOPTING_MEMORY = 3 * 2**30  # the same while an old database is adopted: nobody waits for it
-SECONDS = 15  # of work for one picture, where the system can limit it; the dearest upload takes 4 on a small server
-ADOPTING_SECONDS = 150  # the same for a picture of an old database
-NICENESS = 10  # messages go before pictures
-SACRIFICE = "1000"  # to Linux: of all processes take this one first when memory runs out
+ADOPTING_MEMORY = 3 * 2**30  # the same during an import, when nobody else is served
+SECONDS = (
+    15  # of CPU time for one picture, where the system can limit it; the costliest upload takes 4 on a small server
+)
+ADOPTING_SECONDS = 150  # the same for a picture of an imported database
+NICENESS = 10  # messages before pictures
+SACRIFICE = "1000"  # oom_score_adj: when memory runs out, Linux kills this process first
 
 _FORMATS = ("JPEG", "PNG", "GIF", "WEBP")
-# What old chats may hold besides: whatever browsers and desks of their time could show. Not EPS: it runs a program.
+# Old chats may hold more: whatever browsers and desktops of their time could show. Not EPS: it runs a program.
 _OLD_FORMATS = (*_FORMATS, "BMP", "DIB", "TIFF", "ICO", "PPM", "AVIF", "JPEG2000")
-_OLD_FRAMES = 5_000  # of an old animation; later ones are left out
-_OLD_PIXELS = 2_000_000_000  # of the frames of an old animation that are decoded at all: about a minute
-# What decoders leave where they came to nothing: black, grey, or nothing.
+_OLD_FRAMES = 5_000  # of an imported animation; later ones are left out
+_OLD_PIXELS = 2_000_000_000  # of the frames of an imported animation that are decoded at all: about a minute
+# What decoders leave where they decoded nothing: black, grey, or transparent.
 _UNDECODED = {((value, value),) * 3 + ((255, 255),) for value in (0, 127, 128, 129)} | {((0, 0),) * 4}
 
 
 def reencode(data: bytes, name: str = DEFAULT_NAME) -> Prepared:
-    """Return an upload as a picture written anew. Raise Rejected."""
+    """Re-encode an upload. Raise Rejected."""
     check(data)
     with _refusing("picture_damaged"):
         gif = gifs.parse(data, budget.FRAMES + 1) if data.startswith(b"GIF8") else None
         header = Header("GIF", *gif.size, len(gif.frames), drawn=gif.drawn) if gif else headers.read(data)
         budget.check(header)
         Pillow.MAX_IMAGE_PIXELS = budget.PIXELS // 2  # Pillow refuses above twice as much
-        return _prepared(hashlib.sha256(data).hexdigest(), name, *_written(data, gif, Pace(header.frames)))
+        return _prepared(hashlib.sha256(data).hexdigest(), name, *_written(data, gif, Selection(header.frames)))
 
 
 def adopt(data: bytes, name: str = DEFAULT_NAME) -> Prepared:
-    """Return a picture of an old database, whatever its size, repaired where it is damaged.
+    """Re-encode a picture of an imported database, whatever its size, repairing damage.
 
     Raise Rejected when nothing of it can be shown.
     """
@@ -68,13 +70,13 @@ def adopt(data: bytes, name: str = DEFAULT_NAME) -> Prepared:
     with _refusing():
         try:
             written = _adopted(data)
-        except Exception:  # whatever stumbled over the end of a damaged file
+        except Exception:  # any decoder may raise anything on a damaged file
             written = _repaired(data)
         return _prepared(digest, name, *written)
 
 
 def verify(data: bytes) -> None:
-    """Decode a stored picture to the end of its last frame. Raise Rejected."""
+    """Decode every frame of a stored picture. Raise Rejected."""
     with _refusing(), Pillow.open(BytesIO(data), formats=_FORMATS) as image:
         for number in range(getattr(image, "n_frames", 1)):
             image.seek(number)
@@ -85,11 +87,11 @@ def _adopted(data: bytes) -> tuple[str, bytes, Image]:
     gif = gifs.parse(data, _OLD_FRAMES, lenient=True) if data.startswith(b"GIF8") else None
     size, count = (gif.size, len(gif.frames)) if gif else _announced(data)
     count = max(1, min(count, _OLD_FRAMES, _OLD_PIXELS // (size[0] * size[1])))
-    return _written(data, gif, Pace(count, -(-count // budget.FRAMES)), _OLD_FORMATS)
+    return _written(data, gif, Selection(count, -(-count // budget.FRAMES)), _OLD_FORMATS)
 
 
 def _repaired(data: bytes) -> tuple[str, bytes, Image]:
-    """Return what can be decoded of a damaged picture. Raise ValueError if that is nothing."""
+    """Re-encode what can be decoded of a damaged picture. Raise ValueError if that is nothing."""
     ImageFile.LOAD_TRUNCATED_IMAGES = True
     try:
         mime, kept, first = _adopted(data)
@@ -112,16 +114,16 @@ def _announced(data: bytes) -> tuple[tuple[int, int], int]:
 
 
 def _written(
-    data: bytes, gif: gifs.Gif | None, pace: Pace, formats: tuple[str, ...] = _FORMATS
+    data: bytes, gif: gifs.Gif | None, selection: Selection, formats: tuple[str, ...] = _FORMATS
 ) -> tuple[str, bytes, Image]:
-    if gif and pace.count > 1:
-        return animations.write_gif(gif, pace)
+    if gif and selection.count > 1:
+        return animations.write_gif(gif, selection)
     if gif:
         return stills.write(next(gifs.paint(gif)), data)
-    if pace.count > 1 and data.startswith(headers.PNG):
-        return animations.write_apng(apngs.parse(data, pace.count), pace)
+    if selection.count > 1 and data.startswith(headers.PNG):
+        return animations.write_apng(apngs.parse(data, selection.count), selection)
     with Pillow.open(BytesIO(data), formats=formats) as image:
-        return animations.write_webp(image, pace) if pace.count > 1 else stills.write(image, data)
+        return animations.write_webp(image, selection) if selection.count > 1 else stills.write(image, data)
 
 
 def _prepared(digest: str, name: str, mime: str, kept: bytes, first: Image) -> Prepared:

@@ -1,4 +1,4 @@
-"""How large a picture is kept, and what of it is shown in the log."""
+"""Sizes: of stored pictures, and of thumbnails in the message list."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TALLEST, WIDEST = 2.5, 6.0  # a thumbnail's longer edge for its shorter one; bey
 
 
 def kept(width: int, height: int) -> tuple[int, int]:
-    """Return the size that a picture is kept in: the same shape, never larger."""
+    """Return the size to store a picture in: same aspect ratio, never larger."""
     long, short = max(width, height), min(width, height)
     roomy = min(SHORT / short, sqrt(AREA / (width * height)))
     scale = min(1.0, max(EDGE / long, roomy), LONGEST / long)

@@ -1,4 +1,4 @@
-"""A picture that does not move, written anew: upright, in the colours of screens, no larger than it is looked at."""
+"""Re-encoding of still pictures: upright, in sRGB, no larger than screens show them."""
 
 from __future__ import annotations
 

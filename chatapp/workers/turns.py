@@ -1,4 +1,4 @@
-"""Fair turns at something scarce: whoever asks for much waits behind whoever asks for little."""
+"""Fair queue for scarce workers: round robin between people, so that heavy users wait behind light ones."""
 
 from __future__ import annotations
 
@@ -8,36 +8,36 @@ from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager
 from typing import Generic, TypeVar
 
-Hand = TypeVar("Hand")
+Worker = TypeVar("Worker")
 
 
-class Full(Exception):  # noqa: N818 - an answer to a person, not a failure of the program
-    """Say that a line takes nobody more."""
+class Full(Exception):  # noqa: N818 - an answer to a person, not a bug
+    """The queue is full."""
 
 
-class Turns(Generic[Hand]):
-    """Lend hands to persons in turn, never two at a time to the same person.
+class Turns(Generic[Worker]):
+    """Lend workers to people in turn, never two at a time to the same person.
 
-    ``each`` turns of one person may be taken or waited for, ``most`` of all. None as a person is the server itself,
-    which is bound by ``most`` alone.
+    At most ``each`` requests of one person may run or wait, and ``most`` in total. The person None is the server
+    itself, limited by ``most`` alone.
     """
 
-    def __init__(self, hands: list[Hand], each: int, most: int) -> None:
-        self._free = hands[::-1]  # the one that was used last goes out first: it is warm
+    def __init__(self, workers: list[Worker], each: int, most: int) -> None:
+        self._free = workers[::-1]  # last in, first out: the one used last is warm
         self._each = each
         self._most = most
-        self._lines: dict[Hashable, deque[asyncio.Future[Hand]]] = {}  # in the order of their next turn
+        self._lines: dict[Hashable, deque[asyncio.Future[Worker]]] = {}  # in the order of their next turn
         self._served: set[Hashable] = set()
         self._count: dict[Hashable, int] = {}
 
     @asynccontextmanager
-    async def take(self, person: Hashable = None) -> AsyncIterator[Hand]:
-        """Wait for a turn; hold a hand until the block ends. Raise Full when too many wait."""
+    async def take(self, person: Hashable = None) -> AsyncIterator[Worker]:
+        """Wait for a turn; hold a worker until the block ends. Raise Full when too many wait."""
         mine = self._count.get(person, 0)
         if sum(self._count.values()) >= self._most or (person is not None and mine >= self._each):
             raise Full
         self._count[person] = mine + 1
-        turn: asyncio.Future[Hand] = asyncio.get_running_loop().create_future()
+        turn: asyncio.Future[Worker] = asyncio.get_running_loop().create_future()
         self._lines.setdefault(person, deque()).append(turn)
         self._lend()
         try:
@@ -45,15 +45,15 @@ class Turns(Generic[Hand]):
         finally:
             self._leave(person, turn)
 
-    def _leave(self, person: Hashable, turn: asyncio.Future[Hand]) -> None:
+    def _leave(self, person: Hashable, turn: asyncio.Future[Worker]) -> None:
         self._count[person] -= 1
         if not self._count[person]:
             del self._count[person]
-        if turn.done() and not turn.cancelled():  # also when its owner was cancelled before they knew of their turn
+        if turn.done() and not turn.cancelled():  # also if its owner was cancelled before it woke up
             self._served.discard(person)
             self._free.append(turn.result())
             if person in self._lines:
-                self._lines[person] = self._lines.pop(person)  # behind those who came meanwhile
+                self._lines[person] = self._lines.pop(person)  # to the end of the queue
         self._lend()
 
     def _lend(self) -> None:

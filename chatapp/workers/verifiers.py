@@ -1,6 +1,6 @@
-"""How a typed password is held against what another program stored, and how much work that may be.
+"""Verification of a password against the hash of another program, within bounds on the work.
 
-What asks for more work than libraries ask for is not verified: whoever logs in would hold up everybody else who does.
+A hash that demands more work than libraries do is not verified: one log-in would delay all others.
 """
 
 from __future__ import annotations

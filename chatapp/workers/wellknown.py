@@ -1,4 +1,4 @@
-"""The passwords that anyone would try first: programs come with them, and many people choose them."""
+"""Common passwords: defaults of programs, and those that most people choose."""
 
 from __future__ import annotations
 
@@ -44,19 +44,19 @@ _SPELLINGS = (str, str.capitalize, str.upper)
 
 
 def is_common(password: str) -> bool:
-    """Tell whether a password is one of the first that anyone would try, however it is spelt."""
+    """Tell whether a password is a common one, in any spelling."""
     return len(password) <= LONGEST and normal.normalize("NFKC", password).casefold() in _ALL
 
 
 def opens(username: str, password: str) -> bool:
-    """Tell whether a password is one of the first that anyone would try for a name."""
+    """Tell whether a password is a common one, or the user name itself."""
     return is_common(password) or (
         max(len(username), len(password)) <= LONGEST and names.key(password) == names.key(username)
     )
 
 
 def guesses(username: str) -> list[str]:
-    """Return what to try for a name, the likeliest first."""
+    """Return the passwords to try for a user name, likeliest first."""
     mine = (username, username.casefold()) if len(username) <= LONGEST else ()
     rest = sorted(_COMMON.difference(_FIRST))
     return list(dict.fromkeys([*mine, *_FIRST, *(spell(word) for spell in _SPELLINGS for word in (*_FIRST, *rest))]))

@@ -22,7 +22,7 @@ from PIL import Image, ImageCms, ImageDraw, ImageOps, PngImagePlugin
 from chatapp.model.pictures import PICTURE_BYTES, Picture
 from chatapp.model.refusals import Rejected
 from chatapp.workers import animations, apngs, gifs, images, reencoding, shapes
-from chatapp.workers.animations import Pace
+from chatapp.workers.animations import Selection
 from chatapp.workers.budget import EDGE, FRAMES, PIXELS
 from chatapp.workers.images import EACH, WAITING, Images, Prepared, clean_name
 from chatapp.workers.reencoding import adopt, reencode
@@ -369,7 +369,7 @@ def test_an_animation_too_large_as_written_anew_is_shrunk_until_it_fits(monkeypa
     noise = [Image.effect_noise((60, 50), 99).convert("P") for _ in range(15)]
     upload = encoded(noise[0], "GIF", save_all=True, append_images=noise[1:])
     monkeypatch.setattr(animations, "PICTURE_BYTES", len(upload) // 2)
-    mime, kept, first = animations.write_gif(gifs.parse(upload, 15), Pace(15))
+    mime, kept, first = animations.write_gif(gifs.parse(upload, 15), Selection(15))
     assert mime == "image/gif"
     assert len(kept) <= len(upload) // 2
     assert first.size == shown(kept).size < (60, 50)
