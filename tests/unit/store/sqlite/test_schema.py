@@ -702,6 +702,7 @@ SORT = "USE TEMP B-TREE FOR ORDER BY"
 ALLOWED = {
     "Accounts.create": {"SCAN users"},  # looks at every name for one that looks alike; registrations are few
     "Accounts.people": {"SCAN users USING INDEX users_name_key"},  # everybody is what is asked for
+    "Accounts.deleted": {"SCAN users"},  # once, at the start
     "Accounts.credentials": {SORT},  # of two rows: by name and by key
     "Accounts.named": {SORT},
     "AccountDeletion.erase": {"SCAN unreadable_pictures"},  # grows only when an old database is upgraded
@@ -757,6 +758,7 @@ def calls(store: Store, picture: Prepared) -> dict[str, list[Callable[[], Awaita
         "Accounts.user": [lambda: accounts.user(1)],
         "Accounts.named": [lambda: accounts.named("An", "an")],
         "Accounts.people": [accounts.people],
+        "Accounts.deleted": [accounts.deleted],
         "Accounts.password": [lambda: accounts.password(1)],
         "Accounts.set_password": [lambda: accounts.set_password(1, "x", before="x")],
         "Accounts.change_password": [
