@@ -22,7 +22,7 @@ from PIL import Image
 import old_chat
 from chatapp.app import create_app
 from chatapp.settings import Settings
-from chatapp.store.sqlite import schema
+from chatapp.store.sqlite import ownership
 from chatapp.system.startup import CannotStart
 from people import Person
 
@@ -262,7 +262,7 @@ def another_programs(path: Path) -> None:
 
 def newer(path: Path) -> None:
     with closing(sqlite3.connect(path)) as db:
-        for table, columns in schema._OURS:
+        for table, columns in (*ownership._OURS, ownership._PLACES[0]):
             db.execute(f"CREATE TABLE {table} ({', '.join(columns.split())})")
         db.execute("PRAGMA user_version = 99")
 

@@ -310,7 +310,9 @@ async def test_a_room_whose_id_means_something_in_an_address_is_found_under_its_
     room, path = "a/b c?d#e{f}%2F", f"/rooms/{quote('a/b c?d#e{f}%2F', safe='')}"
     await (await Store.open(settings.database, no_pictures)).close()
     with closing(sqlite3.connect(settings.database)) as database, database:
-        database.execute("INSERT INTO rooms (id, name, position) VALUES (?, 'Slashes', 9)", (room,))
+        database.execute(
+            "INSERT INTO conversations (key, kind, name, position) VALUES (?, 'room', 'Slashes', 9)", (room,)
+        )
     client = await start()
     async with Person(client.server, "An") as an:
         await an.register()

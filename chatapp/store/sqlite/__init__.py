@@ -1,1 +1,1 @@
-"""Every SQL statement of a database that is one SQLite file, split by noun; records in, records out."""
+"""The store on one SQLite file: every SQL statement, split by noun; records in, records out."""

@@ -1,4 +1,4 @@
-"""Users and their sessions."""
+"""Accounts and their sessions."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _user(row: Row) -> User:
 
 
 class Accounts(contract.Accounts):
-    """Keep who may log in, and who is logged in where."""
+    """Accounts and sessions in SQLite."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -33,7 +33,7 @@ class Accounts(contract.Accounts):
     async def create(self, username: str, name_key: str, password: str, *, read_up_to: int = 0) -> User:
         try:
             async with self._database.transaction() as db:
-                # Every name, but registrations are few and limited; a skeleton kept in a column would grow old.
+                # Compares all names: registrations are rare, and stored skeletons would not follow a new Unicode.
                 for name, key in await db.execute_fetchall(
                     "SELECT coalesce(reserved_name, username), name_key FROM users"
                 ):
@@ -135,7 +135,7 @@ class Accounts(contract.Accounts):
         return (Session(session_id, _user(row)), row[6]) if row else None
 
     async def still_open(self, session_ids: Iterable[str]) -> set[str]:
-        asked = json.dumps(list(session_ids))  # one value, as SQLite takes only so many
+        asked = json.dumps(list(session_ids))  # a single parameter: SQLite limits their number
         rows = await self._database.rows(
             "SELECT id FROM sessions WHERE id IN (SELECT value FROM json_each(?) asked)", (asked,)
         )

@@ -1,4 +1,4 @@
-"""The one start at which a file of another program becomes ours: whole, or not at all."""
+"""Import of another program's database at the first start: all of it, or nothing."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ log = logging.getLogger("chatapp.store")
 
 
 async def adopt(path: Path, prepare: Prepare) -> Report | None:
-    """Turn another program's file into a database of ours; leave one of ours, and a new one, alone.
+    """Convert another program's file into a database of ours; leave a new file, and one of ours, alone.
 
-    A copy of the file is kept beside it. Return what was done, None if there was nothing to do. Raise CannotStart with
-    the file as it was, to the byte, and nothing new beside it; errors are SQLite's.
+    A copy of the file is kept beside it. Return a report, or None if there was nothing to do. Raise CannotStart, or
+    SQLite's own error; the file is then unchanged to the byte, with nothing new beside it.
     """
     try:
         copies.tidy(path)
@@ -78,13 +78,13 @@ async def _replaced(path: Path, copy: Path, before: copies.State, prepare: Prepa
 
 
 def _switch(path: Path, copy: Path, new: Path, before: copies.State) -> Path:
-    """Put the copy, then the new database in their places; return where the copy is."""
+    """Move the copy, then the new database into place; return the path of the copy."""
     kept = copies.place_for(path, copy)
     is_first, mode = not kept.exists(), path.stat().st_mode
     if is_first:
         files.put(copy, kept)
     try:
-        path.chmod(0o600)  # from now on it holds the key of the sessions
+        path.chmod(0o600)  # from now on it contains the session key
         copies.replace(path, new, before)
     except BaseException:
         path.chmod(mode)
@@ -96,7 +96,7 @@ def _switch(path: Path, copy: Path, new: Path, before: copies.State) -> Path:
 
 @asynccontextmanager
 async def _new(path: Path, page_size: int) -> AsyncIterator[aiosqlite.Connection]:
-    """Open an empty database that nobody else knows, with pages that fit in the place of the old ones."""
+    """Open an empty database that only this process knows, with the page size of the old one."""
     os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     async with aiosqlite.connect(path, isolation_level=None) as db:
         for pragma in (f"page_size = {page_size}", "journal_mode = MEMORY", "synchronous = OFF", "foreign_keys = ON"):

@@ -1,4 +1,4 @@
-"""Give an account another password from outside the server, whether it runs or not."""
+"""Reset of a password from outside the server, whether it runs or not."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from chatapp.store.sqlite.maintenance import Reading, Refused, connect, translat
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Somebody who may log in."""
+    """An account, as a command names it."""
 
     id: int
     username: str
 
 
 def find(database: Reading, username: str, name_key: str) -> Account | None:
-    """Return the account of that name as a log-in finds it: by the exact name, or else by its key."""
+    """Return an account as a log-in finds it: by exact name, or else by key."""
     rows = database.rows(
         "SELECT id, username FROM users WHERE (username = ?1 OR name_key = ?2) AND password <> ?3"
         " ORDER BY username = ?1 DESC LIMIT 1",
@@ -31,14 +31,14 @@ def find(database: Reading, username: str, name_key: str) -> Account | None:
 
 
 def names(database: Reading) -> list[str]:
-    """Return the names of everybody who may log in."""
+    """Return the names of all accounts."""
     return [row[0] for row in database.rows("SELECT username FROM users WHERE password <> ? ORDER BY id", LOCKED)]
 
 
 def replace(path: Path, account: Account, password: str) -> None:
-    """Store what a password is verified by, and end all log-ins of the account.
+    """Store a password hash and end all sessions of the account.
 
-    A server that runs notices by itself and closes their sockets. Raise Refused when the account is gone meanwhile.
+    A running server notices and closes their sockets. Raise Refused if the account has been deleted meanwhile.
     """
     with translated(path), closing(connect(path)) as db:
         db.execute("PRAGMA secure_delete = ON")

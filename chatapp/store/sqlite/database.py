@@ -1,4 +1,4 @@
-"""One SQLite file: one connection that writes, one that reads, and what can go wrong with the disk."""
+"""One SQLite file: a connection that writes, one that reads, and errors of the disk."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from chatapp.model.adoption import Report
 from chatapp.model.pictures import Prepare
 from chatapp.store.contract import Busy, Unwritable
 from chatapp.store.sqlite import adopting, opening
-from chatapp.store.sqlite.place import Place
+from chatapp.store.sqlite.location import Location
 from chatapp.system.startup import CannotStart
 
 log = logging.getLogger("chatapp.store")
@@ -28,7 +28,7 @@ T = TypeVar("T")
 _BUSY_MS = 250
 
 
-# https://www.sqlite.org/rescode.html: the codes after which the same rows can be written later.
+# https://www.sqlite.org/rescode.html: after these, the same rows can be written once the disk is in order.
 _DISK_CODES = {
     sqlite3.SQLITE_FULL,
     sqlite3.SQLITE_IOERR,
@@ -43,7 +43,7 @@ _DISK_CODES = {
 
 @contextmanager
 def _translated() -> Iterator[None]:
-    """Say which errors pass by themselves: raise Busy or Unwritable for them, everything else as it is."""
+    """Raise Busy or Unwritable for errors of the lock and the disk; let others pass."""
     try:
         yield
     except sqlite3.Error as error:
@@ -68,42 +68,42 @@ class _Connection(aiosqlite.Connection):
         return result
 
 
-def _transact(act: Callable[[sqlite3.Connection], None], place: Place, db: sqlite3.Connection) -> None:
+def _transact(act: Callable[[sqlite3.Connection], None], location: Location, db: sqlite3.Connection) -> None:
     try:
-        _begin(place, db)
+        _begin(location, db)
         act(db)
-        _commit(place, db)
+        _commit(location, db)
     except BaseException:
         try:
             db.rollback()
-        except sqlite3.Error as error:  # what failed before is the better story
+        except sqlite3.Error as error:  # the first error says more
             log.warning("rollback failed: %s", error)
         raise
 
 
-def _begin(place: Place, db: sqlite3.Connection) -> None:
-    _stand_by(place, db)
+def _begin(location: Location, db: sqlite3.Connection) -> None:
+    _check_files(location, db)
     db.execute("BEGIN IMMEDIATE")
 
 
-def _commit(place: Place, db: sqlite3.Connection) -> None:
+def _commit(location: Location, db: sqlite3.Connection) -> None:
     db.execute("COMMIT")
-    _stand_by(place, db)
+    _check_files(location, db)
 
 
-def _stand_by(place: Place, db: sqlite3.Connection) -> None:
+def _check_files(location: Location, db: sqlite3.Connection) -> None:
     """Raise Unwritable unless the files are where they were opened: asked before a commit, and after it.
 
     What was committed in between is not known to be saved, as after any commit that failed.
     """
-    if trouble := place.trouble():
-        with suppress(sqlite3.Error):  # so that the file alone is complete, whatever becomes of it
+    if trouble := location.trouble():
+        with suppress(sqlite3.Error):  # so that the file is complete without its log, wherever it is now
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         raise Unwritable(trouble)
 
 
 def _data_version(db: sqlite3.Connection) -> int:
-    # Of the connection that writes: commits of its own do not count (https://www.sqlite.org/pragma.html).
+    # Asked of the writer, whose own commits do not change it (https://www.sqlite.org/pragma.html).
     [[version]] = db.execute("PRAGMA data_version")
     return int(version)
 
@@ -119,14 +119,14 @@ class Database:
         path: Path,
         adopted: Report | None = None,
     ) -> None:
-        self.adopted = adopted  # what came along at this start out of the file of another program
-        self._place = Place(path)
+        self.adopted = adopted  # what this start imported from another program's file
+        self._location = Location(path)
         self._writer = writer
         self._reader = reader
-        self._connections = connections  # both, to be closed in turn
+        self._connections = connections  # the writer and the reader, to be closed in turn
         self._writing = asyncio.Lock()
         self._closed = False
-        self._version: int | None = None  # of the data: another one after every commit of another program
+        self._version: int | None = None  # of the data: changes with every commit of another program
 
     @classmethod
     async def open(cls, path: Path, prepare: Prepare) -> Database:
@@ -135,7 +135,7 @@ class Database:
         try:
             adopted = await adopting.adopt(path, prepare)
             async with AsyncExitStack() as opened:
-                # What is erased is overwritten in the file, too: not every SQLite does that by itself.
+                # Overwrite deleted content in the file: not every build of SQLite does so by default.
                 writer = await _connect(opened, path, "secure_delete = ON")
                 await opening.bring_up_to_date(writer, path, prepare)
                 reader = await _connect(opened, path, "query_only = ON")
@@ -154,15 +154,15 @@ class Database:
                     log.warning("checkpoint at close failed: %s", error)
 
     async def rows(self, sql: str, values: Iterable[Any] = ()) -> list[Row]:
-        """Return what a query finds in the newest committed state. Raise Busy or Unwritable."""
+        """Return the rows of a query, seen in the newest committed state. Raise Busy or Unwritable."""
         try:
             with _translated():
                 return list(await self._reader.execute_fetchall(sql, values))
         except (UnicodeEncodeError, OverflowError):
-            return []  # half a character, or a number past 64 bits: nothing of the kind can be in the database
+            return []  # a lone surrogate, or a number over 64 bits: no row can contain it
 
     async def row(self, sql: str, values: Iterable[Any] = ()) -> Row | None:
-        """Return the first row that a query finds, or None."""
+        """Return the first row of a query, or None."""
         found = await self.rows(sql, values)
         return found[0] if found else None
 
@@ -181,9 +181,9 @@ class Database:
                 raise Unwritable("the database is closed")
             try:
                 with _translated():
-                    await self._writer.run(partial(_begin, self._place))
+                    await self._writer.run(partial(_begin, self._location))
                     yield self._writer
-                    await self._writer.run(partial(_commit, self._place))
+                    await self._writer.run(partial(_commit, self._location))
             except BaseException:
                 await self._roll_back()
                 raise
@@ -197,25 +197,25 @@ class Database:
             if self._closed:
                 raise Unwritable("the database is closed")
             with _translated():
-                await self._writer.run(partial(_transact, act, self._place))
+                await self._writer.run(partial(_transact, act, self._location))
 
-    async def fold(self) -> bool:
-        """Fold the write-ahead log into the file and empty it. Return whether nobody stood in the way. Raise Busy."""
+    async def checkpoint(self) -> bool:
+        """Move the write-ahead log into the file and empty it. Return False if a reader prevented it. Raise Busy."""
         async with self._writing:
             if self._closed:
                 raise Unwritable("the database is closed")
             with _translated():
-                await self._writer.run(partial(_stand_by, self._place))
+                await self._writer.run(partial(_check_files, self._location))
                 [[busy, *_]] = await self._writer.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
             return not busy
 
     async def changed_by_others(self) -> bool:
-        """Tell whether another program may have written since this was asked last. Raise Busy or Unwritable."""
+        """Return whether another program may have written since the last call. Raise Busy or Unwritable."""
         async with self._writing:
             if self._closed:
                 raise Unwritable("the database is closed")
             with _translated():
-                await self._writer.run(partial(_stand_by, self._place))
+                await self._writer.run(partial(_check_files, self._location))
                 version, before = await self._writer.run(_data_version), self._version
         self._version = version
         return version != before
@@ -223,7 +223,7 @@ class Database:
     async def _roll_back(self) -> None:
         try:
             await self._writer.rollback()
-        except sqlite3.Error as error:  # what failed before is the better story
+        except sqlite3.Error as error:  # the first error says more
             log.warning("rollback failed: %s", error)
 
 

@@ -1,4 +1,4 @@
-"""Exchange the key that a database keeps for the log-in cookies, from outside the server."""
+"""Rotation of the session cookie key, from outside the server."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pathlib import Path
 
 from chatapp.store.sqlite.maintenance import connect, translated
 
-KEPT = 2  # the newest, and the one before, under which cookies are until their owners come by
+KEPT = 2  # the newest, and the one before, which opens cookies until their owners return
 _KEY_BYTES = 32  # of a Fernet key
 
 
 def rotate(path: Path) -> None:
-    """Put a new key in front of those of a database that no server uses, and drop the oldest. Raise Refused."""
+    """Add a new key to a database that no server uses, and drop the oldest. Raise Refused."""
     key = base64.urlsafe_b64encode(secrets.token_bytes(_KEY_BYTES)).decode()
     with translated(path), closing(connect(path)) as db:
         db.execute("BEGIN IMMEDIATE")

@@ -47,7 +47,7 @@ class Marks(contract.Marks):
             await db.executemany(
                 "INSERT INTO read_marks VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET message_id = excluded.message_id"
                 " WHERE message_id < excluded.message_id",
-                list(marks),  # read here: the connection's thread must not look into what others change
+                list(marks),  # read here: the connection's thread must not iterate over what the event loop changes
             )
 
     async def counts(self, user_id: int) -> Counts:

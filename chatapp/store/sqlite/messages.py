@@ -20,7 +20,7 @@ from chatapp.system import clock
 
 
 def _selecting(table: Table) -> str:
-    """Return the beginning of every question about messages: one statement, which sees one committed state."""
+    """Return the start of every query for messages: one statement, so that it sees one committed state."""
     pictures = (
         "SELECT json_group_array(json_array(position, p.id, name, width, height, thumb_width, thumb_height, digest))"  # noqa: S608
         f" FROM pictures p WHERE p.message_id = {table.name}.id AND p.conversation = {table.name}.{table.conversation}"
@@ -32,7 +32,7 @@ def _selecting(table: Table) -> str:
 
 
 _SELECT = {table: _selecting(table) for table in tables.BOTH}
-# With messages, or without any, the watermark of the state that they were seen in.
+# The watermark of the state that the messages were seen in, also when there are none.
 _PAGE = "SELECT value, {others}, page.* FROM meta LEFT JOIN ({found}) AS page WHERE meta.name = 'watermark'"
 
 
@@ -153,7 +153,7 @@ class Messages(contract.Messages):
         before = clock.unix_time() - removal.ERASED_AFTER
         if await self._database.row("SELECT 1 FROM removals WHERE removed_at < ? LIMIT 1", (before,)):
             await self._database.write(partial(saving.erase_old, before=before))
-            if await self._database.fold():  # while somebody reads an older state, the log still holds the words
+            if await self._database.checkpoint():  # a reader of an older state keeps the texts in the log
                 async with self._database.transaction() as db:
                     await db.execute("DELETE FROM removals WHERE removed_at < ?", (before,))
 
@@ -163,7 +163,7 @@ def _source(conversation: Conversation) -> tuple[str, str]:
 
 
 def _seen(conversation: Conversation, rows: Sequence[Row]) -> list[Message]:
-    """Return the messages of a page in id order. Where there are none, one row tells the watermark alone."""
+    """Return the messages of a page in id order. An empty page is one row with nothing but the watermark."""
     found = (_message(conversation, row[2:]) for row in rows if row[2] is not None)
     return sorted(found, key=lambda message: message.id)
 

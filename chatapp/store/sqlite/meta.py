@@ -1,4 +1,4 @@
-"""What the database knows of itself: its epoch, its key, how far it is written."""
+"""The database's facts about itself: epoch, cookie keys, watermark, ceiling."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from chatapp.store.sqlite.database import Database
 
 
 class Meta(contract.Meta):
-    """Keep the database's few facts."""
+    """Facts in SQLite."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -1,4 +1,4 @@
-"""Opening a file: what is there, bringing it up to date, and a sentence for the operator when it cannot be used."""
+"""Opening a file: create, migrate, or say in one sentence why it cannot be used."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ BUSY_CODES = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 
 def create(path: Path) -> None:
-    """Make an empty file that only its owner may read, where there is none. Raise CannotStart."""
+    """Create an empty file that only its owner may read, if there is none. Raise CannotStart."""
     if path.is_file():
-        return  # to open and close it would drop the locks of this process on it
+        return  # opening and closing it would drop this process's locks on it (POSIX)
     if path.exists() and not path.is_dir():
         raise CannotStart(f"Cannot open {path}: it is a pipe or a device. Choose a file with --database.")
     try:
@@ -33,7 +33,7 @@ def create(path: Path) -> None:
 
 
 async def bring_up_to_date(db: aiosqlite.Connection, path: Path, prepare: Prepare) -> None:
-    """Run the migrations that a new database, or one of ours, lacks, each all or nothing. Raise CannotStart."""
+    """Run the missing migrations, each all or nothing, after keeping a copy. Raise CannotStart."""
     [[version]] = await db.execute_fetchall("PRAGMA user_version")
     newest = len(schema.MIGRATIONS)
     if await db.execute_fetchall("SELECT 1 FROM sqlite_schema LIMIT 1"):
@@ -53,7 +53,7 @@ async def bring_up_to_date(db: aiosqlite.Connection, path: Path, prepare: Prepar
 
 
 async def _keep_copy(db: aiosqlite.Connection, path: Path, version: int) -> None:
-    """Leave a copy of the database beside it: the latest one of each version, and never half of one."""
+    """Keep a complete copy of the database beside it; one of the same version is replaced."""
     copy = path.with_name(f"{path.name}.before-upgrade-{version}")
     part = copy.with_name(f"{copy.name}.part")
     try:
@@ -80,7 +80,7 @@ def _close_to_others(path: Path) -> None:
 
 
 def cannot_open(path: Path, error: BaseException) -> str:
-    """Return a sentence that tells the operator why the database cannot be used and what to do."""
+    """Return a sentence for the operator: why the database cannot be used, and what to do."""
     extended = getattr(error, "sqlite_errorcode", 0)
     code = extended & 0xFF
     if code == sqlite3.SQLITE_NOTADB:

@@ -1,4 +1,4 @@
-"""Whose database a file is."""
+"""Which program a database belongs to."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from enum import Enum
 
 
 class Kind(Enum):
-    """Whose database a file is."""
+    """Which program a database belongs to."""
 
-    NEW = "new"  # it holds no table yet
+    NEW = "new"  # no tables yet
     OURS = "ours"
-    FOREIGN = "foreign"  # of the original program, one of its relatives, or something else
+    FOREIGN = "foreign"  # of the original program, a relative of it, or something else
 
 
-# What only our own tables have. Other programs have tables called meta or rooms too, and a user_version of their own.
+# Columns that only our tables have. Other programs have a meta or rooms table, and a user_version, too.
 _OURS = (("meta", "name value"), ("users", "id name_key"), ("messages", "id rev author_id"))
 _PLACES = (("conversations", "key position"), ("rooms", "id position"))  # the second before schema 6
 
 
 def kind_of(db: sqlite3.Connection) -> Kind:
-    """Tell whose database this is. Errors are SQLite's."""
+    """Return which program the database belongs to. Errors are SQLite's."""
     if not db.execute("SELECT 1 FROM sqlite_schema WHERE name NOT LIKE 'sqlite~_%' ESCAPE '~' LIMIT 1").fetchall():
         return Kind.NEW
     ours = all(_has(db, *each) for each in _OURS) and any(_has(db, *each) for each in _PLACES)
@@ -35,5 +35,5 @@ def _has(db: sqlite3.Connection, table: str, columns: str) -> bool:
         )
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_ERROR:
-            return False  # a table of a module that is not here
+            return False  # a virtual table whose module is missing
         raise

@@ -1,4 +1,4 @@
-"""How a picture and its two sizes are written."""
+"""Writing a picture and its two sizes."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ _ORPHAN_SECONDS = 3600  # a message claims its pictures within seconds; a retry 
 
 
 class Pictures(contract.Pictures):
-    """Keep pictures and their thumbnails."""
+    """Pictures in SQLite."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

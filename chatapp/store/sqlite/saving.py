@@ -104,7 +104,7 @@ def _claim_pictures(db: sqlite3.Connection, batch: Sequence[Message]) -> None:
         claimed = db.executemany(
             "UPDATE pictures SET message_id = ?, position = ? WHERE id = ? AND message_id IS NULL", claims
         )
-        # A clock that jumped ahead may have swept one; no message ever points at a missing picture.
+        # If the clock jumped ahead, the sweep may have deleted one; no message may refer to a missing picture.
         if claimed.rowcount != len(claims):
             raise sqlite3.IntegrityError("a picture of this message is gone, or belongs to another one")
 
@@ -153,7 +153,7 @@ def erase(db: sqlite3.Connection, removed: Iterable[Identity]) -> None:
 def erase_old(db: sqlite3.Connection, before: int) -> None:
     """Erase messages that were removed before a time (Unix)."""
     found = db.execute("SELECT conversation, message_id FROM removals WHERE removed_at < ?", (before,)).fetchall()
-    # A removal of nothing is there when an account was deleted.
+    # An account deletion leaves a removal without a message: it erases nothing.
     erase(db, [(Conversation.from_key(key), message_id) for key, message_id in found])
 
 

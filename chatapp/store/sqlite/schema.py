@@ -132,12 +132,12 @@ async def _script(db: aiosqlite.Connection, script: str) -> None:
 
 
 async def original(db: aiosqlite.Connection, prepare: Prepare) -> None:
-    """Create what the original program had. A file where it ran is adopted into a database of the newest schema."""
+    """Create the original program's tables, empty. Its own file is imported into a database of the newest schema."""
     await _script(db, _ORIGINAL)
 
 
 async def conversations(db: aiosqlite.Connection, prepare: Prepare) -> None:
-    """Add rooms, sessions, pictures, read marks and numbered changes."""
+    """Add rooms, sessions, pictures, read marks and revision numbers."""
     for table, columns in _COLUMNS.items():
         for name, kind in columns.items():
             await db.execute(f"ALTER TABLE {table} ADD COLUMN {name} {kind}")
@@ -178,7 +178,7 @@ CREATE INDEX removals_time ON removals(removed_at);
 
 
 async def changes(db: aiosqlite.Connection, prepare: Prepare) -> None:
-    """Let messages be edited and removed, keeping what they said before."""
+    """Allow editing and removal; keep earlier texts."""
     await _script(db, _CHANGES)
 
 
@@ -193,7 +193,7 @@ CREATE TABLE departures (
 
 
 async def departures(db: aiosqlite.Connection, prepare: Prepare) -> None:
-    """Let people leave: their names stay reserved, and what is left to do for them is on record until it is done."""
+    """Allow account deletion: names stay reserved, and a deletion is recorded until it is complete."""
     await _script(db, _DEPARTURES)
 
 
@@ -215,9 +215,9 @@ DROP TABLE rooms;
 
 
 async def numbered_conversations(db: aiosqlite.Connection, prepare: Prepare) -> None:
-    """Make every conversation a row, whether room or direct, with a small number.
+    """Give every conversation, room or direct, a row with a small number.
 
-    Rows are never deleted, so no number is ever given to a second conversation. The members of a direct conversation
+    Rows are never deleted, so a number is never used twice. The members of a direct conversation
     are its rows in ``directs``; every user is a member of every room.
     """
     await _script(db, _NUMBERED)
@@ -234,7 +234,7 @@ MIGRATIONS: tuple[Callable[[aiosqlite.Connection, Prepare], Awaitable[None]], ..
 
 
 async def migrate(db: aiosqlite.Connection, prepare: Prepare, version: int = 0) -> None:
-    """Run the migrations after the one that a database of ours is at, each all or nothing. Errors are SQLite's."""
+    """Run the migrations after a version, each all or nothing. Errors are SQLite's."""
     for number in range(version, len(MIGRATIONS)):
         await db.execute("BEGIN IMMEDIATE")
         try:

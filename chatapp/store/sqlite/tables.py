@@ -1,6 +1,6 @@
-"""The two tables in which messages lie, as the original program made them: what differs between them, once.
+"""The two tables of messages, which the original program made: their differences, described once.
 
-Everything else in the store is written for both: it takes a ``Table`` and builds one statement for each.
+Everything else in the store takes a ``Table`` and builds the same statement for both.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ class Table:
     name: str
     kind: Kind  # of the conversations in it
     conversation: str  # column of the conversation's key
-    people: tuple[tuple[str, str], ...]  # columns of the names and ids of those whom a message names, its author first
+    people: tuple[tuple[str, str], ...]  # columns (name, id) of the author, then of the receiver
 
     @property
     def author(self) -> str:
@@ -37,5 +37,5 @@ _BY_KIND = {table.kind: table for table in BOTH}
 
 
 def of(conversation: Conversation) -> Table:
-    """Return the table in which the messages of a conversation lie."""
+    """Return the table that holds the messages of a conversation."""
     return _BY_KIND[conversation.kind]

@@ -1,3 +1,3 @@
-"""What another chat program left behind, given its place: people, rooms, direct conversations, times, pictures."""
+"""Import of another chat program's database: people, rooms, direct conversations, times, pictures."""
 
-LOCKED = "!"  # stored as the password of a name that wrote messages but never had an account
+LOCKED = "!"  # stored instead of a password: nobody can log in

@@ -1,4 +1,4 @@
-"""Which table and which column of an old database means what, whatever its program called them."""
+"""Recognition of tables and columns by name, whatever the other program called them."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """A table and its columns by what they are for, the most telling first."""
+    """A table and its columns by use, the best match first."""
 
     table: Table
     uses: dict[str, tuple[str, ...]]
@@ -122,7 +122,7 @@ class Meaning:
 
 
 def missing(kind: str, table: Table) -> list[str]:
-    """Return what a table would need to be of a kind, as a refusal calls it."""
+    """Return what a table lacks to be of a kind, in the words of a refusal."""
     uses = _uses(kind, table)
     # A picture, or any other content, can stand in a column of its own.
     return [name for use, name in _NEEDED[kind].items() if not uses[use] and not (use == "content" and uses["image"])]
@@ -155,7 +155,7 @@ def pointed(table: Table, places: Iterable[str], tables: Iterable[Table]) -> Mea
 
 
 def _uses(kind: str, table: Table) -> dict[str, tuple[str, ...]]:
-    """Give each column to the use that it is most telling for."""
+    """Assign each column to the use that it matches best."""
     claims = sorted(
         (rank, order, use, column)
         for order, (use, words) in enumerate(_WANTED[kind].items())

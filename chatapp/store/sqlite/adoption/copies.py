@@ -1,4 +1,4 @@
-"""An old file is looked at without a trace, copied as it is, and replaced in one go once the new one is whole."""
+"""Reading a file without a trace, copying it as it is, and replacing it in one transaction."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from chatapp.store.sqlite.ownership import Kind, kind_of
 from chatapp.system import files
 from chatapp.system.startup import CannotStart
 
-_PATIENCE = 0.25  # seconds to wait for somebody's lock
+_PATIENCE = 0.25  # seconds to wait for a lock
 _WAL = b"\x02"  # at byte 18 of a file that keeps a write-ahead log; https://www.sqlite.org/fileformat.html
 _JOURNAL = "-journal"
 _HEADER = 100  # bytes; https://www.sqlite.org/fileformat.html#the_database_header
@@ -26,7 +26,7 @@ State = list[tuple[int, int] | None]  # size and time of change of a file and of
 
 
 def state(path: Path) -> State:
-    """Return what changes when somebody writes to a file."""
+    """Return sizes and times that change when the file is written."""
     found: State = []
     for each in (path, *files.beside(path)[::2]):  # without -shm, which readers change
         stat = each.stat() if each.exists() else None
@@ -39,7 +39,7 @@ def _copy_of(path: Path) -> Path:
 
 
 def place_for(path: Path, copy: Path) -> Path:
-    """Return where the copy of an old file is to stay: beside copies of other files, where an equal one is already."""
+    """Return the path for the copy of an old file: that of an equal copy, or the first free one."""
     first = _copy_of(path)
     for number in itertools.count(1):
         place = first if number == 1 else first.with_name(f"{first.name}-{number}")
@@ -73,7 +73,7 @@ def parts_of(path: Path) -> tuple[Path, Path]:
 
 
 def tidy(path: Path) -> None:
-    """Remove what a start left that was killed."""
+    """Delete the leftovers of a start that was killed."""
     for part in parts_of(path):
         for each in (part, *files.beside(part)):
             each.unlink(missing_ok=True)
@@ -147,7 +147,7 @@ def _refuse_cut_off(copy: Path, path: Path) -> None:
 
 
 def _impatient(path: Path) -> Callable[[int, int, int], None]:
-    """Give up where somebody holds the lock; SQLite itself would wait without end."""
+    """Give up when the lock is held; SQLite itself would wait forever."""
 
     def look(status: int, remaining: int, total: int) -> None:
         if status & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):

@@ -1,4 +1,4 @@
-"""What is broken in a file of SQLite, told apart from rules of its tables that rows of it do not keep."""
+"""Damage to a SQLite file, as distinct from rows that violate constraints."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _HARMLESS = re.compile(
 
 
 def is_damage(error: BaseException) -> bool:
-    """Tell whether an error of SQLite means that the file itself is broken."""
+    """Return whether an error of SQLite means that the file is damaged."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_CORRUPT
 
 
 def refusal(path: Path, what: object) -> str:
-    """Return the sentence that tells the operator about a damaged file and what to do."""
+    """Return a sentence for the operator: that the file is damaged, and what to do."""
     said = str(what).strip().rstrip(".")
     return (
         f"{path} is damaged: {said}. Restore a backup of it, or save what can be saved with"
@@ -55,7 +55,7 @@ def found(db: sqlite3.Connection) -> str | None:
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_ERROR:
             raise
-    # A collation, a function or a module that is not here: what has nothing to do with it can be looked at.
+    # A collation, function or module is missing: what does not depend on it can still be checked.
     return next((each for name in _tables(db) for each in _one(db, check, name)), None)
 
 

@@ -1,4 +1,4 @@
-"""Who had an account, or wrote without one: names that can be shown and typed, and whom a column means."""
+"""Users of the other program, with or without an account, and the names they get here."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class People:
         return self._by_name[name]
 
     def settle(self) -> None:
-        """Give everybody an id and a name, once all ghosts are known."""
+        """Assign ids and names, once all authors without an account are known."""
         for number, ghost in enumerate(self.ghosts, max((each.id for each in self.accounts), default=0) + 1):
             ghost.id = number
         _name(self.accounts, self.ghosts)
@@ -106,7 +106,7 @@ def _number(accounts: Sequence[Account]) -> None:
 
 
 def _name(accounts: Sequence[Account], ghosts: Sequence[Account]) -> None:
-    """Let everybody keep their name who can; the others get one like it that is free."""
+    """Keep names where possible; give the others a similar name that is free."""
     taken: set[str] = set()
     keys: Counter[str] = Counter()
     changing: list[Account] = []
@@ -135,7 +135,7 @@ def _kept(old: str) -> str | None:
 
 
 class _Free:
-    """Find names that nobody has, and that look like nobody's."""
+    """Find names that are free and cannot be confused with one that is taken."""
 
     def __init__(self, keys: set[str], skeletons: set[str]) -> None:
         self._keys = keys

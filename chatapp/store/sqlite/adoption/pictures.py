@@ -1,4 +1,4 @@
-"""Pictures that an old program kept inside its messages, made pictures of ours; what cannot be read is kept aside."""
+"""Pictures that another program kept inside its messages: stored as ours, or set aside if unreadable."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def _words(stored: str | bytes) -> str:
 
 
 def _may_be_words(stored: str | bytes, words: str) -> bool:
-    """Tell whether what begins like a picture and is none may be what somebody wrote."""
+    """Return whether content that starts like a picture, but is none, may be text."""
     if isinstance(stored, str):
         return len(words) <= CONTENT_LIMIT
     if not isinstance(stored, Text) and is_binary(stored):
@@ -111,7 +111,7 @@ async def _try_out(prepare: Prepare) -> None:
 
 
 async def embedded_pictures(db: aiosqlite.Connection, prepare: Prepare) -> None:
-    """Take the pictures out of messages of a database of ours that was upgraded this far by an earlier version."""
+    """Move pictures out of the messages of a database that an earlier version of ours upgraded this far."""
     gallery = Gallery(db, prepare)
     for table, place, author in (("messages", "room", "author_id"), ("private_messages", "conversation", "sender_id")):
         rows = await db.execute_fetchall(

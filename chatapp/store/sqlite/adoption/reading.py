@@ -1,4 +1,4 @@
-"""An old database as it is read: its tables by what they mean, their rows as the file holds them."""
+"""Reading another program's database: tables by their meaning, rows as the file contains them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Row:
 
 
 def is_blank(value: Value) -> bool:
-    """Tell whether a value says nothing."""
+    """Return whether a value is empty."""
     return value is None or (isinstance(value, bytes) and not value.strip())
 
 
@@ -73,14 +73,14 @@ def quoted(name: str) -> str:
 
 @contextmanager
 def opened(path: Path) -> Iterator[sqlite3.Connection]:
-    """Open a database that nobody writes to, so that nothing of it changes and nothing is made beside it."""
+    """Open a database that is at rest; nothing in it or beside it changes."""
     with closing(sqlite3.connect(f"{path.absolute().as_uri()}?immutable=1", uri=True, isolation_level=None)) as db:
         prepare(db)
         yield db
 
 
 def prepare(db: sqlite3.Connection) -> None:
-    """Let a connection read another program's file: text as bytes, and nothing of its own runs."""
+    """Make a connection safe for a foreign file: text arrives as bytes, and no code of the file runs."""
     db.text_factory = Text
     db.execute("PRAGMA query_only = ON")
     db.execute("PRAGMA trusted_schema = OFF")

@@ -1,4 +1,4 @@
-"""The rooms of an old database: which are ours under another name, and what the others are called."""
+"""Rooms of another program: matched to ours by name, or created."""
 
 from __future__ import annotations
 

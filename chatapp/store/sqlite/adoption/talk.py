@@ -1,4 +1,4 @@
-"""What was said: every message of an old table with its number, place, author and moment, before it is written."""
+"""Messages of another program: id, conversation, author and time of each, before it is written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All that an old database holds, written into a new one of the newest schema."""
+"""Writing everything from another program's database into a new one of the newest schema."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ class Transfer:
         self._waiting.clear()
 
     async def _write_marks(self) -> None:
-        """Start everybody at the newest message: years of old history are not unread news."""
+        """Mark everything as read: years of history are not news."""
         await self.db.executemany(
             "INSERT INTO directs VALUES (?, ?, ?, ?)", [(*place, *newest) for place, newest in self._latest.items()]
         )

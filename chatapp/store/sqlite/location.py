@@ -1,7 +1,7 @@
-"""Where a database lies: whether what stands there is still what was opened.
+"""Detection of a database that was renamed, deleted or replaced while it is open.
 
-SQLite goes on writing into a file that was renamed or deleted, and every commit succeeds; but after the next start
-nobody finds what was in them. The log beside the file counts too: until it is folded in, it holds the newest messages.
+SQLite keeps writing to such a file, and every commit succeeds; but after the next start what was written is lost. The
+same goes for the write-ahead log beside it, which contains the newest messages until the next checkpoint.
 """
 
 from __future__ import annotations
@@ -12,23 +12,23 @@ from pathlib import Path
 
 from chatapp.system import files
 
-_DESCRIPTORS = Path("/proc/self/fd")  # of Linux: the way to a file that has no name any more
+_DESCRIPTORS = Path("/proc/self/fd")  # of Linux: the way to a deleted file that is still open
 
 
-class Place:
-    """The files of an open database, by the names under which they were opened."""
+class Location:
+    """The paths of an open database and the files that they led to when it was opened."""
 
     def __init__(self, path: Path) -> None:
-        """Look at what lies there; call it when SQLite has opened everything."""
+        """Record the files as they are. Call it once SQLite has opened all of them."""
         self._path = path
-        # As it was named, since the next start follows a link anew; the rest as SQLite names it, without links.
+        # The path as given, because the next start follows links again; the others as SQLite names them, without links.
         names = [path.absolute(), *files.beside(path.resolve())]
         self._known = {name: found for name in names if (found := _identity(name))}
 
     def trouble(self) -> str | None:
-        """Return what an operator has to know when the files are not where they were opened; None while they are.
+        """Return a sentence for the operator if a file is no longer where it was opened, else None.
 
-        It takes a system call for each file, and on a network disk as long as that takes to answer.
+        Costs one system call a file, and on a network disk the time that takes to answer.
         """
         for name, identity in self._known.items():
             found = _identity(name)
@@ -44,7 +44,7 @@ class Place:
                 "Before you stop the server, save what it still holds:"
                 f" cp /proc/{os.getpid()}/fd/{nameless} {self._path.absolute()}.rescued"
             )
-        if whole == _identity(self._path.absolute()):  # only what is beside it
+        if whole == _identity(self._path.absolute()):  # only a file beside it is missing
             return "Everything saved is in the database itself. Restart the server."
         return (
             "Put it back where it was, and the server goes on; or stop the server and start it where the file is now."
@@ -54,19 +54,19 @@ class Place:
 def _identity(path: Path) -> tuple[int, int] | None:
     try:
         found = path.stat()
-    except OSError:  # the folder is gone, the disk is away, nobody may look any more
+    except OSError:  # the folder or the disk is gone, or access was revoked
         return None
     return found.st_dev, found.st_ino
 
 
 def _nameless(identity: tuple[int, int]) -> str | None:
-    """Return the number of a descriptor of a file that has no name any more."""
+    """Return the number of a descriptor of a deleted file."""
     try:
         numbers = [each.name for each in _DESCRIPTORS.iterdir()]
     except OSError:
         return None
     for number in numbers:
-        with suppress(OSError):  # the descriptor of this look itself is closed by now
+        with suppress(OSError):  # the descriptor of this listing is closed by now
             found = os.fstat(int(number))
             if (found.st_dev, found.st_ino) == identity and not found.st_nlink:
                 return number
