@@ -13,15 +13,15 @@ from pathlib import Path
 from chatapp.model.refusals import Rejected
 from chatapp.store.sqlite import integrity, keyring
 from chatapp.store.sqlite.maintenance import (
-    Counts,
+    Contents,
     Damaged,
     Progress,
     Reading,
     Refused,
-    begin_anew,
+    checkpoint,
     highest_ceiling,
     reading,
-    settle,
+    start_new_epoch,
 )
 from chatapp.system import clock, files
 from chatapp.system.lock import DatabaseLock
@@ -46,7 +46,7 @@ class Report:
     """What a check found."""
 
     size: int = 0
-    counts: Counts | None = None
+    counts: Contents | None = None
     found: list[tuple[State, str]] = field(default_factory=list)
     damaged: bool = False  # the file itself, not only its content
     old: bool = False  # the next start of the server upgrades it
@@ -86,8 +86,8 @@ def _check_file(report: Report, database: Reading) -> None:
 
 def _check_rows(report: Report, database: Reading) -> None:
     report.found += [(State.LOST, f"missing from the database's internal records: {name}") for name in database.lacks()]
-    for stray in integrity.find(database):
-        report.found.append((State.REPAIRABLE if stray.mendable else State.LOST, f"{stray.text}: {stray.count:,}"))
+    for fault in integrity.find(database):
+        report.found.append((State.REPAIRABLE if fault.repairable else State.LOST, f"{fault.text}: {fault.count:,}"))
 
 
 async def _check_pictures(report: Report, database: Reading, progress: Progress) -> None:
@@ -113,7 +113,7 @@ def repair(path: Path) -> None:
     with _alone(path) as database:
         if not integrity.is_index_only(database.damage()):
             raise Damaged(f"{path} is too damaged for this kind of repair. Restore a backup.")
-        integrity.mend(path)
+        integrity.repair(path)
 
 
 def rotate_key(path: Path) -> None:
@@ -132,7 +132,7 @@ def _alone(path: Path) -> Iterator[Reading]:
         yield database
 
 
-def backup(database: Path, target: Path, progress: Progress, *, force: bool = False) -> Counts:
+def backup(database: Path, target: Path, progress: Progress, *, force: bool = False) -> Contents:
     """Copy a database into a verified file, as of one moment, even while a server writes. Raise Refused."""
     with reading(database) as source:
         target = files.real(target)
@@ -154,7 +154,7 @@ def _refuse_target(database: Path, target: Path, *, force: bool) -> None:
 
 
 @contextmanager
-def _copied(source: Reading, target: Path, progress: Progress) -> Iterator[tuple[Path, Counts]]:
+def _copied(source: Reading, target: Path, progress: Progress) -> Iterator[tuple[Path, Contents]]:
     """Copy into a temporary file beside ``target``."""
     if not target.parent.is_dir():
         raise Refused(f"The folder {target.parent} does not exist. Create it first.")
@@ -168,7 +168,7 @@ def _copied(source: Reading, target: Path, progress: Progress) -> Iterator[tuple
         yield part, source.copy(part, progress)
 
 
-def restore(copy: Path, database: Path, progress: Progress) -> tuple[Counts, Path | None]:
+def restore(copy: Path, database: Path, progress: Progress) -> tuple[Contents, Path | None]:
     """Replace a database that no server uses with a copy.
 
     Return what is in it, and where the previous database is kept. Raise Refused or CannotStart.
@@ -180,7 +180,7 @@ def restore(copy: Path, database: Path, progress: Progress) -> tuple[Counts, Pat
     with lock, reading(copy) as source:
         _refuse_source(source)
         with _copied(source, database, progress) as (part, counts):
-            begin_anew(part, _ceiling(part, database))
+            start_new_epoch(part, _ceiling(part, database))
             owner = database if database.exists() else database.parent
             for each in (part, lock.path):
                 files.hand_over(each, owner)
@@ -209,7 +209,7 @@ def _lay_aside(database: Path) -> Path | None:
     kept = database.with_name(f"{database.name}.before-restore-{clock.timestamp().replace(':', '-')}")
     exists = database.exists()
     if exists:
-        settle(database)
+        checkpoint(database)
     # A leftover log, of a damaged or removed database, must not be applied to the new file.
     for old, new in zip(files.beside(database), files.beside(kept), strict=True):
         if old.exists():

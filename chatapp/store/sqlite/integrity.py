@@ -1,4 +1,4 @@
-"""Rows that do not fit together any more: how each kind is found, and how it is mended where that loses nothing."""
+"""Integrity checks across tables, and repairs of those faults whose repair loses nothing."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from chatapp.store.sqlite import tables
 from chatapp.store.sqlite.maintenance import Reading, connect, translated
 from chatapp.store.sqlite.tables import DIRECTS, ROOMS, Table
 
-# Where the rest of a table is sound, an index is made anew from it. All other lines of SQLite are damage.
+# Faults of an index alone: it can be rebuilt from its table. Every other line of SQLite means damage.
 _INDEX_ONLY = re.compile(r"row \d+ missing from index |wrong # of entries in index ")
-_POINTERS = (  # each foreign key with rows that point to nothing, and how many
+_POINTERS = (  # every foreign key with dangling rows, and how many
     'SELECT broken."table", broken.parent, key."from", key."to", key.on_delete, count(*)'
     ' FROM pragma_foreign_key_check broken JOIN pragma_foreign_key_list(broken."table") key ON key.id = broken.fkid'
     " GROUP BY 1, 2, 3, 4, 5"
@@ -40,84 +40,84 @@ _NEWEST = "(SELECT max({}))".format(
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """One way in which rows can be wrong."""
+class Check:
+    """A query for faulty rows of one kind, and its repair."""
 
     text: str
     table: str
     where: str
-    mend: str = ""  # a statement without its condition; without one, what is missing is lost
+    repair: str = ""  # a statement without its condition; empty if what is missing is lost
 
 
 @dataclass(frozen=True, slots=True)
-class Stray:
-    """Rows of one kind that were found."""
+class Fault:
+    """Faulty rows of one kind that were found."""
 
     text: str
     count: int
-    mendable: bool
+    repairable: bool
 
 
 def _unknown_people(table: Table) -> str:
     return " OR ".join(f"coalesce({person}, 0) NOT IN (SELECT id FROM users)" for _, person in table.people)  # noqa: S608
 
 
-_KINDS = (
-    Kind(
+_CHECKS = (
+    Check(
         "messages in rooms that do not exist",
         "messages",
         f"room NOT IN {_ROOMS}",
     ),
-    Kind("messages by nobody", ROOMS.name, _unknown_people(ROOMS)),
-    Kind(
+    Check("messages by nobody", ROOMS.name, _unknown_people(ROOMS)),
+    Check(
         "direct messages by or to nobody",
         DIRECTS.name,
         f"{DIRECTS.conversation} IS NULL OR {_unknown_people(DIRECTS)}",
     ),
-    Kind("messages whose pictures are gone", ROOMS.name, _PICTURES_GONE.format(ROOMS)),
-    Kind("direct messages whose pictures are gone", DIRECTS.name, _PICTURES_GONE.format(DIRECTS)),
-    Kind(
+    Check("messages whose pictures are gone", ROOMS.name, _PICTURES_GONE.format(ROOMS)),
+    Check("direct messages whose pictures are gone", DIRECTS.name, _PICTURES_GONE.format(DIRECTS)),
+    Check(
         "pictures without their bytes",
         "pictures",
         "message_id IS NOT NULL AND (SELECT count(*) FROM picture_bytes WHERE picture_id = id) < 2",
     ),
-    Kind(
+    Check(
         "pictures of messages that are gone",
         "pictures",
         f"message_id IS NOT NULL AND NOT ({_MESSAGE.format('pictures')})",
         "DELETE FROM pictures",
     ),
-    Kind(
+    Check(
         "keys of messages that are gone",
         "message_keys",
         f"NOT ({_MESSAGE.format('message_keys')})",
         "DELETE FROM message_keys",
     ),
-    Kind(
+    Check(
         "read marks without a person or a conversation",
         "read_marks",
         "user_id NOT IN (SELECT id FROM users) OR NOT " + _PLACE,  # noqa: S608
         "DELETE FROM read_marks",
     ),
-    Kind(
+    Check(
         "direct conversations without a person",
         "directs",
         _NOBODY,
         "DELETE FROM directs",
     ),
-    Kind(
+    Check(
         "direct messages in missing conversations",
         DIRECTS.name,
         f"{DIRECTS.conversation} NOT IN {_RECORDED}",
         f"INSERT OR IGNORE INTO conversations (key, kind) SELECT {DIRECTS.conversation}, 'direct' FROM {DIRECTS.name}",  # noqa: S608
     ),
-    Kind(
+    Check(
         "members of missing conversations",
         "directs",
         f"conversation NOT IN {_RECORDED} AND NOT {_NOBODY}",
         "DELETE FROM directs",
     ),
-    Kind(
+    Check(
         "ids above the highest one recorded",
         "meta",
         f"name = 'ceiling' AND value < {_NEWEST}",
@@ -127,32 +127,32 @@ _KINDS = (
 
 
 def is_index_only(damage: list[str]) -> bool:
-    """Tell whether all that SQLite found wrong is in indexes, which can be made anew."""
+    """Return whether all damage is in indexes, which can be rebuilt."""
     return all(_INDEX_ONLY.match(line) for line in damage)
 
 
-def find(reading: Reading) -> list[Stray]:
-    """Return every kind of stray row in a database of the present schema. Errors are SQLite's."""
-    strays = [
-        Stray(f"rows of {table} that refer to missing {parent}", count, action == "CASCADE")
+def find(reading: Reading) -> list[Fault]:
+    """Return all faults of a database of the current schema. Errors are SQLite's."""
+    faults = [
+        Fault(f"rows of {table} that refer to missing {parent}", count, action == "CASCADE")
         for table, parent, _, _, action, count in reading.rows(_POINTERS)
     ]
-    for kind in _KINDS:
-        [[count]] = reading.rows(f"SELECT count(*) FROM {kind.table} WHERE {kind.where}")  # noqa: S608
+    for check in _CHECKS:
+        [[count]] = reading.rows(f"SELECT count(*) FROM {check.table} WHERE {check.where}")  # noqa: S608
         if count:
-            strays.append(Stray(kind.text, count, bool(kind.mend)))
-    return strays
+            faults.append(Fault(check.text, count, bool(check.repair)))
+    return faults
 
 
-def mend(path: Path) -> None:
-    """Make every index anew and remove stray rows, all or nothing. Raise Refused."""
+def repair(path: Path) -> None:
+    """Rebuild every index and repair faulty rows, all or nothing. Raise Refused."""
     with translated(path), closing(connect(path)) as db:
         db.execute("BEGIN IMMEDIATE")
         db.execute("REINDEX")
         for table, parent, column, other, action, _ in db.execute(_POINTERS).fetchall():
             if action == "CASCADE":
                 db.execute(f'DELETE FROM "{table}" WHERE "{column}" NOT IN (SELECT "{other}" FROM "{parent}")')  # noqa: S608
-        for kind in _KINDS:
-            if kind.mend:
-                db.execute(f"{kind.mend} WHERE {kind.where}")
+        for check in _CHECKS:
+            if check.repair:
+                db.execute(f"{check.repair} WHERE {check.where}")
         db.execute("COMMIT")

@@ -1,4 +1,4 @@
-"""Look after a database from outside the server: read it, copy it while it is written, let it begin anew."""
+"""Access to a database from outside the server: read it, copy it while it is in use, start a new epoch."""
 
 from __future__ import annotations
 
@@ -20,31 +20,31 @@ from chatapp.system.startup import CannotStart
 
 Progress = Callable[[int, int], None]  # called with how much is done, and of how much
 
-_PATIENCE = 5.0  # seconds to wait for somebody's lock
+_PATIENCE = 5.0  # seconds to wait for a lock
 _STEP = 256  # pages copied at once, usually a megabyte
 _REST = 1.0  # of the time that a step took: the disk belongs to the server
 _LONGEST_REST = 1.0  # seconds
-_BELIEVED = 2**52  # a ceiling above is damage; believed, it would leave too few numbers for the time to come
+_HIGHEST_CEILING = 2**52  # a higher ceiling is damage; accepting it would leave too few numbers
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _META = ("epoch", "cookie_key", "watermark", "ceiling")
 
 
 class Refused(Exception):  # noqa: N818 - an answer to the operator, not a failure of the program
-    """Say in one sentence why something is not done."""
+    """A command that was refused, with a sentence for the operator."""
 
 
 class Damaged(Refused):
-    """Say that it is not done because a database is damaged."""
+    """A command that was refused because a database is damaged."""
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
-    """What a database holds."""
+class Contents:
+    """What a database contains, in figures."""
 
     people: int
     messages: int
     pictures: int
-    newest: str  # when the latest message was written, empty when there is none
+    newest: str  # time of the newest message; empty if there is none
 
     def __str__(self) -> str:
         return f"people: {self.people:,}, messages: {self.messages:,}, pictures: {self.pictures:,}"
@@ -52,7 +52,7 @@ class Counts:
 
 @contextmanager
 def translated(path: Path) -> Iterator[None]:
-    """Turn every error of SQLite into a sentence about a file: raise Damaged or Refused."""
+    """Turn every SQLite error into a sentence about the file: raise Damaged or Refused."""
     try:
         yield
     except sqlite3.Error as error:
@@ -76,9 +76,9 @@ def connect(path: Path, mode: str = "mode=rw") -> sqlite3.Connection:
 
 @contextmanager
 def reading(path: Path, *, locked: bool = False) -> Iterator[Reading]:
-    """Give a chat's database to be read, whether a server uses it or not. Raise Refused.
+    """Open a database for reading, whether a server uses it or not. Raise Refused.
 
-    ``locked`` says that this process holds its lock.
+    ``locked``: this process holds its lock.
     """
     if not path.is_file():
         raise Refused(f"There is no database at {path}.")
@@ -93,7 +93,7 @@ def reading(path: Path, *, locked: bool = False) -> Iterator[Reading]:
 
 
 class Reading:
-    """A chat's database that is read and not changed."""
+    """A database that is open for reading."""
 
     def __init__(self, db: sqlite3.Connection, path: Path) -> None:
         kind = _check_kind(db, path)
@@ -109,23 +109,23 @@ class Reading:
 
     @property
     def is_old(self) -> bool:
-        """Tell whether the server would upgrade the database when it starts."""
+        """Return whether the next start of the server would upgrade the database."""
         return self.version < len(schema.MIGRATIONS)
 
     def rows(self, sql: str, *values: object) -> list[Row]:
-        """Return what a query finds."""
+        """Return the rows of a query."""
         return list(self._db.execute(sql, values))
 
     @property
     def size(self) -> int:
-        """Return the bytes of a copy."""
+        """Return the size of a copy in bytes."""
         return int(self.rows("PRAGMA page_count")[0][0] * self.rows("PRAGMA page_size")[0][0])
 
-    def counts(self) -> Counts:
-        """Count what is there; of another program's what its tables tell."""
+    def counts(self) -> Contents:
+        """Count the contents; of another program's database, as far as its tables tell."""
         if self.is_original:
             old = recognised(self._db, self.path)
-            return Counts(old.count(old.users), old.count(old.messages) + old.count(old.private), 0, "")
+            return Contents(old.count(old.users), old.count(old.messages) + old.count(old.private), 0, "")
         known = self._tables()
 
         def count(table: str) -> int:
@@ -133,7 +133,7 @@ class Reading:
 
         talk = [table.name for table in tables.BOTH if table.name in known]
         newest = [self.rows(f"SELECT created_at FROM {table} ORDER BY id DESC LIMIT 1") for table in talk]  # noqa: S608
-        return Counts(
+        return Contents(
             count("users"),
             sum(count(table) for table in talk),
             count("pictures"),
@@ -151,7 +151,7 @@ class Reading:
         return [] if found == ["ok"] else found
 
     def lacks(self) -> list[str]:
-        """Return the names of facts without which no server can start."""
+        """Return the names of missing facts that a server needs to start."""
         known = {row[0] for row in self.rows("SELECT name FROM meta WHERE value IS NOT NULL")}
         return [name for name in _META if name not in known]
 
@@ -169,8 +169,8 @@ class Reading:
     def _tables(self) -> set[str]:
         return {row[0] for row in self.rows("SELECT name FROM sqlite_schema WHERE type = 'table'")}
 
-    def copy(self, target: Path, progress: Progress) -> Counts:
-        """Write the state of this moment into an empty file and prove it sound. Return what is in it. Raise Refused."""
+    def copy(self, target: Path, progress: Progress) -> Contents:
+        """Write a snapshot into an empty file and verify it. Return its contents. Raise Refused."""
         # In one read transaction all steps see the same state, and what is written meanwhile never makes them start
         # over. It holds nobody up: the server goes on writing into its log.
         self._db.execute("BEGIN")
@@ -212,17 +212,17 @@ class Reading:
 
 
 def highest_ceiling(path: Path) -> int:
-    """Return the number above which none was ever handed out, as far as a file still tells; else 0."""
+    """Return the ceiling of all numbers handed out, or 0 if the file cannot tell."""
     try:
         with closing(connect(path)) as db:
             [[ceiling]] = db.execute("SELECT value FROM meta WHERE name = 'ceiling'")
-            return ceiling if isinstance(ceiling, int) and 0 <= ceiling < _BELIEVED else 0
+            return ceiling if isinstance(ceiling, int) and 0 <= ceiling < _HIGHEST_CEILING else 0
     except (sqlite3.Error, ValueError):  # missing, damaged, or of the original program
         return 0
 
 
-def begin_anew(path: Path, ceiling: int) -> None:
-    """Give a restored database a new epoch, and let its numbers begin above a ceiling. Raise Refused."""
+def start_new_epoch(path: Path, ceiling: int) -> None:
+    """Give a restored database a new epoch and a new ceiling. Raise Refused."""
     with translated(path), closing(connect(path)) as db:
         db.execute("BEGIN IMMEDIATE")
         db.execute("UPDATE meta SET value = ? WHERE name = 'epoch'", (secrets.token_urlsafe(9),))
@@ -230,10 +230,10 @@ def begin_anew(path: Path, ceiling: int) -> None:
         db.execute("COMMIT")
 
 
-def settle(path: Path) -> None:
-    """Fold the log of a database that is to be laid aside into it; leave a damaged one as it is.
+def checkpoint(path: Path) -> None:
+    """Move the write-ahead log into a database that is about to be set aside; leave a damaged one alone.
 
-    Raise Refused when another program uses it, or when it is another program's.
+    Raise Refused if another program uses it, or if it belongs to another program.
     """
     try:
         with translated(path), closing(connect(path)) as db:
@@ -246,7 +246,7 @@ def settle(path: Path) -> None:
 
 
 def _check_kind(db: sqlite3.Connection, path: Path) -> Kind:
-    """Return whose database this is. Raise Refused for one that no start of the server would take."""
+    """Return which program the database belongs to. Raise Refused for one that the server would not open."""
     kind = kind_of(db)
     if kind is Kind.FOREIGN:
         try:
