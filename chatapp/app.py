@@ -121,7 +121,7 @@ async def _delivery(app: web.Application, cookies: sessions.CookieStorage) -> As
     # A message is a known one before anybody sees it; its conversation sees it before others hear that it is there;
     # counts are told again after everything else.
     journal.subscribe(retries, Broadcast(hub, journal), news, unread)
-    messaging = app[keys.messaging] = Messaging(journal, retries, news)
+    messaging = app[keys.messaging] = Messaging(journal, retries, news, access)
     app[keys.revisions] = Revisions(journal, standing, messaging)
     app[keys.account_deletion] = AccountDeletion(store, journal, standing, messaging)
     app[keys.revocations] = Revocations(store, journal, hub, access, presence, app[keys.account_deletion])

@@ -52,7 +52,7 @@ class Chat:
         self.retries, news = Retries(store, self.standing), Newsroom(self.hub, self.presence, self.access)
         self.unread = Unread(store, self.journal, self.standing, self.hub, self.presence)
         self.journal.subscribe(self.retries, Broadcast(self.hub, self.journal), news, self.unread)
-        self.messaging = Messaging(self.journal, self.retries, news)
+        self.messaging = Messaging(self.journal, self.retries, news, self.access)
         self.revisions = Revisions(self.journal, self.standing, self.messaging)
 
     async def _save(self, batch, **options) -> None:

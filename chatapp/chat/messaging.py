@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from chatapp.chat.access import Access, Right
 from chatapp.chat.news import Newsroom
 from chatapp.chat.retries import Retries
 from chatapp.delivery.entries import Entry
@@ -17,10 +18,11 @@ from chatapp.model.refusals import Rejected
 class Messaging:
     """Accept messages and hand them to the journal."""
 
-    def __init__(self, journal: Journal, retries: Retries, news: Newsroom) -> None:
+    def __init__(self, journal: Journal, retries: Retries, news: Newsroom, access: Access) -> None:
         self._journal = journal
         self._retries = retries
         self._news = news
+        self._access = access
         self.closing = False
 
     async def post(
@@ -37,6 +39,8 @@ class Messaging:
             return entry, True
         if not all(picture.id for picture in draft.pictures):  # they were not uploaded because this looked like a retry
             raise Rejected("gone")
+        # Again, and from here on without an await: the right may have gone while the database was asked for the key.
+        self._access.check(author.id, Right.POST, conversation)
         self.refuse_when_unable()
         if other is not None:
             self._news.introduce(author, other)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import inspect
 import re
 from collections.abc import Awaitable, Callable
@@ -102,6 +103,18 @@ async def test_nobody_can_write_to_somebody_who_has_left_but_read_and_revise_wha
     with pytest.raises(Rejected) as refusal:
         access.check(an.id, Right.POST, direct(an, binh))
     assert refusal.value.code == "left"
+
+
+async def test_a_right_that_goes_while_a_key_is_looked_up_is_gone_for_that_message(chat, access, an, binh) -> None:
+    access.admit(Room("tech"), [an.id, binh.id])
+    posting = asyncio.ensure_future(chat.messaging.post(an, TECH, Draft("too late", KEY)))
+    await asyncio.sleep(0)  # it asks the store for its key now
+    assert not posting.done()
+    access.admit(Room("tech"), [binh.id])
+    with pytest.raises(NotFound):
+        await posting
+    await chat.journal.flush()
+    assert (await chat.history.page(TECH)).messages == []
 
 
 async def test_who_may_not_read_is_told_that_there_is_nothing(access, an, binh, chi) -> None:
