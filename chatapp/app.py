@@ -37,6 +37,7 @@ from chatapp.delivery.journal import Journal
 from chatapp.html import render
 from chatapp.html.frames import Frames
 from chatapp.model.events import Beat
+from chatapp.model.facts import Facts
 from chatapp.settings import Settings
 from chatapp.store import Store
 from chatapp.system import resources
@@ -101,14 +102,7 @@ async def _delivery(app: web.Application, cookies: sessions.CookieStorage) -> As
     facts = await store.meta.facts()
     # The keys of the database stay valid, so that moving the key to the settings logs nobody out.
     cookies.unlock([*settings.secret_keys, *facts.cookie_keys])
-    journal = app[keys.journal] = Journal(
-        store.messages.save,
-        floor=facts.ceiling,
-        watermark=facts.watermark,
-        hold=settings.hold_seconds,
-        rows_limit=settings.queue_messages,
-        bytes_limit=settings.queue_bytes,
-    )
+    journal = app[keys.journal] = _journal(settings, store, facts)
     await journal.reserve(store.meta.reserve)
     access = app[keys.access] = Access(store)
     await access.load()
@@ -129,6 +123,17 @@ async def _delivery(app: web.Application, cookies: sessions.CookieStorage) -> As
     app[health.key] = health.Readiness(store.probe, lambda: journal.healthy and not journal.full)
     async with _running(app, journal.run()):
         yield
+
+
+def _journal(settings: Settings, store: Store, facts: Facts) -> Journal:
+    return Journal(
+        store.messages.save,
+        floor=facts.ceiling,
+        watermark=facts.watermark,
+        hold=settings.hold_seconds,
+        rows_limit=settings.queue_messages,
+        bytes_limit=settings.queue_bytes,
+    )
 
 
 async def _rules(app: web.Application) -> None:
