@@ -1,7 +1,7 @@
 """Who may do what in which conversation: decided here, at once and from memory, and nowhere else.
 
-Everything that reads, writes or delivers asks. Rights are loaded at the start; whoever changes one commits first and
-tells this module after, so what it knows is always on the disk.
+Everything that reads, writes or delivers asks here. Rights are loaded at the start; code that changes one commits it
+first and then updates this module, so what is in memory is always on disk.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Access:
             self._members[room.id] = frozenset(members)
 
     def departed(self, user_id: int) -> None:
-        """Know that somebody has deleted their account: what is sent to them would reach nobody."""
+        """Record that a user has deleted their account, so that nothing is sent to them."""
         self._left.add(user_id)
 
     # --- the decision -----------------------------------------------------------------------------------------------
@@ -78,7 +78,7 @@ class Access:
         return self.may(user_id, Right.READ, conversation)
 
     def check(self, user_id: int, right: Right, conversation: Conversation) -> None:
-        """Raise NotFound to whoever may not even read a conversation, and Rejected to whoever lacks another right."""
+        """Raise NotFound if a user may not even read a conversation, Rejected if they lack another right."""
         if not self.may(user_id, right, conversation):
             raise Rejected("left") if self.admits(user_id, conversation) else NotFound
 
@@ -127,7 +127,7 @@ class Access:
         raise NotFound
 
     def first(self, user: User) -> Found:
-        """Return where somebody begins who says nothing of where they want to be. Raise NotFound."""
+        """Return the conversation that a user starts in if none was requested. Raise NotFound."""
         for room in self.readable(user.id):
             return self._room(user, room.id)
         raise NotFound
@@ -146,5 +146,5 @@ class Access:
         return Found(conversation, room=self._rooms[room_id])
 
     async def _have_talked(self, user: User, person: User) -> bool:
-        """Tell whether two people have talked: only then is one who has left to be found."""
+        """Tell whether two people have talked: only then can a person who has left be found."""
         return Conversation.direct(user.id, person.id) in await self._store.conversations.of_user(user.id)

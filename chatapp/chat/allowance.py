@@ -1,6 +1,6 @@
 """Back-pressure for sockets: how much of the server one person may use.
 
-Whoever exceeds it is read more slowly: reading from their socket pauses until the debt is repaid, and TCP flow control
+Anyone over it is read more slowly: reading from their socket pauses until the debt is repaid, and TCP flow control
 slows their machine down. Nothing is lost. A page asks for a few things a second, even when it comes back with a full
 outbox, because it sends one message at a time.
 """

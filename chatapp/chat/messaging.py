@@ -43,7 +43,7 @@ class Messaging:
         self._access.check(author.id, Right.POST, conversation)
         self.refuse_when_unable()
         if other is not None:
-            self._news.introduce(author, other)
+            self._news.remember_people(author, other)
         return self._journal.accept(author, conversation, draft), False
 
     def refuse_when_unable(self) -> None:

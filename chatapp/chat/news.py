@@ -1,4 +1,4 @@
-"""News: tells readers of a conversation about new messages while they show another one."""
+"""Unread notifications: tell connections about new messages in conversations that they are not showing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from chatapp.model.messages import Message
 from chatapp.model.people import User
 from chatapp.system.throttle import Throttle
 
-_PAUSE = 0.25  # seconds between announcements: of all rooms together, or of one direct conversation
+_PAUSE = 0.25  # seconds between announcements: one interval for all rooms together, one for each direct conversation
 
 
 class Newsroom(Subscriber):
@@ -26,11 +26,11 @@ class Newsroom(Subscriber):
         self._access = access
         self._news: dict[Conversation, list[Message]] = {}
         self._announce = Throttle(_PAUSE, self._publish)
-        # The people of direct conversations with news: each is shown in the other's list.
+        # The two people of each direct conversation posted in since the start, to name each to the other.
         self._names: dict[int, User] = {}
 
-    def introduce(self, *people: User) -> None:
-        """Remember the people of a direct conversation, to name one to the other."""
+    def remember_people(self, *people: User) -> None:
+        """Remember the two people of a direct conversation, so that each can be named to the other."""
         for person in people:
             self._names[person.id] = person
 
@@ -40,16 +40,16 @@ class Newsroom(Subscriber):
         if message.is_change:
             return
         self._news.setdefault(message.conversation, []).append(message)
-        # News of all rooms go out together. Each direct conversation has a throttle of its own, so that nobody can tell
-        # from the timing of other news that somebody talks in private.
+        # All rooms share one throttle. Each direct conversation has its own, so that the timing of other notifications
+        # does not reveal that somebody is talking in private.
         self._announce(None if message.conversation.kind is Kind.ROOM else message.conversation)
 
     def _publish(self, direct: Conversation | None) -> None:
-        ripe = [place for place in self._news if (place.kind is Kind.ROOM if direct is None else place == direct)]
-        for conversation in ripe:
-            self._tell_those_elsewhere(conversation, self._news.pop(conversation))
+        due = [place for place in self._news if (place.kind is Kind.ROOM if direct is None else place == direct)]
+        for conversation in due:
+            self._notify_elsewhere(conversation, self._news.pop(conversation))
 
-    def _tell_those_elsewhere(self, conversation: Conversation, news: Sequence[Message]) -> None:
+    def _notify_elsewhere(self, conversation: Conversation, news: Sequence[Message]) -> None:
         key = conversation.key
         readers = self._access.readers(conversation)
         if readers is None:

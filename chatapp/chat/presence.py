@@ -29,7 +29,7 @@ class Presence:
 
     @property
     def online(self) -> set[int]:
-        """Return the ids of everybody who is online: who has a connection."""
+        """Return the ids of everybody online, that is, with a connection."""
         return self._hub.users()
 
     def greeting(self) -> Envelope:

@@ -1,4 +1,4 @@
-"""Resume: brings a page from its cursor to now, all of it or nothing, and lets it go on live without a gap."""
+"""Resume: catch a page up from its cursor, completely or not at all, then go live without a gap."""
 
 from __future__ import annotations
 
@@ -25,35 +25,35 @@ _END = ID_LIMIT  # a cursor after which there is nothing
 
 
 @dataclass(frozen=True, slots=True)
-class Missed:
-    """An answer: what a page missed, and which other pages missed the same."""
+class CatchUp:
+    """A cached catch-up: what a page missed, and the range of cursors for which the answer is the same."""
 
-    since: int  # pages whose cursor is at or above this
-    before: int  # and below this missed the same
-    generation: int  # of the journal at the time of the question: everything accepted by then is in the answer
+    since: int  # valid for cursors from this one
+    before: int  # up to, not including, this one
+    generation: int  # of the journal when the query began: everything accepted before is included
     parts: tuple[Envelope, ...] | None  # None: too many
-    pending: tuple[Envelope, ...]  # accepted by then and not among the parts
+    pending: tuple[Envelope, ...]  # accepted before, and not in ``parts``
 
     def serves(self, since: int, generation: int) -> bool:
-        """Tell whether this answers a page with a cursor that came at a generation of the journal."""
+        """Tell whether this is valid for a cursor, if the page asked at a given journal generation."""
         same = since <= self.since if self.parts is None else self.since <= since < self.before
         return same and self.generation >= generation
 
 
-_NOTHING = Missed(_END, _END, 0, (), ())  # for pages that show no conversation
+_NOTHING = CatchUp(_END, _END, 0, (), ())  # for pages that show no conversation
 
 
 class Resume:
-    """Bring connections up to date. Pages that missed the same share one answer, looked up and encoded once."""
+    """Catch connections up. Pages that missed the same messages share one answer, queried and encoded once."""
 
     def __init__(self, standing: Standing, journal: Journal, hub: Hub, *, epoch: str) -> None:
         self._standing = standing
         self._journal = journal
         self._hub = hub
-        self._asking = asyncio.Lock()
-        self._answers: list[tuple[Conversation, Missed]] = []  # of the last second
+        self._lookup_lock = asyncio.Lock()
+        self._answers: list[tuple[Conversation, CatchUp]] = []  # of the last second
         self.boot = secrets.token_urlsafe(6)  # changes with every start of the server, so that pages notice it
-        self._hello = lru_cache(maxsize=256)(self._greeting)  # the same for all who join a conversation
+        self._hello = lru_cache(maxsize=256)(self._greeting)  # one frame for everybody who joins a conversation
         self.epoch = epoch  # of the database: cursors from another one are meaningless
 
     async def bring(
@@ -64,9 +64,9 @@ class Resume:
         epoch: str | None,
         send: Callable[[bytes], Awaitable[None]],
     ) -> None:
-        """Bring connections of one format from a cursor to now, and let them go live: the only way to connect.
+        """Catch up connections that share a format, then let them go live: the only way to connect.
 
-        ``send`` writes frames to them and waits until they are taken. They get everything they missed, or nothing
+        ``send`` writes frames to them and waits while their buffer is full. They get everything they missed, or nothing
         (``recovered`` is false): never part of a gap.
         """
         key = conversation.key if conversation else None
@@ -81,7 +81,7 @@ class Resume:
         for listener in listeners:
             self._hub.go_live(listener, head, [ready])
 
-    async def _missed(self, conversation: Conversation, since: int | None, epoch: str | None) -> Missed:
+    async def _missed(self, conversation: Conversation, since: int | None, epoch: str | None) -> CatchUp:
         generation = self._standing.generation  # as of now: what is accepted while we wait is held back
         if since is None:
             return await self._answer(conversation, _END, generation)  # the page has no list
@@ -89,8 +89,8 @@ class Resume:
             return replace(await self._answer(conversation, _END, generation), parts=None)
         return await self._answer(conversation, since, generation)
 
-    async def _answer(self, conversation: Conversation, since: int, generation: int) -> Missed:
-        async with self._asking:  # whoever had to wait usually finds the answer of somebody else
+    async def _answer(self, conversation: Conversation, since: int, generation: int) -> CatchUp:
+        async with self._lookup_lock:  # after a wait, somebody else has usually left the answer
             for about, missed in self._answers:
                 if about == conversation and missed.serves(since, generation):
                     return missed
@@ -99,9 +99,9 @@ class Resume:
             asyncio.get_running_loop().call_later(_KEPT_SECONDS, self._answers.remove, answer)
             return answer[1]
 
-    async def _look_up(self, conversation: Conversation, since: int) -> Missed:
+    async def _look_up(self, conversation: Conversation, since: int) -> CatchUp:
         found = await self._standing.changes(conversation, None if since == _END else since, _LIMIT)
-        return Missed(
+        return CatchUp(
             since=since,
             before=min((message.rev for message in found.saved or ()), default=_END + 1),
             generation=found.generation,

@@ -16,7 +16,7 @@ log = logging.getLogger("chatapp.accounts")
 
 
 class Revocations:
-    """End sessions and their sockets. Whoever was recognised before an end asks ``count`` whether to look again."""
+    """End sessions and their sockets. ``count`` tells callers authenticated earlier whether to check again."""
 
     def __init__(  # noqa: PLR0913 - all that must know of an end
         self,
@@ -77,7 +77,7 @@ class Revocations:
 
     async def elsewhere(self) -> None:
         """Close the sockets of sessions that another program has ended in the database. Raise Busy or Unwritable."""
-        self._hub.revocations += 1  # first: who was recognised before, and joins after the look, asks again
+        self._hub.revocations += 1  # first: a socket authenticated before, but joining after the query, checks again
         listening = {listener.session_id for listener in self._hub.everybody()}
         ended = listening - await self._store.accounts.still_open(listening)
         for listener in self._hub.everybody():

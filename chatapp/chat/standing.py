@@ -1,4 +1,4 @@
-"""What stands now: the database, plus what is pending, minus what was lost. Nothing else combines the three."""
+"""The current state of messages: the database, plus pending writes, minus retracted ones. Merged only here."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from chatapp.store import Store
 class Changes:
     """The changes of a conversation after a cursor."""
 
-    generation: int  # of the journal at the time of the question: everything accepted by then is here
+    generation: int  # of the journal when the query began: everything accepted before is included
     saved: list[Message] | None  # in id order; None: more than the limit
-    pending: list[Message]  # accepted by then and not among the saved ones
+    pending: list[Message]  # accepted before, and not in ``saved``
 
 
 class Standing:
-    """Answers about messages as they stand now."""
+    """Read messages in their current state."""
 
     def __init__(self, store: Store, journal: Journal, access: Access) -> None:
         self._store = store
@@ -48,20 +48,19 @@ class Standing:
         return self._journal.current(message.identity) or message
 
     def entry(self, message: Message) -> Entry:
-        """Return the entry of a revision that stands: its pending one, or a saved one."""
+        """Return the entry of a current revision: its pending one, or a new one that counts as saved."""
         return self._journal.entry(message) or Entry.settled(message)
 
     def stored_entry(self, message: Message) -> Entry | None:
-        """Return the entry of a message from the database; None if it was lost."""
+        """Return the entry of a message from the database; None if it was retracted."""
         return None if self._journal.corrected(message) is None else self.entry(message)
 
     # --- a conversation ---------------------------------------------------------------------------------------------
 
     async def read(self, conversation: Conversation, page: Awaitable[Page | None]) -> Page | None:
-        """Await a page from the database and return it as it stands, with a watermark that it covers."""
-        settled = self._journal.issue_watermark(
-            conversation.key
-        )  # issued before the page is read, so all below is on it
+        """Await a page from the database. Return it corrected, with the highest watermark that it covers."""
+        # Issued before the page is read, so the page has everything below it.
+        settled = self._journal.issue_watermark(conversation.key)
         found = await page
         if found is None:
             return None
@@ -71,13 +70,13 @@ class Standing:
         """Return what changed after a cursor; without a cursor, only what is pending."""
         generation, pending = self.generation, self._journal.pending(conversation)
         saved = [] if since is None else await self._saved_changes(conversation, since, limit)
-        # A message may be saved between the copy of the pending ones and the query, or after it. Whatever is in neither
-        # the rows nor the frames that a listener holds back is in the copy.
+        # A message may be saved before or after the query runs. If it is neither in the rows nor in the frames held
+        # back for the listener, it is in the copy of the pending ones.
         seen = {message.id: message.rev for message in saved or ()}
         return Changes(generation, saved, [message for message in pending if message.rev > seen.get(message.id, 0)])
 
     async def _saved_changes(self, conversation: Conversation, since: int, limit: int) -> list[Message] | None:
-        # What stands again gets its new number in the database with the next commit, which may happen during the query.
+        # The next commit, which may happen during the query, writes the new numbers of restored revisions: look twice.
         restored = self._journal.restored
         rows = await self._store.messages.changes(conversation, since, limit)
         if len(rows) > limit:
@@ -93,7 +92,7 @@ class Standing:
 
     @property
     def generation(self) -> int:
-        """Return a counter that grows with everything accepted or lost."""
+        """Return a counter that grows with everything accepted or retracted."""
         return self._journal.generation
 
     # --- a person ---------------------------------------------------------------------------------------------------
@@ -103,7 +102,7 @@ class Standing:
         counts = self._access.counted(user_id, await self._store.marks.counts(user_id))
         unread = dict(counts.unread)
         for message in self._journal.recent(counts.watermark):
-            if message.is_change:  # its message counts once
+            if message.is_change:  # an edit is not another unread message
                 continue
             key = message.conversation.key
             counted = message.author_id != user_id and self._access.admits(user_id, message.conversation)

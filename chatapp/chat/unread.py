@@ -66,7 +66,7 @@ class Unread(Subscriber):
             except (Busy, Unwritable) as error:
                 log.warning("read marks were not stored: %s", error)  # the pages send them again with the next message
                 return
-        # In the background: whoever waits for their own mark to be stored does not wait for this.
+        # In the background, so that a caller waiting for its own mark to be stored does not wait for this.
         self._background.run(self._tell_each([user_id for user_id in read if len(self._hub.of_user(user_id)) > 1]))
 
     async def settle(self, user_id: int) -> None:

@@ -1,4 +1,4 @@
-"""Group commit: everything that waits is written in one transaction, in the order of acceptance."""
+"""Group commit: queued messages are written in batches, one transaction each, in the order of acceptance."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from chatapp.system.clock import Stamper
 log = logging.getLogger("chatapp.journal")
 
 _BUSY_PAUSE = 0.1  # seconds between retries while another program holds the lock
-_PROBE_PAUSE = 1.0  # seconds between probes of a disk that could not be written
+_PROBE_PAUSE = 1.0  # seconds between test writes while the database cannot be written
 
 
 class Save(Protocol):
@@ -59,12 +59,12 @@ class GroupCommit:
         await self._idle.wait()
 
     async def run(self) -> None:
-        """Commit what waits, forever."""
+        """Commit queued entries, forever."""
         while True:
             await self._wake.wait()
             if trouble := self._trouble:
                 self._trouble = None
-                await self._endure(trouble)
+                await self._wait_until_writable(trouble)
             self._backlog.begin()
             await self._commit()
             if not self._backlog.waiting:
@@ -72,18 +72,18 @@ class GroupCommit:
                 self._idle.set()
 
     def suspend(self, error: Exception) -> None:
-        """Stop accepting until the database can be written: somebody noticed that it cannot."""
+        """Stop accepting until the database can be written; for callers that have noticed that it cannot."""
         if self.healthy and self._trouble is None:
             self._trouble = error
             self._wake.set()
 
     def give_up(self) -> None:
-        """Retract everything that is not saved yet, when a flush takes too long."""
-        self._lose(self._backlog.pending)
+        """Retract everything that is still unsaved, after a flush took too long."""
+        self._retract(self._backlog.pending)
         self._idle.set()
 
     async def _commit(self) -> None:
-        """Save what is being written. Retry while the database is locked; bisect to isolate a bad row."""
+        """Save the current batch. Retry while the database is locked; bisect to isolate a bad row."""
         size = len(self._backlog.writing)
         while self._backlog.writing:
             batch = self._backlog.writing[:size]
@@ -93,20 +93,20 @@ class GroupCommit:
                 if batch[0].appended < clock.monotonic() - self._hold:
                     # Retract everything and accept nothing: an author's later message must not be saved before an
                     # earlier one that is sent again.
-                    await self._endure(error)
+                    await self._wait_until_writable(error)
                 else:
                     await asyncio.sleep(_BUSY_PAUSE)
             except Unwritable as error:
-                await self._endure(error)
+                await self._wait_until_writable(error)
             except Exception as error:
                 if len(batch) == 1:
                     log.exception("message %d could not be written and was retracted", batch[0].message.id)
-                    self._lose(batch)
+                    self._retract(batch)
                 else:
-                    log.warning("a batch of %d failed (%s); looking for the row", len(batch), error)
+                    log.warning("a batch of %d failed (%s); bisecting it to find the row", len(batch), error)
                     size = len(batch) // 2
             else:
-                self._keep(batch)
+                self._mark_saved(batch)
 
     async def _write(self, batch: list[Entry], watermark: int, undo: Sequence[tuple[Identity, Message | None]]) -> None:
         ceiling = self._stamper.reserve()
@@ -116,11 +116,11 @@ class GroupCommit:
         self._stamper.reserved(ceiling)
         self.retractions.confirm(undo)
 
-    async def _endure(self, error: Exception) -> None:
+    async def _wait_until_writable(self, error: Exception) -> None:
         """Retract everything, report it, and probe every second until the disk can be written again."""
         log.error("the database cannot be written: %s", error)
-        self._turn(healthy=False)
-        self._lose(self._backlog.pending)
+        self._set_health(healthy=False)
+        self._retract(self._backlog.pending)
         self._idle.set()
         while True:
             await asyncio.sleep(_PROBE_PAUSE)
@@ -135,15 +135,15 @@ class GroupCommit:
             break
         self.settled = watermark
         log.warning("the database can be written again")
-        self._turn(healthy=True)
+        self._set_health(healthy=True)
 
-    def _turn(self, *, healthy: bool) -> None:
+    def _set_health(self, *, healthy: bool) -> None:
         self.healthy = healthy
         for subscriber in self.subscribers:
             subscriber.health(healthy)
 
-    def _keep(self, batch: list[Entry]) -> None:
-        batch = [entry for entry in batch if not entry.saved.done()]  # already reported as lost at the stop
+    def _mark_saved(self, batch: list[Entry]) -> None:
+        batch = [entry for entry in batch if not entry.saved.done()]  # without those that ``give_up`` retracted
         if not batch:
             return
         self.settled = max(self.settled, batch[-1].message.rev)
@@ -152,7 +152,7 @@ class GroupCommit:
             subscriber.saved(batch)
         _complete(batch, saved=True)
 
-    def _lose(self, entries: Sequence[Entry]) -> None:
+    def _retract(self, entries: Sequence[Entry]) -> None:
         entries = self._backlog.withdraw(entries)
         if not entries:
             return
@@ -161,7 +161,7 @@ class GroupCommit:
         for subscriber in self.subscribers:
             subscriber.lost(entries)
         # The failed COMMIT may have reached the disk after all, so the next transaction undoes it first. Until that is
-        # durable the watermark stays below: after a crash the lost messages may be back, and pages must ask.
+        # durable the watermark stays below them: a crash could bring them back, and pages must then be sent them.
         for entry in entries:
             self.retractions.add(entry)
             if entry.before is not None:
@@ -169,9 +169,9 @@ class GroupCommit:
         _complete(entries, saved=False)
 
     def _renumber(self, entries: Sequence[Entry]) -> None:
-        """Number what stands again: for pages it must be newer than the lost change that they show.
+        """Give restored revisions new numbers, so that pages take them as newer than the lost change they show.
 
-        If several changes of a message were lost, what was there before the first one stands again.
+        If several changes of one message were lost, the revision before the first of them is restored.
         """
         standing: dict[Identity, Message | None] = {}
         for entry in entries:
@@ -183,5 +183,5 @@ class GroupCommit:
 
 def _complete(entries: Sequence[Entry], *, saved: bool) -> None:
     for entry in entries:
-        if not entry.saved.done():  # cancelled if nobody waits any more
+        if not entry.saved.done():  # cancelled together with a task that awaited it
             entry.saved.set_result(saved)

@@ -12,7 +12,7 @@ class Retractions:
     """The messages that the next transaction must undo first: until then, a crash could bring them back."""
 
     def __init__(self) -> None:
-        self._instead: dict[Identity, Message | None] = {}  # what stands instead; None for nothing
+        self._instead: dict[Identity, Message | None] = {}  # the revision to restore; None: delete the message
 
     def __bool__(self) -> bool:
         return bool(self._instead)
@@ -23,11 +23,11 @@ class Retractions:
 
     @property
     def restored(self) -> list[Message]:
-        """Return the revisions that stand again."""
+        """Return the restored revisions."""
         return [before for before in self._instead.values() if before is not None]
 
     def corrected(self, message: Message) -> Message | None:
-        """Return what a message from the database will be once everything is undone; None if nothing."""
+        """Return a stored message as it will be after the undo: unchanged if not retracted, None if deleted."""
         return self._instead.get(message.identity, message)
 
     def rows(self) -> list[tuple[Identity, Message | None]]:

@@ -1,4 +1,4 @@
-"""A cache of rendered macros: the same messages are on the pages of many people."""
+"""A cache of rendered macros: many people's pages show the same messages."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from markupsafe import Markup
 
 from chatapp.html import language
 
-_BYTES = 8 * 2**20  # of HTML: some thousand messages
+_BYTES = 8 * 2**20  # of HTML: a few thousand messages
 
 
 class MacroCache:
-    """Cache what macros render, by everything that it depends on: the arguments, the language and the time zone.
+    """Cache the output of macros by everything it depends on: the arguments, the language and the time zone.
 
-    So nothing of one reader reaches another, and nothing is ever stale. Arguments are whole records: a message with a
-    new revision is another one.
+    So one reader's output never reaches another, and nothing goes stale. Arguments are whole records: a new revision
+    of a message is a different key.
     """
 
     def __init__(self, limit: int = _BYTES) -> None:
         """Keep about ``limit`` bytes."""
         self._half = limit // 2
-        # Two generations are cheaper than an LRU order. An entry that is not used while the young one fills is dropped.
+        # Two generations are cheaper than an LRU order. An entry not used while the young one fills up is dropped.
         self._young: dict[Hashable, Markup] = {}
         self._old: dict[Hashable, Markup] = {}
         self._size = 0  # of the young one
 
     def caching(self, macro: Callable[..., Markup]) -> Callable[..., Markup]:
-        """Return a macro that renders the same, for hashable arguments."""
+        """Return a caching wrapper of a macro. Its arguments must be hashable."""
 
         def render(*values: Hashable) -> Markup:
             key = (macro, values, language.current.get(), language.zone.get())

@@ -49,5 +49,5 @@ def login(wanted: str | None) -> str:
 
 
 def _segment(text: str) -> str:
-    """Return a text as one step of a path: a slash in it is no separator."""
+    """Return a text quoted as one path segment: a slash in it is not a separator."""
     return quote(text, safe="")

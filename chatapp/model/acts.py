@@ -15,7 +15,7 @@ class Target:
 
     conversation: Conversation
     message_id: int
-    rev: int  # what they saw: a change of anything else would overwrite what they do not know
+    rev: int  # the revision they saw: changing any other would overwrite an edit that they have not seen
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from chatapp.model.normal import normalize
 _TONES = "\u0300\u0309\u0303\u0301\u0323"
 # The marks that make another letter in Vietnamese, in the order of its alphabet: a ă â b c d đ e ê … o ô ơ … u ư.
 _LETTERS = {"a": "\u0306\u0302", "d": "\u0335", "e": "\u0302", "o": "\u0302\u031b", "u": "\u031b"}
-# Letters that no form of Unicode takes apart, as people type them who do not have them. static/js/collation.js has the
+# Letters that no Unicode form decomposes, as people without those keys type them. static/js/collation.js has the
 # same.
 _PLAIN = {
     "đ": "d\u0335",

@@ -13,7 +13,7 @@ _PARTS = 8  # pictures joined into one; the longest that are recommended have fo
 _LENGTH = 100  # characters that three emoji can have, with room for a space between them: no more are looked at
 
 # Shown as a picture by themselves (Emoji_Presentation of emoji-data.txt, Unicode 17); the blocks of pictographs are
-# taken whole, for emoji are added there every year.
+# included whole, because emoji are added there every year.
 _SHOWN = (
     "\u231a\u231b\u23e9-\u23ec\u23f0\u23f3\u25fd\u25fe\u2614\u2615\u2648-\u2653\u267f\u2693\u26a1\u26aa\u26ab\u26bd\u26be"
     "\u26c4\u26c5\u26ce\u26d4\u26ea\u26f2\u26f3\u26f5\u26fa\u26fd\u2705\u270a\u270b\u2728\u274c\u274e\u2753-\u2755\u2757"

@@ -9,7 +9,7 @@ from chatapp.model.refusals import Rejected
 from chatapp.model.texts import BLANK
 
 LIMIT = 32  # characters; fits beside a message on a phone
-# Characters of a new name as it came in: none decomposes into more than four, so what is longer cannot become shorter.
+# Characters of a new name as it came in: none decomposes into more than four, so a longer one cannot come to fit.
 _TYPED_LIMIT = 4 * LIMIT
 LOOKUP_LIMIT = 200  # characters of a name that is looked up; longer ones are nobody's, and are not folded
 MARKS_LIMIT = 3  # combining marks in a row: enough for any language, too few to climb over other lines

@@ -10,7 +10,7 @@ ID_LIMIT = 2**53  # ids stay exact in JavaScript's numbers below this
 
 
 def number(value: object) -> int | None:
-    """Return an id or a cursor as it stands in an address or a frame; None if it is none."""
+    """Parse an id or a cursor from a URL or a frame. Return None if it is not one."""
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= len(str(ID_LIMIT)):
         value = int(value)
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < ID_LIMIT:
@@ -21,7 +21,7 @@ def number(value: object) -> int | None:
 def cursor(given: Mapping[str, object]) -> int | None:
     """Return the cursor that a page gives as ``since``, None if it gives none.
 
-    What is there and is no number is beyond everything: such a page gets its list anew, and never part of a gap.
+    A value that is not a number counts as beyond every id: the page reloads its list, and never gets part of a gap.
     """
     if "since" not in given:
         return None

@@ -30,7 +30,7 @@ class Picture:
     def size_in_log(self) -> tuple[float, float]:
         """Return the size at which the log shows the thumbnail where there is room: its whole shape, not too tall.
 
-        How wide it is the page decides, and so how tall is what is no taller than wide. Not rounded to whole pixels:
+        The page decides the width, and so the height unless it is taller than wide. Not rounded to whole pixels:
         the shape is exactly that of the thumbnail, so that nothing moves when it has loaded.
         """
         upright = self.thumb_height > self.thumb_width

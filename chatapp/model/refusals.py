@@ -1,6 +1,6 @@
 """Saying no: every refusal of the chat with its code, HTTP status, sentence, and whether to retry, in one table.
 
-Forms, pages, sockets and programs all answer from it. Whoever refuses names a row: ``raise Rejected("too_late")``.
+Forms, pages, sockets and programs all answer from it. To refuse, name a row: ``raise Rejected("too_late")``.
 """
 
 from __future__ import annotations

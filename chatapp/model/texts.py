@@ -33,7 +33,7 @@ def clean(content: str, *, empty_is_fine: bool = False) -> str:
     """Return the text of a message composed (``normal.composed``), without control characters. Raise Rejected.
 
     Indentation, runs of spaces and empty lines stay as they were typed; blanks at the end go. The text may be of any
-    length: what is too long is refused before anything is done that takes long.
+    length: one that is too long is refused before any expensive processing.
     """
     text = content.rstrip()
     if len(text) > _TYPED_LIMIT:

@@ -1,4 +1,4 @@
-"""Background tasks that nobody waits for."""
+"""Fire-and-forget tasks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Coroutine
 
 
 class Background:
-    """Run coroutines as tasks and hold a reference to each, or it could be garbage-collected before it is done."""
+    """Run coroutines as tasks and hold a reference to each, so that none is garbage-collected while it runs."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()

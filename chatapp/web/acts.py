@@ -43,7 +43,7 @@ def of_form(content: str, key: str, pictures: tuple[Picture, ...], place: Place)
 
 
 def post(draft: Draft, place: Place | None) -> Post:
-    """Return the post of a draft in a place. Raise Rejected where there is none."""
+    """Return the act that posts a draft in a place. Raise Rejected if there is no place."""
     there = somewhere(place)
     return Post(there.conversation, draft, there.person)
 

@@ -1,6 +1,6 @@
-"""Memory for form bodies: bounded by form, by person, by address and in total until the request is answered.
+"""Reading form bodies with bounded memory: per form, per person, per address and in total, until the response.
 
-Anybody may send half a form and wait. Pictures are not counted here: few uploads run at a time.
+A client may send half a form and stall. Pictures are not counted here: few uploads run at the same time.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ from chatapp.web import keys
 from chatapp.web.deadlines import BodyDeadline
 from chatapp.wire.addresses import address_key
 
-READ_BYTES = 2**20  # of one form without files, kept or not; past this it is not read to its end
+READ_BYTES = 2**20  # of a form without files, discarded ones included; a longer one is not read to its end
 
 
 class Size(NamedTuple):
-    """How many bytes of a form are kept, and how many of each of its fields, as they are sent."""
+    """Limits on the bytes kept, as sent: of a whole form, and of each field."""
 
     form: int
     field: int
 
 
-# A name of 200 characters, a password of 1,024 bytes and an address of 2,000 to go on to, three bytes for each byte.
-# A longer field is cut, and still longer than any may be: so its form says what is wrong with it.
+# Room for a username of 200 characters, a password of 1,024 bytes and a redirect URL of 2,000, all percent-encoded.
+# A longer field is truncated, but stays over every limit, so that validation still reports it.
 SMALL = Size(16 * 2**10, 8 * 2**10)
-TEXT = Size(READ_BYTES, READ_BYTES)  # a message that is too long comes back whole, to be cut by its author
+TEXT = Size(READ_BYTES, READ_BYTES)  # a message that is too long is returned in full, for its author to shorten
 
 
 def keep(request: web.Request, count: int) -> None:
-    """Count more bytes as kept until the request ends. Raise Rejected when that is too much."""
+    """Count bytes as held until the request ends. Raise Rejected if that exceeds a limit."""
     address, session = address_key(request.remote), request.get(keys.session)
     person = session.user.id if session else f"stranger at {address}"
     person, address, before = request.get(keys.kept, (person, address, 0))
@@ -42,14 +42,14 @@ def keep(request: web.Request, count: int) -> None:
 
 
 def release(request: web.Request) -> None:
-    """Release what is counted for a request."""
+    """Release the bytes counted for a request."""
     person, address, count = request.get(keys.kept, (None, "", 0))
     if count:
         request.app[keys.limits].forms.count(person, address, -count)
 
 
 async def read(request: web.Request, size: Size) -> bytes:
-    """Return an urlencoded body, long fields cut. Raise Rejected, HTTPRequestEntityTooLarge."""
+    """Return a URL-encoded body with long fields truncated. Raise Rejected, HTTPRequestEntityTooLarge."""
     kept, field = bytearray(), 0
     async for piece in _pieces(request):
         before = len(kept)

@@ -44,7 +44,7 @@ class Kind:
 
 
 def parameters(header: str, at: int) -> dict[str, str]:
-    """Return the parameters of a header from a place on, up to the first that is none; their names in small letters."""
+    """Return the parameters of a header from an offset up to the first malformed one; names in lower case."""
     found: dict[str, str] = {}
     while match := _PARAMETER.match(header, at):
         at = match.end()
@@ -54,7 +54,7 @@ def parameters(header: str, at: int) -> dict[str, str]:
 
 
 def unreadable() -> Rejected:
-    """Return the refusal of a body that is no form."""
+    """Return the refusal of a body that is not a form."""
     return Rejected("form_unreadable")
 
 
@@ -64,7 +64,7 @@ def kind(request: web.Request) -> Kind:
 
 
 async def urlencoded(request: web.Request, size: Size) -> dict[str, str]:
-    """Return the fields of a form without files, the first of each name. Raise Rejected if the body is none."""
+    """Return the fields of a form without files, the first of each name. Raise Rejected if the body is not a form."""
     claimed, body = kind(request), await bodies.read(request, size)
     if not body:
         return {}

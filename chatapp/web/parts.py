@@ -146,7 +146,7 @@ class Parts:
 
 
 async def fields(request: web.Request, size: Size = SMALL) -> dict[str, str]:
-    """Return the text fields of a form of either kind, the first of each name. Raise Rejected if it is none."""
+    """Return the text fields of a form of either kind, the first of each name. Raise Rejected if it is not a form."""
     if forms.kind(request).name != forms.MULTIPART:
         return await forms.urlencoded(request, size)
     found: dict[str, str] = {}

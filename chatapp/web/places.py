@@ -1,4 +1,4 @@
-"""Conversations as a person sees them: their address and their title."""
+"""Conversations as one viewer sees them: their URL path and title."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Place:
 
 
 async def find(source: keys.HasApp, me: User, given: Mapping[str, object]) -> Place:
-    """Return the place that ``room`` or ``direct`` names. Raise NotFound."""
+    """Return the place named by the key ``room`` or ``direct`` of ``given``. Raise NotFound."""
     return of(await source.app[keys.access].find(me, room=given.get("room"), direct=given.get("direct")))
 
 
@@ -34,7 +34,7 @@ def of(found: Found) -> Place:
     """Return the place of a conversation."""
     if found.room is not None:
         return of_room(found.room)
-    assert found.person is not None, "what is no room is with a person"
+    assert found.person is not None, "a conversation that is not a room is with a person"
     return of_person(found.conversation, found.person)
 
 
@@ -43,11 +43,11 @@ def of_room(room: Room) -> Place:
     return _room_place(room, room_title(room))
 
 
-@lru_cache(maxsize=1024)  # the same few for every page and every socket
+@lru_cache(maxsize=1024)  # few distinct ones; the title is in the reader's language
 def _room_place(room: Room, title: str) -> Place:
     return Place(Conversation(room.id), paths.room(room.id), title)
 
 
 def of_person(conversation: Conversation, person: User) -> Place:
-    """Return the place where somebody talks with a person."""
+    """Return the place of a direct conversation with a person."""
     return Place(conversation, paths.direct(person.username), person_title(person), person)

@@ -100,7 +100,7 @@ class CookieStorage(aiohttp_session.AbstractStorage):
 def _clear_site_data(request: web.Request, response: web.StreamResponse) -> None:
     """Let a browser drop the pages and pictures that it cached for somebody who signs out.
 
-    Not "storage", where others at this computer have their drafts: the page's script removes those of who leaves. Not
+    Not "storage", where others at this computer have their drafts: the page's script removes the leaver's. Not
     "cookies", which would log people out of every site of the domain. Nothing in Chromium, which names itself in
     Sec-CH-UA: there "cache" blocks the next page for 3 to 20 seconds (Chromium issues 41343050, 40233601), and pages
     cached are revalidated in any case. Browsers heed the header over HTTPS only.

@@ -14,7 +14,7 @@ from chatapp.model.pictures import PICTURE_BYTES
 
 # A picture as base64 in a text frame, as the original program's client sends it; nothing else may be that large.
 LARGE = PICTURE_BYTES * 4 // 3 + 1024
-PERSON_BYTES = 16 * 2**20  # one such text, and what twenty tabs may be sending besides
+PERSON_BYTES = 16 * 2**20  # one such text, plus what twenty tabs may be sending
 ADDRESS_BYTES = 48 * 2**20  # three such texts: behind a shared address, the others wait for their turn
 ALL_BYTES = 128 * 2**20
 

@@ -21,7 +21,7 @@ class Upgrade(web.StreamResponse):
     """
 
     def __init__(self, request: web.Request) -> None:
-        """Accept a handshake. Raise HTTPBadRequest if it is none."""
+        """Accept a handshake. Raise HTTPBadRequest if the request is not one."""
         accept = {"Upgrade": "websocket", "Connection": "upgrade", "Sec-WebSocket-Accept": _answer(request)}
         super().__init__(status=101, headers=accept)
 

@@ -1,4 +1,4 @@
-"""A connection's inbox: a few received texts that wait for their turn; more is decoded only as they are handled."""
+"""A connection's receive queue: holds a few decoded texts, and decodes more only as they are handled."""
 
 from __future__ import annotations
 
@@ -7,41 +7,41 @@ from chatapp.wire.decoder import PARTIAL, Decoder
 from chatapp.wire.fragments import LargeTexts
 from chatapp.wire.rfc6455 import BINARY, CLOSE, CONTINUATION, PING, PONG, Violation
 
-_WAITING = 32  # texts that may wait before decoding stops
-_WAITING_BYTES = 64 * 1024  # and bytes of them
-_AT_ONCE = 32  # frames decoded in one go: a single read may bring forty thousand
+_WAITING = 32  # queued texts at which decoding pauses
+_WAITING_BYTES = 64 * 1024  # and their total size
+_AT_ONCE = 32  # frames per ``decode``: a single read may contain forty thousand
 
 Text = str | bytearray  # a bytearray is a large text
 Received = Text | bytes | Violation  # bytes are the payload of a close frame
 
 
 class Inbox(Decoder):
-    """Received texts in their order, and the bytes of those to come. Nothing is taken after a close or a violation."""
+    """Queue received texts in order; keep undecoded bytes. Everything after a close or a violation is ignored."""
 
-    __slots__ = ("_waiting", "admits", "ended", "kept", "more")
+    __slots__ = ("_waiting", "ended", "kept", "memory_reserved", "paused")
 
     def __init__(self, limit: int, large: LargeTexts | None = None) -> None:
         """Take texts of up to ``limit`` bytes, and those ``large`` ones that may be larger."""
         super().__init__(limit, large)
         self._waiting: list[Received] = []
         self.ended = False  # a close or a violation came: what follows is ignored
-        self.kept = 0  # bytes of the texts that wait, roughly
-        self.more = False  # decoding stopped early, until some of them are handled
-        self.admits = False  # memory is reserved for the large text that is arriving
+        self.kept = 0  # approximate bytes of the queued texts (for a str, its characters)
+        self.paused = False  # decoding paused early: call ``decode`` again once these are handled
+        self.memory_reserved = False  # memory is reserved for the large text that is arriving
 
     def __bool__(self) -> bool:
-        """Tell whether a text waits."""
+        """Tell whether anything is queued."""
         return bool(self._waiting)
 
     @property
-    def asks(self) -> bool:
+    def needs_memory(self) -> bool:
         """Tell whether a large text is arriving for which memory must be reserved first."""
-        return self._fragments is not None and self._fragments.large and not self.admits
+        return self._fragments is not None and self._fragments.large and not self.memory_reserved
 
     def end(self) -> None:
-        """Discard what is not decoded yet, and all that follows."""
+        """Discard undecoded bytes, and ignore all that follow."""
         self.drop()
-        self.ended, self.more = True, False
+        self.ended, self.paused = True, False
 
     def clear(self) -> None:
         """Discard everything."""
@@ -50,28 +50,28 @@ class Inbox(Decoder):
         self.kept = 0
 
     def pop(self) -> Received:
-        """Return what waits longest."""
+        """Return the oldest queued item."""
         received = self._waiting.pop(0)
         self.kept -= 0 if isinstance(received, Violation) else len(received)
         return received
 
     def decode(self) -> tuple[int, bytes]:
-        """Decode some frames. Return how many, and the pongs that answer the pings among them."""
+        """Decode some frames. Return how many, and the encoded pongs for the pings among them."""
         count, pongs = 0, b""
-        self.more = False
+        self.paused = False
         try:
-            while not self.more and (found := self.next()) is not None:
+            while not self.paused and (found := self.next()) is not None:
                 count += 1
                 opcode, payload = found
                 if opcode == PING:
                     pongs += rfc6455.pong(bytes(payload))
                 elif opcode not in (PONG, CONTINUATION):
                     self._put(opcode, payload)
-                self.more = found is PARTIAL or self._is_enough(count) or self.asks
+                self.paused = found is PARTIAL or self._is_enough(count) or self.needs_memory
         except Violation as violation:
             self.end()
             self._waiting.append(violation)
-        self.more = self.more or self.asks
+        self.paused = self.paused or self.needs_memory
         return count, pongs
 
     def _is_enough(self, count: int) -> bool:
@@ -85,7 +85,7 @@ class Inbox(Decoder):
             raise Violation(rfc6455.UNSUPPORTED, "text only")
         received: Received
         if isinstance(payload, bytearray):
-            received, self.admits = payload, False
+            received, self.memory_reserved = payload, False
         elif opcode == CLOSE:
             received = payload
         else:

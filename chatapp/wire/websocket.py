@@ -143,7 +143,7 @@ class WebSocket(Outgoing):
         self._inbox.add(data)
         if not self._paused:
             self._decode()
-            if self._inbox or self._inbox.more or self._owed:
+            if self._inbox or self._inbox.paused or self._owed:
                 self._handle()
 
     def _decode(self) -> None:
@@ -174,7 +174,7 @@ class WebSocket(Outgoing):
         """Start handling what came in; read no more until then if there is much of it."""
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._run(first), context=self._context)
-        if self._inbox.more or self._owed:
+        if self._inbox.paused or self._owed:
             self._pause()
 
     def _pause(self) -> None:
@@ -188,7 +188,7 @@ class WebSocket(Outgoing):
             if first is not None:
                 await first
             await self._handle_waiting()
-            while inbox.more or self._owed:
+            while inbox.paused or self._owed:
                 await self._decode_more()
                 await self._handle_waiting()
             self._read_on()
@@ -215,7 +215,7 @@ class WebSocket(Outgoing):
         owed, self._owed = self._owed, 0.0
         if not await self.rest(owed):
             self._discard()
-        elif inbox.asks:
+        elif inbox.needs_memory:
             await self._admit(inbox.large)
         self._decode()
 
@@ -223,7 +223,7 @@ class WebSocket(Outgoing):
         """Let a large text arrive as soon as there is memory for it."""
         if await self.reserve(size - self._kept):
             self._reserved = self._kept = size
-            self._inbox.admits = True
+            self._inbox.memory_reserved = True
         else:
             self.shut(TRY_AGAIN, "too many large texts at once")
             self._discard()

@@ -97,7 +97,7 @@ def _decoded(apng: Apng, frame: Frame) -> Image:
 
 
 def paint(apng: Apng) -> Iterator[Image]:
-    """Yield what is to be seen at each frame in turn: one canvas, which goes on changing."""
+    """Yield the composited image after each frame: always the same canvas, updated in place."""
     canvas = Pillow.new("RGBA", apng.size, _NOTHING)
     for frame in apng.frames:
         before = canvas.crop(frame.box) if frame.disposal == _PREVIOUS else None

@@ -1,4 +1,4 @@
-"""GIF files taken apart, painted as browsers paint them, and put together anew (GIF89a specification).
+"""GIF files: parsed, composited as browsers do it, and reassembled (GIF89a specification).
 
 Pillow reads GIF frames too, but fills what a frame leaves behind with a colour where browsers leave nothing.
 """
@@ -39,7 +39,7 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Gif:
-    """A file taken apart. ``loop`` is None when it plays once, 0 when it plays for ever."""
+    """A parsed file. ``loop`` is None if it plays once, 0 if it plays forever."""
 
     size: tuple[int, int]
     frames: list[Frame]
@@ -133,7 +133,7 @@ def indices(frame: Frame) -> Image:
 
 
 def paint(gif: Gif) -> Iterator[Image]:
-    """Yield what is to be seen at each frame in turn: one canvas, which goes on changing."""
+    """Yield the composited image after each frame: always the same canvas, updated in place."""
     canvas = Pillow.new("RGBA", gif.size, _NOTHING)
     for frame in gif.frames:
         left, top, width, height = frame.box
@@ -159,7 +159,7 @@ def packed(drawn: Image, box: tuple[int, int, int, int], palette: bytes) -> Fram
 
 
 def renewed(gif: Gif) -> Iterator[Frame]:
-    """Yield every frame decoded and encoded anew: the same indices, palettes and times, and nothing else."""
+    """Yield every frame decoded and re-encoded: the same indices, palettes and times, and nothing else."""
     for frame in gif.frames:
         again = packed(indices(frame), frame.box, frame.palette)
         yield replace(again, delay=frame.delay, disposal=frame.disposal, clear=frame.clear)

@@ -148,7 +148,7 @@ def verifier(stored: str) -> Verifier | None:
         if match := pattern.fullmatch(stored):
             try:
                 return make(*match.groups())
-            except ValueError:  # base64 that is none
+            except ValueError:  # invalid base64
                 return None
     return None
 

@@ -120,7 +120,7 @@ def argon2(encoded: str, kind: str, memory: int, passes: int, lanes: int) -> Ver
 
 
 def blowfish(stored: str, before: Callable[[bytes], bytes] = bytes) -> Verifier | None:
-    """Return what verifies bcrypt, ``$2b$12$…``, of a password or of what ``before`` makes of it."""
+    """Return a verifier for bcrypt, ``$2b$12$…``, of a password, first transformed by ``before``."""
     rounds = int(stored[4:6])
     if rounds > _MOST_ROUNDS:
         return None

@@ -9,7 +9,7 @@ from chatapp.model.people import LogIn, Session, User
 
 
 class Accounts(Protocol):
-    """Keep who may log in, and who is logged in where. Times are compared with the clock of this machine."""
+    """Store accounts and their sessions. Times are compared with the clock of this machine."""
 
     async def create(self, username: str, name_key: str, password: str, *, read_up_to: int = 0) -> User:
         """Add a user whose read marks in all rooms stand at a message id.

@@ -63,7 +63,7 @@ class _Connection(aiosqlite.Connection):
     """
 
     async def run(self, act: Callable[[sqlite3.Connection], T]) -> T:
-        """Run a function; return what it returns, and raise what it raises."""
+        """Run a function on the connection's thread. Return its result, or raise its exception."""
         result: T = await self._execute(act, self._conn)  # type: ignore[no-untyped-call]
         return result
 
@@ -94,7 +94,7 @@ def _commit(location: Location, db: sqlite3.Connection) -> None:
 def _check_files(location: Location, db: sqlite3.Connection) -> None:
     """Raise Unwritable unless the files are where they were opened: asked before a commit, and after it.
 
-    What was committed in between is not known to be saved, as after any commit that failed.
+    A commit in between has an unknown outcome, like any failed commit.
     """
     if trouble := location.trouble():
         with suppress(sqlite3.Error):  # so that the file is complete without its log, wherever it is now

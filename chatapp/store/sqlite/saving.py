@@ -1,4 +1,4 @@
-"""Writing messages and their revisions: inside a transaction, in the thread that writes."""
+"""Writes of messages and their revisions: called inside a transaction, on the writer thread."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from chatapp.store.sqlite.tables import Table
 from chatapp.system import clock
 
 
-def _for_each(statement: Callable[[Table], str]) -> dict[Table, str]:
+def _per_table(statement: Callable[[Table], str]) -> dict[Table, str]:
     return {table: statement(table) for table in tables.BOTH}
 
 
-def _inserting(table: Table) -> str:
+def _insert_sql(table: Table) -> str:
     (name, person), *others = table.people
     columns = ["id", "rev", table.conversation, name, person, "message", "msg_type", "created_at"]
     values = ["?"] * len(columns)
@@ -26,21 +26,21 @@ def _inserting(table: Table) -> str:
     return f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES ({', '.join(values)})"  # noqa: S608
 
 
-_INSERT = _for_each(_inserting)
-_CHANGE = _for_each(
+_INSERT = _per_table(_insert_sql)
+_CHANGE = _per_table(
     lambda table: (
         f"UPDATE {table.name} SET message = ?, rev = ?, edited_at = ?, removed_at = ?"  # noqa: S608
         f" WHERE id = ? AND {table.conversation} = ?"
     )
 )
-_KEEP_VERSION = _for_each(
+_KEEP_VERSION = _per_table(
     lambda table: (
         f"INSERT OR IGNORE INTO message_versions"  # noqa: S608
         f" SELECT {table.conversation}, id, rev, message, coalesce(edited_at, created_at) FROM {table.name}"
         f" WHERE id = ? AND {table.conversation} = ? AND message <> ? AND removed_at IS NULL"
     )
 )
-_ERASE = _for_each(
+_ERASE = _per_table(
     lambda table: (
         f"UPDATE {table.name} SET message = '', msg_type = 'text'"  # noqa: S608
         f" WHERE {table.conversation} = ? AND id = ? AND removed_at IS NOT NULL"
@@ -49,7 +49,7 @@ _ERASE = _for_each(
 
 
 def insert(db: sqlite3.Connection, batch: Sequence[Message]) -> None:
-    """Insert new messages in id order, with their keys and pictures."""
+    """Insert new messages in id order, with their idempotency keys and pictures."""
     for table in tables.BOTH:
         if rows := [_row(message) for message in batch if message.conversation.kind is table.kind]:
             db.executemany(_INSERT[table], rows)
@@ -110,9 +110,9 @@ def _claim_pictures(db: sqlite3.Connection, batch: Sequence[Message]) -> None:
 
 
 def change(db: sqlite3.Connection, message: Message, *, undoing: bool = False) -> None:
-    """Make a later revision of a message the current one; keep what it said before.
+    """Write a new revision of a message, and keep the previous text as a version.
 
-    ``undoing`` puts back an earlier one, if the message exists.
+    ``undoing``: write an earlier revision back instead, if the message exists.
     """
     table, key, rev = tables.of(message.conversation), message.conversation.key, message.rev
     if undoing:
@@ -130,7 +130,7 @@ def change(db: sqlite3.Connection, message: Message, *, undoing: bool = False) -
 
 
 def _forget_versions(db: sqlite3.Connection, before: Message) -> None:
-    """Delete from the versions the revision that is current again, and all that were made of it."""
+    """Delete the version that is current again, and all later ones."""
     place = (before.conversation.key, before.id)
     db.execute(
         "DELETE FROM message_versions WHERE conversation = ? AND message_id = ? AND rev >= (SELECT min(rev)"
@@ -151,14 +151,14 @@ def erase(db: sqlite3.Connection, removed: Iterable[Identity]) -> None:
 
 
 def erase_old(db: sqlite3.Connection, before: int) -> None:
-    """Erase messages that were removed before a time (Unix)."""
+    """Erase messages removed before a Unix time. The caller deletes their rows in ``removals`` later."""
     found = db.execute("SELECT conversation, message_id FROM removals WHERE removed_at < ?", (before,)).fetchall()
-    # An account deletion leaves a removal without a message: it erases nothing.
+    # The end of an account deletion adds a row that names no message: it erases nothing.
     erase(db, [(Conversation.from_key(key), message_id) for key, message_id in found])
 
 
 def delete(db: sqlite3.Connection, message_id: int) -> None:
-    """Delete a message that an earlier commit may have left behind, with its later changes."""
+    """Delete a message that a failed commit may have written after all, with its later changes."""
     for trace in ("message_versions", "removals"):
         db.execute(
             f"DELETE FROM {trace} WHERE message_id = ?1 AND conversation IN ({tables.USES_OF_ID})",  # noqa: S608

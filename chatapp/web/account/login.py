@@ -69,7 +69,7 @@ async def register(request: web.Request) -> web.StreamResponse:
 
 async def _create(request: web.Request, username: str, password: str) -> tuple[User, str]:
     stored = await request.app[keys.passwords].hash(password)
-    newest = request.app[keys.journal].newest()  # what was said before somebody came is history to them, not news
+    newest = request.app[keys.journal].newest()  # messages from before they registered are not unread
     accounts = request.app[keys.store].accounts
     return await accounts.create(username, names.key(username), stored, read_up_to=newest), stored
 
@@ -85,7 +85,7 @@ async def login(request: web.Request) -> web.StreamResponse:
     username, password = fields.get("username", ""), fields.get("password", "")
     if errors := _unusable(username, password):
         return _form(request, "login", fields, errors)
-    username = username[: names.LOOKUP_LIMIT + 1]  # what is longer is nobody's name, and all that is nobody's is alike
+    username = username[: names.LOOKUP_LIMIT + 1]  # nobody has a longer name, and all unknown names are treated alike
     name_key, address = names.key(username.strip()), address_key(request.remote)
     if wait := await request.app[keys.limits].log_in(name_key, address):
         log.warning("log-in held off", extra={"address": request.remote})
@@ -114,7 +114,7 @@ def _unusable(username: str, password: str) -> dict[str, str]:
 
 
 async def _verified(request: web.Request, username: str, password: str) -> tuple[User, str] | None:
-    """Return the user whose name and password these are, and what is stored of the password.
+    """Return the user with this name and password, and their stored password hash.
 
     Raise Rejected when they are right, but another program let the user have a password that anyone would try.
     """

@@ -35,7 +35,7 @@ _IMPORT = re.compile(
 _EXPORT = re.compile(rf"^export (?=(?P<kind>const|let|class|(?:async )?function\*?) (?P<name>{_NAME})\b)", re.MULTILINE)
 _LOADED = re.compile(rf'\bimport\("({_PATH})\.js"\)')
 # Other forms; import.meta, which would name the joined file; waiting, which the scope of a module does not allow; and
-# loading of what is not written out, for its path would lead from the joined file.
+# imports of a computed path, because it would be relative to the joined file.
 _ALIEN = re.compile(
     r"^[ \t]*(?:import\b(?!\()|export\b).*|^.*\bimport\.meta\b.*|^(?!.*\basync\b)(?=[^\s/]).*\bawait\b.*"
     rf'|^(?![ \t]*//).*\bimport\((?!"{_PATH}\.js"\)).*',
@@ -57,7 +57,7 @@ class Module:
 
     @cached_property
     def imports(self) -> dict[str, set[str]]:
-        """Return what is taken by name from which module; nothing where it is taken as a whole."""
+        """Return the names imported from each module; an empty set for a namespace import."""
         found: dict[str, set[str]] = {}
         for match in _IMPORT.finditer(self.text):
             names = [pair.split(" as ")[0].strip() for pair in (match["names"] or "").split(",")]

@@ -40,9 +40,9 @@ def pack(body: bytes, *, hard: bool) -> dict[str, bytes]:
 def pack_page(body: bytes, accepted: str) -> tuple[bytes, str | None]:
     """Return a page in the form that an Accept-Encoding header likes best, with its encoding: None for as it is.
 
-    Pages hold what is private (messages, names) beside what others can place there (messages, names). Whoever sees how
-    long an encrypted answer is could find out the one by trying the other: where they are alike, compression makes the
-    answer shorter (BREACH, CVE-2013-3587). So each is longer by some bytes, at random, as "Heal the BREACH" (Palacios,
+    Pages hold secrets (messages, names) beside attacker-controlled text (messages, names). An observer of the length of
+    encrypted responses could guess a secret by injecting text: where the two match, compression makes the response
+    shorter (BREACH, CVE-2013-3587). So each is longer by some bytes, at random, as "Heal the BREACH" (Palacios,
     Fernández-Quilis and others, 2022) does with the name of a file in the header of gzip. They stand in places of the
     format that every reader skips, so the page itself stays what it is.
     """

@@ -55,7 +55,7 @@ async def show(  # noqa: PLR0913 - a page and how it is to be shown
     """Answer with the page of a conversation.
 
     All above the id ``start`` is on the page or on later ones; by itself that is what its first message says. Without
-    a script a page that is ``opened`` at what is new shows that first.
+    a script, a page that is ``opened`` at the first unread message shows that first.
     """
     me, beside = sessions.me(request), beside or await sidebar.load(request)
     read = beside.counts.reads.get(place.conversation.key, 0)

@@ -1,5 +1,5 @@
 // Runs before anything is drawn: a page that the browser brings back from a cache, after its person logged out here,
-// shows nothing and goes to the log-in. (A plain script, for modules wait until the page is drawn.)
+// shows nothing and goes to the log-in. (A plain script, because modules wait until the page is parsed.)
 
 {
   const { user, login } = document.currentScript.dataset;

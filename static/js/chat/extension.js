@@ -23,7 +23,7 @@ import * as unread from "./unread.js";
 const REFETCH = 2_000; // ms between two attempts to reload the list
 
 let root = null;
-let heading = null; // of what #main shows: another one means another page, whichever way it came
+let heading = null; // the heading #main shows: a different one means a different page, however it was loaded
 let asked; // the conversation that the server was asked for last
 let refetched = -REFETCH;
 let feeding = false; // a frame is being swapped in, not the answer to a page request

@@ -1,6 +1,6 @@
 // What was written and is not saved yet: per person and conversation, first in, first out, kept through reload,
 // a closed tab and an expired session. An entry leaves storage only when the server said *saved*, or by Discard.
-// Pictures live in memory only, for storage has no room for them, and so does all else where the browser keeps nothing:
+// Pictures stay in memory only, because storage has no room for them; so does everything if the browser stores nothing:
 // then the page asks before it closes.
 //
 // An entry belongs to the tab that wrote it, and only that tab sends it. A tab shows it is alive by a time in
@@ -75,7 +75,7 @@ export function restore(entry) {
   changed(conversation);
 }
 
-// Change an entry. Storage learns only of what outlives the page: after a reload a sent one is queued again.
+// Change an entry. Only what outlives the page is stored: after a reload, a sent entry is queued again.
 export function change(entry, values) {
   const before = JSON.stringify(record(entry));
   Object.assign(entry, values);

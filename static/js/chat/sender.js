@@ -154,8 +154,7 @@ export function waiting() {
   return outbox.all().filter(isWaiting).length;
 }
 
-// What a message on its way waits for: the connection, or what the server refused it for, or the one that holds it
-// back.
+// Why a message is not sent yet: no connection, the server's refusal, or the refusal of one ahead of it.
 export function status(entry) {
   if (entry.state !== "queued") return entry.reason || word(entry.state);
   if (!socket.isOpen()) return word("queued");
@@ -171,7 +170,7 @@ export function entryOf(id) {
   return outbox.all().find((entry) => entry.id === id);
 }
 
-// The message that was under way when its connection broke, and has no answer yet: at most one, for the window is one.
+// The message in flight when its connection broke, still unanswered: at most one, because the window is one.
 export function unanswered(conversation) {
   return outbox.entries(conversation).find((entry) => entry.flown && !entry.target && entry.state !== "failed");
 }

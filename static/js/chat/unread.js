@@ -85,8 +85,8 @@ export function look() {
   paint();
 }
 
-// Who is at the newest has read all. Further up that is sure only on a page which goes on where they left off; and
-// their number is not known before the server's.
+// A reader at the newest message has read all. Further up that is certain only on a page that continues where they left
+// off; and how many are unread is not known before the server's count.
 function lastSeen() {
   if (isNear()) return timeline.newest();
   const { start, read } = page.list.dataset;

@@ -45,7 +45,7 @@ export function text(item) {
   return item.matches(".gone") ? "" : (item.querySelector(".bub .text")?.innerText.trim() ?? "");
 }
 
-// The address of what a message said before; empty where it always said the same.
+// The URL of a message's earlier versions; empty if it was never edited.
 export function versions(item) {
   return item.matches(".gone") ? "" : (item.querySelector("a.edited")?.href ?? "");
 }

@@ -97,7 +97,7 @@ function step(event) {
   all.at(to).focus();
 }
 
-// Closed by hand: the entry in history goes too, and then comes what was chosen.
+// Closed by the user: remove the history entry first, then run the chosen action.
 function closed() {
   sheet().removeAttribute("style");
   if (history.state?.sheet) history.back();

@@ -12,9 +12,9 @@ let moved = () => {}; // told when the reader reaches or leaves the bottom
 let rested = () => {}; // told that other messages are on the screen
 let glance = null;
 let missed = 0; // messages that came while the reader was further up
-let offset = 0; // px above the newest message; known from scroll events, for asking costs a layout per message
+let offset = 0; // px above the newest message; known from scroll events, because reading it forces a layout per message
 let holding = false; // changes may nest; the outermost one keeps the place
-let drift = 0; // px that what is read is off, for scrolling snaps to whole ones; many of them would be seen
+let drift = 0; // accumulated error in px, because scrolling snaps to whole ones; a larger sum would be visible
 
 export function start(onMove, onRest) {
   [moved, rested] = [onMove, onRest];

@@ -178,7 +178,7 @@ def written(path: Path) -> datetime:
 def replace(path: Path, new: Path, before: State) -> None:
     """Write a new database over the old file, in one transaction of the file itself: all of it or nothing.
 
-    The file stays the same one for whoever has another name for it. ``before`` is its state when it was copied. Raise
+    The inode stays the same, so hard links to it remain valid. ``before`` is its state when it was copied. Raise
     CannotStart if somebody has changed it since; errors are SQLite's.
     """
     if state(path) != before:

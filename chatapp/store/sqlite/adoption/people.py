@@ -79,7 +79,7 @@ class People:
         return not known and (ids == len(given) or (likely and ids > 0))
 
     def ghost(self, value: Value, *, is_id: bool = False) -> Account:
-        """Return the author of that name or id, who has no account, new or known."""
+        """Return the placeholder for an author without an account, by name or id; create it if it is new."""
         name = text(value)
         if is_id and name.strip():
             name = f"{SOMEBODY}-{name.strip()}"

@@ -80,7 +80,7 @@ class Gallery:
             "INSERT INTO unreadable_pictures VALUES (?, ?, ?)", (place.conversation, place.message_id, original)
         )
         self.unreadable += 1
-        said = tidy(found.words) if any(map(str.isalnum, found.words)) else ""  # what is left of damage says nothing
+        said = tidy(found.words) if any(map(str.isalnum, found.words)) else ""  # remnants of damage are not text
         return "text", "\n".join(filter(None, (said, _UNREADABLE)))
 
 
@@ -89,7 +89,7 @@ def _words(stored: str | bytes) -> str:
 
 
 def _may_be_words(stored: str | bytes, words: str) -> bool:
-    """Return whether content that starts like a picture, but is none, may be text."""
+    """Return whether content that starts like a picture, but is not one, may be text."""
     if isinstance(stored, str):
         return len(words) <= CONTENT_LIMIT
     if not isinstance(stored, Text) and is_binary(stored):

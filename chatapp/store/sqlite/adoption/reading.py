@@ -121,7 +121,7 @@ def _is_filled(db: sqlite3.Connection, name: str) -> bool:
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_ERROR:
             raise
-        return False  # a view of what is not there
+        return False  # a view of a missing table
 
 
 def _lacks_rowid(db: sqlite3.Connection, name: str) -> bool:
@@ -133,7 +133,7 @@ def _lacks_rowid(db: sqlite3.Connection, name: str) -> bool:
 
 
 def recognised(db: sqlite3.Connection, path: Path) -> Old:
-    """Return what the tables of a chat mean. Raise CannotStart, naming what is missing, for another program's."""
+    """Identify the tables of a chat database. Raise CannotStart, naming what is missing, for any other database."""
     known = tables(db)
     users = columns.find("users", columns.USERS, known)
     messages = columns.find("messages", columns.MESSAGES, known)

@@ -127,7 +127,7 @@ def _words(words: str, american: frozenset[str]) -> Read:
     if clock:
         rest = f"{rest[: clock.start()]} {rest[clock.end() :]}"
     if _FILLING.sub("", rest) or (day is None and clock is None):
-        return NOTHING  # something else stands there, so that this is no time
+        return NOTHING  # there is other text, so this is not a time
     at = _time(clock) if clock else time()
     if day is None:
         return Read(clock=at.replace(tzinfo=None))
@@ -174,8 +174,8 @@ def joined(reads: Sequence[Read]) -> Read:
 def filled(reads: Sequence[Read], otherwise: datetime) -> tuple[list[datetime], int]:
     """Give every row a moment, in the order of rows; return them, and how many could not be read.
 
-    What was not read is that of the row before, or of the first after it; a time of day is of the day of the row
-    before it, or of the next day when it would be half a day earlier.
+    An unreadable time is taken from the row before, or else from the next readable one; a bare time of day is on the
+    day of the row before, or on the next day if it would be half a day earlier.
     """
     last = next((each.moment for each in reads if each.moment), otherwise)
     found: list[datetime] = []

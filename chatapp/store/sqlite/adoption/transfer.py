@@ -44,7 +44,7 @@ class Transfer:
     old: Old
     db: aiosqlite.Connection
     prepare: Prepare
-    written: datetime  # when the old file was last written to: the time of what has no other
+    written: datetime  # when the old file was last written to: used for messages without a time
     report: Report = field(default_factory=Report)
     _waiting: list[tuple[str, tuple[object, ...]]] = field(default_factory=list)
     _latest: dict[tuple[int, str], tuple[int, int]] = field(default_factory=dict)

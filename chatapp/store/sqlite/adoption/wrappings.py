@@ -61,7 +61,7 @@ def looks_like_picture(data: bytes) -> bool:
 def unwrap(stored: str | bytes, *, declared: bool) -> Found | None:
     """Return the picture that a message is; None if it is words.
 
-    ``declared``: its type says picture. Then what is neither words nor a path nor an address is a damaged one.
+    ``declared``: its type says picture. Then anything but words, a path or a URL is a damaged picture.
     """
     if isinstance(stored, bytes):
         if looks_like_picture(stored):
@@ -156,7 +156,7 @@ def _literal(text: str) -> bytes:
 
 
 def _base64(text: str) -> bytes:
-    """Return what base64 stands for, whatever became of it on its way; nothing if it is none."""
+    """Decode base64, tolerating damage in transit. Return nothing if it is not base64."""
     if "%" in text[:_LEAST] or text.endswith(("%3D", "%3d")) or "%2" in text[:10_000]:
         text = unquote_to_bytes(text).decode("ascii", "replace")
     text = text.strip()

@@ -14,7 +14,7 @@ export function start() {
 }
 
 export function remove(item) {
-  land(item); // what had the focus goes with what the message said
+  land(item); // the focused element is removed together with the message's content
   const id = Number(item.dataset.mid);
   if (!changes.add("remove", id, Number(item.dataset.rev))) return;
   const line = document.getElementById("undo");
