@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 from chatapp.model.conversations import Conversation
 
@@ -47,29 +46,20 @@ class Picture:
         return "below" if longer > _CUT else "beside" if longer < 1 / _CUT else ""
 
 
-class Prepared(Protocol):
-    """A picture as ``images.Images.prepare`` returns it."""
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A picture that is safe to store and show; sizes in pixels."""
 
-    @property
-    def name(self) -> str: ...
-    @property
-    def mime(self) -> str: ...
-    @property
-    def data(self) -> bytes: ...
-    @property
-    def width(self) -> int: ...
-    @property
-    def height(self) -> int: ...
-    @property
-    def thumb_mime(self) -> str: ...
-    @property
-    def thumb(self) -> bytes: ...
-    @property
-    def thumb_width(self) -> int: ...
-    @property
-    def thumb_height(self) -> int: ...
-    @property
-    def digest(self) -> str: ...
+    name: str
+    mime: str
+    data: bytes
+    width: int
+    height: int
+    thumb_mime: str
+    thumb: bytes
+    thumb_width: int
+    thumb_height: int
+    digest: str  # SHA-256 of the uploaded bytes, hex
 
 
 Prepare = Callable[[bytes, str], Awaitable[Prepared]]

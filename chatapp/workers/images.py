@@ -11,10 +11,9 @@ import os
 import re
 import unicodedata
 from collections.abc import Hashable
-from dataclasses import dataclass
 
 from chatapp.model.normal import normalize
-from chatapp.model.pictures import PICTURE_BYTES
+from chatapp.model.pictures import PICTURE_BYTES, Prepared
 from chatapp.model.refusals import Rejected
 from chatapp.workers.decoding import ADOPT, Decoder
 from chatapp.workers.turns import Full, Turns
@@ -30,22 +29,6 @@ WAITING = 32  # pictures in the queue, at most PICTURE_BYTES each
 EACH = 4  # of one person: as many as forms they may send at once
 
 _SIGNATURES = re.compile(rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|GIF8[79]a|RIFF....WEBP", re.DOTALL)
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A picture that is safe to store and show; sizes in pixels."""
-
-    name: str
-    mime: str
-    data: bytes
-    width: int
-    height: int
-    thumb_mime: str
-    thumb: bytes
-    thumb_width: int
-    thumb_height: int
-    digest: str  # SHA-256 of the uploaded bytes, hex
 
 
 class Images:

@@ -21,12 +21,13 @@ from PIL import Image as Pillow
 from PIL import ImageFile
 from PIL.Image import Image
 
+from chatapp.model.pictures import Prepared
 from chatapp.model.refusals import Rejected
 from chatapp.workers import animations, apngs, budget, gifs, headers, shapes, stills
 from chatapp.workers.animations import Selection
 from chatapp.workers.decoding import ADOPT, LENGTH
 from chatapp.workers.headers import Header
-from chatapp.workers.images import DEFAULT_NAME, Prepared, check, clean_name
+from chatapp.workers.images import DEFAULT_NAME, check, clean_name
 
 MEMORY = 640 * 2**20  # bytes of address space of the child, where the system can limit it
 ADOPTING_MEMORY = 3 * 2**30  # the same during an import, when nobody else is served

@@ -19,12 +19,12 @@ import pytest
 import pytest_asyncio
 from PIL import Image, ImageCms, ImageDraw, ImageOps, PngImagePlugin
 
-from chatapp.model.pictures import PICTURE_BYTES, Picture
+from chatapp.model.pictures import PICTURE_BYTES, Picture, Prepared
 from chatapp.model.refusals import Rejected
 from chatapp.workers import animations, apngs, gifs, images, reencoding, shapes
 from chatapp.workers.animations import Selection
 from chatapp.workers.budget import EDGE, FRAMES, PIXELS
-from chatapp.workers.images import EACH, WAITING, Images, Prepared, clean_name
+from chatapp.workers.images import EACH, WAITING, Images, clean_name
 from chatapp.workers.reencoding import adopt, reencode
 
 RED, GREEN, BLUE = (220, 20, 20), (20, 220, 20), (20, 20, 220)
