@@ -35,9 +35,9 @@ class Broadcast(Subscriber):
         for entry in entries:
             keys.setdefault(entry.message.author_id, []).append(entry.message.key)
         for author_id, mine in keys.items():
-            # Without a watermark: it would go out before frames of this tick that it covers, and a page that loses
-            # its connection in between would never ask for them. It goes out with the conversation's frames.
-            self._hub.tell(self._hub.of_user(author_id), Saved(mine))
+            # After the frames of this tick, in which the message itself may be: it is shown before it is called saved.
+            # The watermark goes out with the conversation's frames: a page that has it must have all that it covers.
+            self._hub.tell(self._hub.of_user(author_id), Saved(mine), after=True)
         for conversation in {entry.message.conversation.key for entry in entries}:
             self._cover(conversation)
 

@@ -17,6 +17,16 @@ class Transport(Protocol):
     def close(self) -> None: ...
 
 
+class OwnFrames:
+    """Frames for one connection alone: those before what its conversation is told in this tick, and those after it."""
+
+    __slots__ = ("after", "before")
+
+    def __init__(self) -> None:
+        self.before = bytearray()
+        self.after = bytearray()
+
+
 class Listener:
     """One connection: its person, the conversation it shows, its format, and the frames that wait for it."""
 
@@ -56,12 +66,12 @@ class Listener:
         self.audience: Audience | None = None
         self.catching_up = False
         self.closed = False  # a close frame was written to it
-        self.own_frames: bytearray | None = None  # None: most listeners have none, and an empty one takes memory
+        self.own_frames: OwnFrames | None = None  # None: most listeners have none, and empty ones take memory
         self._held_back: list[tuple[bool, bytes]] | None = None  # while catching up; True: for this one alone
         self._held_bytes = 0
 
-    def tell(self, data: bytes) -> None:
-        """Queue frames for this connection alone. They are written before those of its conversation.
+    def tell(self, data: bytes, *, after: bool = False) -> None:
+        """Queue frames for this connection alone, before those of its conversation or ``after`` them.
 
         While it is catching up they keep their place among those: a message is shown before it is called saved.
         """
@@ -69,8 +79,9 @@ class Listener:
             self._hold_back(data, own=True)
             return
         if self.own_frames is None:
-            self.own_frames = bytearray()
-        self.own_frames += data  # in place, so the cost does not grow with what is queued
+            self.own_frames = OwnFrames()
+        queue = self.own_frames.after if after else self.own_frames.before
+        queue += data  # in place, so the cost does not grow with what is queued
 
     def hold_back(self, data: bytes) -> None:
         """Queue live frames of the conversation until the listener has caught up."""
@@ -87,10 +98,10 @@ class Listener:
         """Return the number of bytes that are held back."""
         return self._held_bytes
 
-    def take_own_frames(self) -> bytes:
-        """Remove and return the frames for this connection alone."""
-        own, self.own_frames = bytes(self.own_frames or b""), None
-        return own
+    def take_own_frames(self, among: bytes = b"") -> bytes:
+        """Remove the frames for this connection alone. Return them around those of its conversation."""
+        own, self.own_frames = self.own_frames, None
+        return among if own is None else b"".join((own.before, among, own.after))
 
     def take_held_back(self) -> bytes:
         """Remove and return the frames that were held back, in their order."""
@@ -127,7 +138,7 @@ class Audience:
         return self._encoded(events), self._encoded(droppable)
 
     def deliver(self, durable: bytes, droppable: bytes, limit: int) -> list[Listener]:
-        """Write to each connection once, its own frames first. Return the listeners over ``limit`` queued bytes.
+        """Write to each connection once, with its own frames. Return the listeners over ``limit`` queued bytes.
 
         A connection whose write buffer is half full does not get the droppable frames.
         """
@@ -138,7 +149,7 @@ class Audience:
             if droppable and transport.get_write_buffer_size() > limit // 2:
                 data = durable
             if listener.own_frames:
-                data = listener.take_own_frames() + data
+                data = listener.take_own_frames(data)
             if data and not transport.is_closing():
                 transport.write(data)
                 if transport.get_write_buffer_size() > limit:

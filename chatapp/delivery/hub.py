@@ -129,13 +129,13 @@ class Hub(Roster):
                 self._busy.add(audience)
                 self._schedule()
 
-    def tell(self, listeners: Iterable[Listener], event: Event | Envelope) -> None:
-        """Tell some listeners, ahead of what their conversation is told in this tick."""
+    def tell(self, listeners: Iterable[Listener], event: Event | Envelope, *, after: bool = False) -> None:
+        """Tell some listeners, before what their conversation is told in this tick or ``after`` it."""
         envelope = event if isinstance(event, Envelope) else Envelope(event, self._encoders)
         for listener in listeners:
             if listener.audience is None:
                 continue  # it left
-            listener.tell(envelope.frame(listener.format, listener.language))
+            listener.tell(envelope.frame(listener.format, listener.language), after=after)
             if not listener.catching_up:
                 self._told.add(listener)
                 self._schedule()
@@ -148,7 +148,7 @@ class Hub(Roster):
             self._scheduled = loop.call_later(rest, self._flush) if rest > 0 else loop.call_soon(self._flush)
 
     def _flush(self) -> None:
-        """End the tick: write to each connection once, its own frames before those of its conversation."""
+        """End the tick: write to each connection once, its own frames around those of its conversation."""
         if self._scheduled is not None:
             self._scheduled.cancel()
             self._scheduled = None

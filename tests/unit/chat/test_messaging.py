@@ -27,7 +27,7 @@ async def test_everybody_sees_a_message_before_it_is_saved_and_its_author_learns
     chat.gate.set()
     assert await entry.saved
     await asyncio.sleep(0)
-    [mine, everybodys] = author.said("saved")
+    [everybodys, mine] = author.said("saved")  # its own one after all that its conversation is told
     assert mine["keys"] == ["the-key-of-this-one"]
     assert everybodys["upto"] >= entry.message.id
     assert "the-key-of-this-one" not in str(reader.wire.texts)

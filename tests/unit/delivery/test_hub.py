@@ -70,6 +70,20 @@ async def test_what_an_author_is_told_stands_before_the_rooms_frames_in_the_same
     assert len(wire.writes) == 1
 
 
+async def test_what_an_author_is_told_after_stands_behind_the_rooms_frames_in_the_same_write() -> None:
+    room = hub()
+    author, wire = listen(room)
+    room.tell([author], "saved", after=True)
+    room.publish("general", "message")
+    room.tell([author], "sent")
+    await tick()
+    assert wire.texts == ["sent", "message", "saved"]
+    assert len(wire.writes) == 1
+    room.tell([author], "saved too", after=True)
+    await tick()
+    assert wire.texts[3:] == ["saved too"]
+
+
 async def test_news_go_to_everybody_elsewhere() -> None:
     room = hub()
     _, here = listen(room, "general")
