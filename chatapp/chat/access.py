@@ -94,6 +94,10 @@ class Access:
             return set(conversation.members)
         return self._members.get(conversation.key, () if conversation.key not in self._rooms else None)
 
+    def partner(self, user_id: int, conversation: Conversation) -> int | None:
+        """Return the id of the person whom somebody talks to in a direct conversation; None for a room."""
+        return conversation.other(user_id) if conversation.kind is Kind.DIRECT else None
+
     def counted(self, user_id: int, counts: Counts) -> Counts:
         """Return counts without those of rooms that a person may not read."""
         hidden = {room for room, members in self._members.items() if user_id not in members}

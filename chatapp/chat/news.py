@@ -8,7 +8,7 @@ from chatapp.chat.access import Access
 from chatapp.chat.presence import Presence
 from chatapp.delivery.entries import Entry, Subscriber
 from chatapp.delivery.hub import Hub
-from chatapp.model.conversations import Conversation, Kind
+from chatapp.model.conversations import Conversation
 from chatapp.model.events import News
 from chatapp.model.messages import Message
 from chatapp.model.people import User
@@ -40,13 +40,17 @@ class Newsroom(Subscriber):
         if message.is_change:
             return
         self._news.setdefault(message.conversation, []).append(message)
-        # All rooms share one throttle. Each direct conversation has its own, so that the timing of other notifications
-        # does not reveal that somebody is talking in private.
-        self._announce(None if message.conversation.kind is Kind.ROOM else message.conversation)
+        self._announce(self._group(message.conversation))
 
-    def _publish(self, direct: Conversation | None) -> None:
-        due = [place for place in self._news if (place.kind is Kind.ROOM if direct is None else place == direct)]
-        for conversation in due:
+    def _group(self, conversation: Conversation) -> Conversation | None:
+        """Return what shares a throttle with a conversation: None for all that are open to everybody.
+
+        Each other one has its own, so that the timing of notifications does not reveal that somebody talks in private.
+        """
+        return None if self._access.readers(conversation) is None else conversation
+
+    def _publish(self, group: Conversation | None) -> None:
+        for conversation in [each for each in self._news if self._group(each) == group]:
             self._notify_elsewhere(conversation, self._news.pop(conversation))
 
     def _notify_elsewhere(self, conversation: Conversation, news: Sequence[Message]) -> None:
@@ -58,7 +62,6 @@ class Newsroom(Subscriber):
         for person in readers:
             elsewhere = [listener for listener in self._hub.of_user(person) if listener.conversation != key]
             if elsewhere:
-                is_direct = conversation.kind is Kind.DIRECT
-                other = self._names.get(conversation.other(person)) if is_direct else None
+                other = self._names.get(self._access.partner(person, conversation) or 0)
                 online = other is not None and other.id in self._presence.online
                 self._hub.tell(elsewhere, News(key, news, other, online))

@@ -27,10 +27,16 @@ WINDOWS = {
 }
 
 
-# Half-drawn things have half their contrast: wait for what moves and ends.
-_SETTLE = """() => Promise.all(document.getAnimations()
-    .filter((one) => one.effect.getComputedTiming().endTime < Infinity)
-    .map((one) => one.finished.catch(() => null)))"""
+# Half-drawn things have half their contrast: wait for what moves and ends, until two frames in a row have none of it.
+_SETTLE = """async () => {
+    for (let still = 0; still < 2; still += 1) {
+        const moving = document.getAnimations().filter((one) =>
+            one.playState !== "finished" && one.effect.getComputedTiming().endTime < Infinity);
+        if (moving.length) still = -1;
+        await Promise.all(moving.map((one) => one.finished.catch(() => null)));
+        await new Promise(requestAnimationFrame);
+    }
+}"""
 
 
 async def faults(page: Page) -> list[str]:

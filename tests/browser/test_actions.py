@@ -68,7 +68,7 @@ async def test_on_a_phone_every_message_has_a_button_that_opens_a_sheet_and_noth
         before = await tops(an)
         box = await button.bounding_box()
         assert box is not None
-        assert min(box["width"], box["height"]) >= 44
+        assert round(min(box["width"], box["height"]), 2) >= 44  # layout counts in 1/64 pixel, and the tool in floats
         assert box["x"] >= 0
         assert box["x"] + box["width"] <= 360
         await button.tap()
@@ -78,7 +78,7 @@ async def test_on_a_phone_every_message_has_a_button_that_opens_a_sheet_and_noth
         for one in await sheet(an.page).get_by_role("button").all():
             size = await one.bounding_box()
             assert size is not None
-            assert size["height"] >= 44
+            assert round(size["height"], 2) >= 44
             await expect(one).to_be_in_viewport(ratio=1)
         await row(an.page, "Close").tap()
         await expect(sheet(an.page)).to_have_count(0)

@@ -24,7 +24,7 @@ FORGED = "a\n2026-01-01T00:00:00.000Z ERROR chatapp: forged"
 ROOM = "/rooms/general/messages"
 _ADDRESS = re.compile(r"(connect|sendto|sendmsg)\(.*?sa_family=(AF_INET6?), .*?\"([^\"]*)\"")
 _FOREIGN = re.compile(
-    r"""(?:src|href|action|srcset|poster|data)=["']?(?:https?:)?//|url\(["']?(?:https?:)?//|@import"""
+    r"""(?:src|href|action|srcset|poster|data)=["']?(?:https?:)?//|url\(["']?(?:https?:)?//|@import(?! "\./)"""
 )
 
 
