@@ -190,7 +190,7 @@ async def test_a_second_large_text_of_a_person_is_not_read_before_the_first_is_d
         raw(ear, frame)
         await until(lambda: first._reserved)
         raw(other, frame)
-        await until(lambda: second._inbox.asks)
+        await until(lambda: second._inbox.needs_memory)
         assert second._paused
         assert kept.total == LARGE + second._kept
         await ear.socket.close()
