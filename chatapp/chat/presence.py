@@ -33,7 +33,7 @@ class Presence:
         return self._hub.users()
 
     def greeting(self) -> Envelope:
-        """Return who was online at the last announcement, for a new connection; the next announcement follows.
+        """Return the list of people online, as of the last announcement, for a new connection; the next one follows.
 
         So the list is encoded once even if a thousand people connect at the same time.
         """

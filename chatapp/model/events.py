@@ -1,4 +1,4 @@
-"""What happened: the records that travel from the chat to everybody who listens.
+"""Events: records of what happened, which the chat publishes to its listeners.
 
 An event says nothing about how it is shown. Encoders turn it into the frames of one kind of listener.
 """

@@ -98,7 +98,7 @@ class CookieStorage(aiohttp_session.AbstractStorage):
 
 
 def _clear_site_data(request: web.Request, response: web.StreamResponse) -> None:
-    """Let a browser drop the pages and pictures that it cached for somebody who signs out.
+    """Tell the browser of a user who signs out to drop the pages and pictures that it cached.
 
     Not "storage", where others at this computer have their drafts: the page's script removes the leaver's. Not
     "cookies", which would log people out of every site of the domain. Nothing in Chromium, which names itself in

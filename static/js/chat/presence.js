@@ -1,4 +1,4 @@
-// Who is online and who is typing. Neither is stored, and a typing name that is not renewed expires.
+// Presence and typing indicators. Neither is stored, and a typing indicator that is not renewed expires.
 
 import { make } from "../lib/make.js";
 import { word } from "../lib/words.js";
@@ -61,7 +61,7 @@ export function heard(id) {
   if (typists.delete(id)) paintTyping();
 }
 
-// Another conversation: forget who was typing in the last one.
+// On a switch of conversation, clear the typing indicators of the last one.
 export function forget() {
   for (const { timer } of typists.values()) clearTimeout(timer);
   typists.clear();

@@ -86,7 +86,7 @@ export function trim() {
   if (count > MOST + SPARE) shorten();
 }
 
-// Older or newer messages joined the list. For a reader who goes on downwards for long the oldest are removed.
+// Older or newer messages joined the list. If a reader scrolls down for long, the oldest are removed.
 function extend(fresh) {
   const [first] = messages();
   const start = document.querySelector("#older a") ? Number(first?.dataset.mid ?? 0) - 1 : 0;
